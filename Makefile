@@ -1,0 +1,65 @@
+# `make` lists the targets. Relative paths only: the checkout may lie in a folder with a space in its name.
+
+PYTHON ?= python3
+LOCK ?= requirements.lock
+ARGS ?=
+BIN := .venv/bin
+READY := .venv/.ready-$(notdir $(LOCK))
+COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes \
+	--python-version 3.11 --no-emit-index-url --no-header --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help attack test test-slow check format lock ui bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+attack: $(READY) ## run the attack entry point; make attack ARGS="-P preset=smoke"
+	PATH="$(CURDIR)/$(BIN):$$PATH" mlflow run . -e attack $(ARGS)
+
+test: $(READY) ## fast tests
+	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(READY) ## real MLflow projects, servers, full MNIST
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+check: $(READY) ## lint, format, types, layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## format the code and mend what ruff can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(READY) ## resolve the versions again; newest ones: make lock ARGS=--upgrade
+	$(COMPILE) $(ARGS) -o requirements.lock
+	$(COMPILE) $(ARGS) --extra cuda -c requirements.lock -o requirements-cuda.lock
+
+ui: $(READY) ## open the project's runs on http://127.0.0.1:5000
+	PATH="$(CURDIR)/$(BIN):$$PATH" mlflow server --host 127.0.0.1 --workers 1 \
+		--backend-store-uri "sqlite:///$(CURDIR)/mlflow.db" --artifacts-destination mlartifacts $(ARGS)
+
+bench: $(READY) ## measure speed
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## delete the environment and the caches; runs stay
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf src/*.egg-info
+	find src tests benchmarks tuning -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment: exactly the lock, checked by hash. GPU: make attack LOCK=requirements-cuda.lock
+# The stamp comes last, and the old one goes first: an interrupted installation is done again.
+$(READY): $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
+		{ echo "error: '$(PYTHON)' is not Python 3.11 or 3.12: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@rm -f .venv/.ready-*
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || \
+		{ echo "error: '$(PYTHON) -m venv' failed: install the package python3-venv" >&2; exit 1; }
+	@# uv comes hash-checked from the lock; a uv on PATH only saves its download.
+	@command -v uv >/dev/null || [ -x $(BIN)/uv ] || { sed -n '/^uv==/,/# via/p' $(LOCK) >.venv/uv.txt && \
+		$(BIN)/python -m pip install --quiet --require-hashes -r .venv/uv.txt; }
+	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode $(LOCK)
+	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip install --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,11 @@
+"""Adversarial defences through a gauntlet of attacks, every number traceable.
+
+The flow, left to right; a module imports only from its left:
+
+    config -> data -> autoencoders -> classifiers -> defences -> attacks
+           -> evaluation -> tracking -> report -> steps
+
+`steps` composes the others: one file per entry point, each with `run(config)`.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,116 @@
+"""`python -m gauntlet <entry point> --flag value`: the command line of every entry point.
+
+Nothing heavy is imported before the config is valid.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from gauntlet.config.base import PRESETS, RunConfig
+from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse, to_string
+from gauntlet.errors import GauntletError, UsageError, unknown_name
+from gauntlet.interruption import interruptible
+
+USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        raise UsageError(f"{message}. See `{self.prog} --help`.")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one entry point; return the exit code: 0, 1 failure, 2 usage, 130 interrupted."""
+    try:
+        entry_point, values = read_arguments(sys.argv[1:] if argv is None else argv)
+        config = parse(entry_point, values)
+        with interruptible():
+            _run(entry_point, config)
+    except UsageError as error:
+        return _say(f"error: {error}", USAGE_ERROR)
+    except GauntletError as error:
+        return _say(f"error: {error}", FAILURE)
+    except KeyboardInterrupt:
+        return _say("interrupted: what was measured is logged, the runs are KILLED", INTERRUPTED)
+    return 0
+
+
+def read_arguments(argv: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Split a command line into the entry point and its parameters as strings.
+
+    Raises:
+        UsageError: an unknown entry point or flag, or a flag without a value.
+    """
+    parser, known = _build_parser()
+    if argv and argv[0] not in known and not argv[0].startswith("-"):
+        raise UsageError(unknown_name("entry point", argv[0], known))
+    given, unknown = parser.parse_known_args(argv)
+    values = vars(given)
+    entry_point = values.pop("entry_point")
+    if unknown:
+        names = [f"--{name}" for name in ENTRY_POINTS[entry_point].model_fields]
+        raise UsageError(unknown_name("flag", unknown[0].split("=")[0], names))
+    return entry_point, values
+
+
+def _run(entry_point: str, config: RunConfig) -> None:
+    # TensorFlow reads these at import: the log of a run is about the run, not about oneDNN.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from gauntlet.steps.entry_points import STEPS
+
+    STEPS[entry_point](config)
+
+
+def _say(line: str, exit_code: int) -> int:
+    sys.stderr.write(line + "\n")
+    return exit_code
+
+
+def _build_parser() -> tuple[_Parser, Sequence[str]]:
+    parser = _Parser(
+        prog="python -m gauntlet",
+        description="Run one entry point of the Gauntlet project outside `mlflow run`.",
+    )
+    commands = parser.add_subparsers(dest="entry_point", required=True, metavar="ENTRY_POINT")
+    for name, model in ENTRY_POINTS.items():
+        summary = (model.__doc__ or "").splitlines()[0]
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            allow_abbrev=False,
+            argument_default=argparse.SUPPRESS,
+            epilog=_EXAMPLES.format(name=name),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        for field, info in model.model_fields.items():
+            _add_flag(command, model, field, info)
+    return parser, list(ENTRY_POINTS)
+
+
+_EXAMPLES = """\
+Lists are comma separated; hyphens and underscores are the same in flags. Try it in seconds with
+  python -m gauntlet {name} --preset smoke
+and give the same parameters to MLflow as
+  mlflow run . -e {name} -P preset=smoke
+"""
+
+
+def _add_flag(parser: _Parser, model: type[RunConfig], field: str, info: FieldInfo) -> None:
+    flags = dict.fromkeys([f"--{field}", f"--{field.replace('_', '-')}"])
+    default = default_string(model, field)
+    if field in model.from_preset:
+        default = ", ".join(f"{p}: {to_string(v[field])}" for p, v in PRESETS.items())
+    text = f"{info.description} [{default}]".replace("%", "%%")
+    parser.add_argument(*flags, dest=field, metavar="VALUE", help=text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""The contract of every attack: a new one writes `_perturb`, and `_prepare` for shared work."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+Logits = Callable[[Any], Any]
+"""From an image tensor to logits `(n, classes)`, differentiable; one stable object a model."""
+
+Box = tuple[float, float] | None
+"""The range that a pixel may take; None where there is no such range (threat model `encoded`)."""
+
+IMAGE_BOX: Box = (0.0, 1.0)
+
+BATCH = 1000
+"""Images a compiled call; the last batch is padded, so that nothing is traced twice."""
+
+TOLERANCE = 1e-6
+"""What float32 may round beyond epsilon."""
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """Adversarial images at one budget; whoever the threat model names judges them.
+
+    Attributes:
+        epsilon: Linf budget, in the units of the images.
+        adversarial: float32, shape of the attacked images.
+        gradient_calls: gradient evaluations an image.
+        queries: forward passes an image that are not part of a gradient evaluation.
+    """
+
+    epsilon: float
+    adversarial: NDArray[np.float32]
+    gradient_calls: int
+    queries: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One padded batch: images and labels as tensors, and where it stands in the whole set."""
+
+    images: Any
+    labels: Any
+    first: int
+    size: int
+
+    def uniform(self, seed: int) -> Any:
+        """Draw numbers in [-1, 1), shaped as the images, that do not depend on the batch size."""
+        pixels = math.prod(self.images.shape[1:])
+        bits = np.random.PCG64(seed)
+        bits.advance(self.first * pixels)
+        drawn = np.random.Generator(bits).random(self.images.shape)
+        return tf.constant(2 * drawn - 1, tf.float32)
+
+
+@dataclass(frozen=True)
+class Attack(ABC):
+    """An attack with its whole configuration as fields."""
+
+    bounded: ClassVar[bool] = True
+    """False for a published attack that leaves its budget or the box; kept out of worst cases."""
+
+    @final
+    def __call__(
+        self,
+        logits: Logits,
+        images: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        *,
+        epsilons: Sequence[float],
+        box: Box = IMAGE_BOX,
+        seed: int = 0,
+    ) -> Iterator[AttackResult]:
+        """Attack every image at every budget; one result a budget, in the order given.
+
+        Args:
+            logits: what the attacker differentiates.
+            images: `(n, height, width, channels)`, float32, inside the box; left untouched.
+            labels: true class of each image `(n,)`. An image that is misclassified already is
+                attacked like any other.
+            epsilons: Linf budgets >= 0; 0 returns the images themselves.
+            box: range of a pixel.
+            seed: of the attack's randomness; same seed, same result.
+
+        Raises:
+            ValueError: images, labels or budgets are not as described.
+            AssertionError: the attack broke its budget or the box: a bug in the attack.
+        """
+        _check(images, labels, epsilons, box)
+        batches = list(_batches(images, labels))
+        states = self._prepare(logits, batches)
+        for epsilon in epsilons:
+            perturbed = [
+                self._bounded_perturb(logits, batch, epsilon, box, state, seed)
+                for batch, state in zip(batches, states, strict=True)
+            ]
+            yield AttackResult(epsilon, np.concatenate(perturbed), *self._cost(epsilon))
+
+    @abstractmethod
+    def _perturb(
+        self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
+    ) -> Any:
+        """Return adversarial images for one batch at one budget > 0, as a tensor."""
+
+    def _prepare(self, logits: Logits, batches: Sequence[Batch]) -> Sequence[Any]:  # noqa: ARG002
+        """Return what all budgets share, one state a batch."""
+        return [None] * len(batches)
+
+    @abstractmethod
+    def _calls(self) -> tuple[int, int]:
+        """Return gradient evaluations and further forward passes an image and budget."""
+
+    def _cost(self, epsilon: float) -> tuple[int, int]:
+        return self._calls() if epsilon > 0 else (0, 0)
+
+    def _bounded_perturb(
+        self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
+    ) -> NDArray[np.float32]:
+        if epsilon == 0:
+            return np.asarray(batch.images[: batch.size])
+        adversarial = self._perturb(logits, batch, epsilon, box, state, seed)
+        if self.bounded:
+            _check_budget(type(self).__name__, adversarial, batch.images, epsilon, box)
+        return np.asarray(adversarial[: batch.size])
+
+
+def clip_to(box: Box, images: Any) -> Any:
+    """Clip a tensor to the box, if there is one."""
+    return images if box is None else tf.clip_by_value(images, *box)
+
+
+def _batches(images: NDArray[np.float32], labels: NDArray[np.int64]) -> Iterator[Batch]:
+    size = min(BATCH, len(images))
+    for first in range(0, len(images), size):
+        rows = np.arange(first, first + size) % len(images)  # wraps round: the padding
+        valid = min(size, len(images) - first)
+        yield Batch(tf.constant(images[rows]), tf.constant(labels[rows]), first, valid)
+
+
+def _check(
+    images: NDArray[np.float32], labels: NDArray[np.int64], epsilons: Sequence[float], box: Box
+) -> None:
+    if images.ndim != 4 or images.dtype != np.float32 or not len(images):
+        raise ValueError(f"images must be float32 (n, h, w, c), n > 0; received {images.dtype} "
+                         f"{images.shape}")  # fmt: skip
+    if labels.shape != (len(images),):
+        raise ValueError(f"labels must be ({len(images)},); received {labels.shape}")
+    if any(not 0 <= epsilon < math.inf for epsilon in epsilons):
+        raise ValueError(f"each epsilon must be >= 0 and finite; received {list(epsilons)}")
+    if box is not None and not (images.min() >= box[0] and images.max() <= box[1]):
+        raise ValueError(f"images must lie in {box}; received {images.min()} to {images.max()}")
+
+
+def _check_budget(name: str, adversarial: Any, images: Any, epsilon: float, box: Box) -> None:
+    moved, low, high = (float(v) for v in _extremes(adversarial, images))
+    scale = 1.0 if box is not None else max(1.0, abs(high))
+    if not moved <= epsilon + TOLERANCE * scale:
+        raise AssertionError(f"{name} moved a pixel by {moved}, beyond epsilon {epsilon}")
+    if box is not None and not (low >= box[0] and high <= box[1]):
+        raise AssertionError(f"{name} left the box {box}: {low} to {high}")
+
+
+@tf.function(reduce_retracing=True)
+def _extremes(adversarial: Any, images: Any) -> tuple[Any, Any, Any]:
+    moved = tf.reduce_max(tf.abs(adversarial - images))
+    return moved, tf.reduce_min(adversarial), tf.reduce_max(adversarial)

@@ -1,0 +1,37 @@
+"""From an attack's name to the attack that a config describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from gauntlet.attacks.base import Attack
+from gauntlet.attacks.iterative import BIM, MIM, PGD
+from gauntlet.attacks.logistic_regression import LogisticRegressionAttack, Rule
+from gauntlet.attacks.single_step import FGSM, RandomNoise, TargetedFGSM
+from gauntlet.config.attack import AttackConfig
+
+
+def _logistic_regression(rule: Rule, config: AttackConfig) -> Attack:
+    return LogisticRegressionAttack(
+        rule, config.lr_variant, config.lr_target, config.lr_targets_at, config.lr_clip
+    )
+
+
+BUILDERS: dict[str, Callable[[AttackConfig], Attack]] = {
+    "fgsm": lambda _: FGSM(),
+    "t_fgsm": lambda c: TargetedFGSM(c.target),
+    "bim": lambda c: BIM(c.steps, c.rel_step),
+    "pgd": lambda c: PGD(c.steps, c.rel_step, c.restarts),
+    "mim": lambda c: MIM(c.steps, c.rel_step, c.decay),
+    "noise": lambda _: RandomNoise(),
+    "lr_non_targeted": partial(_logistic_regression, "non_targeted"),
+    "lr_natural": partial(_logistic_regression, "natural"),
+    "lr_non_natural": partial(_logistic_regression, "non_natural"),
+    "lr_one_target": partial(_logistic_regression, "one_target"),
+}
+
+
+def build_attack(name: str, config: AttackConfig) -> Attack:
+    """Return the attack of this name with the parameters of the config."""
+    return BUILDERS[name](config)

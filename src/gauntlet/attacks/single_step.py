@@ -1,0 +1,74 @@
+"""Attacks that take one step along one direction: one gradient serves every budget."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from cleverhans.tf2.utils import optimize_linear
+
+from gauntlet.attacks.base import Attack, Batch, Box, Logits, clip_to
+from gauntlet.attacks.gradients import compiled_gradient, cross_entropy
+
+
+@dataclass(frozen=True)
+class SingleStep(Attack):
+    """x + epsilon * direction(x), clipped to the box."""
+
+    def _prepare(self, logits: Logits, batches: Sequence[Batch]) -> Sequence[Any]:
+        return [self._direction(logits, batch) for batch in batches]
+
+    @abstractmethod
+    def _direction(self, logits: Logits, batch: Batch) -> Any:
+        """Return the step for a budget of 1, shaped as the images."""
+
+    def _perturb(
+        self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
+    ) -> Any:
+        del logits, seed
+        return clip_to(box, batch.images + epsilon * state)
+
+    def _calls(self) -> tuple[int, int]:
+        return 1, 0
+
+
+@dataclass(frozen=True)
+class FGSM(SingleStep):
+    """Fast gradient sign method (Goodfellow et al. 2015): ascend the cross entropy of the truth."""
+
+    def _direction(self, logits: Logits, batch: Batch) -> Any:
+        gradient = compiled_gradient(logits, cross_entropy, False)(batch.images, batch.labels)
+        return optimize_linear(gradient, 1.0, np.inf)
+
+
+@dataclass(frozen=True)
+class TargetedFGSM(SingleStep):
+    """T-FGSM (first paper, 5.2.2): descend the cross entropy of one class for every image.
+
+    Images of the target class are pushed to their truth; they count like any other.
+    """
+
+    target: int
+
+    def _direction(self, logits: Logits, batch: Batch) -> Any:
+        targets = tf.fill(batch.labels.shape, tf.constant(self.target, batch.labels.dtype))
+        gradient = compiled_gradient(logits, cross_entropy, True)(batch.images, targets)
+        return optimize_linear(gradient, 1.0, np.inf)
+
+
+@dataclass(frozen=True)
+class RandomNoise(Attack):
+    """Uniform noise in [-epsilon, epsilon]: the control that a gradient attack must beat."""
+
+    def _perturb(
+        self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
+    ) -> Any:
+        del logits, state
+        return clip_to(box, batch.images + epsilon * batch.uniform(seed))
+
+    def _calls(self) -> tuple[int, int]:
+        return 0, 0

@@ -1,0 +1,1 @@
+"""Classifiers: images and labels come in, a trained `keras.Model` image -> logits goes out."""

@@ -1,0 +1,49 @@
+"""The first paper's multinomial logistic regression (section 5.2.1), as scikit-learn fits it.
+
+It sees raw grey levels 0..255 and has no intercept; afterwards it lives on as a frozen `Dense` over
+[0, 1] images, so that every attack works on it.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+GREY_LEVELS = 255.0
+
+
+def train_logistic_regression(
+    images: NDArray[np.float32], labels: NDArray[np.int64], validation_size: int = 0
+) -> keras.Model:
+    """Fit on all but the last `validation_size` images `(n, height, width, channels)`."""
+    cut = len(images) - validation_size
+    # Multiplied in float32, k / 255 gives back the integer k; in float64 it would not, and where
+    # lbfgs stands after 100 iterations depends on the last bit.
+    grey = (images[:cut].reshape(cut, -1) * np.float32(GREY_LEVELS)).astype(np.float64)
+    regression = LogisticRegression(fit_intercept=False, solver="lbfgs", max_iter=100)
+    with warnings.catch_warnings():
+        # 100 iterations do not converge on MNIST; the published model stops there all the same.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        regression.fit(grey, labels[:cut])
+    return as_frozen_dense(regression.coef_, images.shape[1:])
+
+
+def as_frozen_dense(coef: NDArray[np.float64], image_shape: tuple[int, ...]) -> keras.Model:
+    """Return a model from [0, 1] images to logits with weights `(classes, pixels)` per grey level.
+
+    scikit-learn gives two classes one row, the logit of the second; the first one's is then 0.
+    """
+    rows = coef if len(coef) > 1 else np.concatenate([np.zeros_like(coef), coef])
+    image = keras.Input(image_shape, name="image")
+    logits = layers.Dense(len(rows), use_bias=False, trainable=False, name="logits")
+    model = keras.Model(image, logits(layers.Flatten()(image)), name="logistic_regression")
+    weights = (rows.T * GREY_LEVELS).reshape(math.prod(image_shape), len(rows))
+    logits.set_weights([weights.astype(np.float32)])
+    return model

@@ -1,0 +1,106 @@
+"""What every entry point shares: presets, lists, the seed and the data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from gauntlet.errors import unknown_name
+
+PRESET = "preset"
+"""A parameter with this value takes what its preset says."""
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    # First paper, 4.3 and 6: 35 epochs, batches of 1024, all of MNIST.
+    "paper": {"dataset": "mnist", "train_size": "all", "test_size": "all", "epochs": 35,
+              "batch_size": 1024},
+    # scikit-learn's digits: no network, a whole attack run in seconds.
+    "smoke": {"dataset": "digits", "train_size": 1000, "test_size": 200, "epochs": 5,
+              "batch_size": 64},
+}  # fmt: skip
+
+PLAIN_DATASETS = ("mnist", "fashion_mnist", "digits")
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",")]
+
+
+CommaSeparated = BeforeValidator(_split)
+Names = Annotated[tuple[str, ...], CommaSeparated, Field(min_length=1)]
+Size = Annotated[int, Field(ge=1)] | Literal["all"]
+
+
+def check_names(what: str, valid: tuple[str, ...]) -> Any:
+    """Return a validator that names the nearest valid name of each unknown one."""
+
+    def check(names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in valid:
+                raise ValueError(unknown_name(what, name, valid))
+        if len(set(names)) < len(names):
+            raise ValueError("names a value twice")
+        return names
+
+    return check
+
+
+class RunConfig(BaseModel):
+    """The part of a config that every entry point has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    from_preset: ClassVar[frozenset[str]] = frozenset(PRESETS["paper"])
+
+    preset: Literal["paper", "smoke"] = Field(
+        "paper", description="paper: full size as published; smoke: small data, under a minute"
+    )
+    dataset: str = Field(description="mnist, fashion_mnist, digits or npz:PATH")
+    train_size: Size = Field(description="use the first N training images, or all")
+    test_size: Size = Field(description="use the first N test images, or all")
+    seed: int = Field(0, ge=0, lt=2**63, description="root of every random number of the run")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, values: Any) -> Any:
+        preset = PRESETS.get(values.get("preset", "paper"), {})
+        filled = {k: v for k, v in preset.items() if k in cls.model_fields}
+        return filled | {k: v for k, v in values.items() if k not in filled or v != PRESET}
+
+    @field_validator("dataset")
+    @classmethod
+    def _known_dataset(cls, name: str) -> str:
+        if name in PLAIN_DATASETS or (name.startswith("npz:") and len(name) > len("npz:")):
+            return name
+        raise ValueError(unknown_name("data set", name, (*PLAIN_DATASETS, "npz:PATH")))
+
+
+def unit_interval(values: tuple[float, ...]) -> tuple[float, ...]:
+    """Check budgets: finite, in [0, 1], strictly ascending."""
+    if any(math.isnan(v) or not 0 <= v <= 1 for v in values):
+        raise ValueError("each epsilon must lie in [0, 1]")
+    return _ascending(values)
+
+
+def grey_levels(values: tuple[float, ...]) -> tuple[float, ...]:
+    """Check budgets in grey levels: finite, in [0, 255], strictly ascending."""
+    if any(math.isnan(v) or not 0 <= v <= 255 for v in values):
+        raise ValueError("each grey level must lie in [0, 255]")
+    return _ascending(values)
+
+
+def _ascending(values: tuple[float, ...]) -> tuple[float, ...]:
+    if list(values) != sorted(set(values)):
+        raise ValueError("values must be ascending, none twice")
+    return values

@@ -1,0 +1,65 @@
+"""The entry points, in flow order, and the way from strings to a config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from gauntlet.config.attack import AttackConfig
+from gauntlet.config.base import PRESET, RunConfig
+from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
+from gauntlet.errors import UsageError, unknown_name
+
+ENTRY_POINTS: Mapping[str, type[RunConfig]] = {
+    "autoencoder": AutoencoderConfig,
+    "classifier": ClassifierConfig,
+    "attack": AttackConfig,
+    "main": AttackConfig,
+}
+
+
+def parse(entry_point: str, values: Mapping[str, str]) -> RunConfig:
+    """Build the config of an entry point from strings.
+
+    Raises:
+        UsageError: unknown entry point or parameter, wrong type, out of range; one line that names
+            the flag, what was expected and what was received.
+    """
+    if entry_point not in ENTRY_POINTS:
+        raise UsageError(unknown_name("entry point", entry_point, ENTRY_POINTS))
+    model = ENTRY_POINTS[entry_point]
+    for name in values:
+        if name not in model.model_fields:
+            raise UsageError(unknown_name(f"{entry_point} parameter", name, model.model_fields))
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise UsageError(" ".join(_line(entry_point, e) for e in error.errors()[:1])) from None
+
+
+def _line(entry_point: str, error: ErrorDetails) -> str:
+    message = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return message + "."
+    return (
+        f"--{error['loc'][0]}: {message.rstrip('.')}; received {error['input']!r}. "
+        f"See `python -m gauntlet {entry_point} --help`."
+    )
+
+
+def default_string(model: type[RunConfig], name: str) -> str:
+    """Return a parameter's default as it stands in MLproject and on the command line."""
+    if name in model.from_preset:
+        return PRESET
+    return to_string(model.model_fields[name].default)
+
+
+def to_string(value: object) -> str:
+    """Write a config value as the command line reads it: lists comma separated."""
+    if isinstance(value, list | tuple):
+        return ",".join(to_string(v) for v in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,91 @@
+"""The cache folder: one compressed npz for each data set, verified at every reading."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from gauntlet.data.arrays import Arrays, digests_of, read_npz, verify
+from gauntlet.data.dataset import KEYS
+
+
+def default_folder() -> Path:
+    """Return `GAUNTLET_CACHE`, else `gauntlet` in the user's cache folder."""
+    chosen = os.environ.get("GAUNTLET_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gauntlet"
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """One data set in the cache.
+
+    Attributes:
+        folder: the cache folder; `write` creates it.
+        name: name of the data set, which is the name of its file.
+        digests: SHA-256 by key. None when nobody published them: then those of the first
+            fetch are recorded beside the archive.
+    """
+
+    folder: Path
+    name: str
+    digests: Mapping[str, str] | None
+
+    @property
+    def archive(self) -> Path:
+        """The npz, with the keys and dtypes of Keras's `mnist.npz`."""
+        return self.folder / f"{self.name}.npz"
+
+    @property
+    def record(self) -> Path:
+        """The recorded digests, JSON by key; written only when none are published."""
+        return self.folder / f"{self.name}.sha256.json"
+
+    def read(self) -> Arrays:
+        """Return the cached arrays, every pixel and label verified.
+
+        Raises:
+            FileNotFoundError: nothing is cached.
+            OSError, ValueError: a damaged, incomplete, unreadable or foreign file.
+        """
+        arrays = read_npz(self.archive)
+        return verify(arrays, self.digests or self._recorded())
+
+    def write(self, arrays: Arrays) -> None:
+        """Replace the entry; the caller holds its lock. Readers never see a part of an archive.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        contents = {key: arrays[key] for key in KEYS}
+        # File by file, a process may see the new archive with the old record: it then finds
+        # the digests wrong, waits for the lock and reads again.
+        _replace(
+            self.archive, lambda file: np.savez_compressed(file, allow_pickle=False, **contents)
+        )
+        if self.digests is None:
+            text = json.dumps(digests_of(arrays), indent=1)
+            _replace(self.record, lambda file: file.write(text.encode()))
+
+    def _recorded(self) -> dict[str, str]:
+        if not self.record.exists():
+            raise ValueError(f"no digests in {self.record}")
+        recorded = json.loads(self.record.read_bytes())
+        if not isinstance(recorded, dict) or not set(KEYS) <= set(recorded):
+            raise ValueError(f"damaged digests in {self.record}")
+        return recorded
+
+
+def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write beside `path`, then rename; the lock's holder is the only one that writes."""
+    part = path.with_name(f"{path.name}.part")
+    with part.open("wb") as file:
+        write(file)
+    part.replace(path)

@@ -1,0 +1,82 @@
+"""The one shape in which every data set reaches the rest of the project."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gauntlet.errors import UsageError
+
+KEYS = ("x_train", "y_train", "x_test", "y_test")
+
+
+# eq=False: comparing arrays element by element has no single truth value.
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images and labels, split into training and test.
+
+    Attributes:
+        name: the name it was loaded by.
+        x_train: float32 (n, h, w, c) in [0, 1].
+        y_train: int64 (n,) in [0, n_classes).
+        x_test: float32 (m, h, w, c) in [0, 1].
+        y_test: int64 (m,) in [0, n_classes).
+        n_classes: number of classes.
+
+    The constructor makes the four arrays read-only: an attack that works in place must copy.
+    """
+
+    name: str
+    x_train: NDArray[np.float32]
+    y_train: NDArray[np.int64]
+    x_test: NDArray[np.float32]
+    y_test: NDArray[np.int64]
+    n_classes: int
+
+    def __post_init__(self) -> None:
+        for key in KEYS:
+            getattr(self, key).setflags(write=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 over the key, dtype, shape and bytes of all four arrays, as hex digits."""
+        digest = hashlib.sha256()
+        for key in KEYS:
+            array = getattr(self, key)
+            digest.update(f"{key} {array.dtype.str} {array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    def take(self, train_size: int | None, test_size: int | None) -> Dataset:
+        """Return the first images of each split, without copying them.
+
+        Args:
+            train_size: how many training images, 1 to all of them; None takes all.
+            test_size: how many test images, 1 to all of them; None takes all.
+
+        Raises:
+            UsageError: fewer than one or more than there are.
+        """
+        train = self._checked("--train_size", train_size, len(self.x_train))
+        test = self._checked("--test_size", test_size, len(self.x_test))
+        return replace(
+            self,
+            x_train=self.x_train[:train],
+            y_train=self.y_train[:train],
+            x_test=self.x_test[:test],
+            y_test=self.y_test[:test],
+        )
+
+    def _checked(self, flag: str, size: int | None, available: int) -> int:
+        if size is None:
+            return available
+        if not 1 <= size <= available:
+            raise UsageError(
+                f"{flag}: expected 1 to {available} (all of data set '{self.name}'), "
+                f"received {size}."
+            )
+        return size

@@ -1,0 +1,43 @@
+"""One model out of the parts of a defence, differentiable from the image to the logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from gauntlet.networks import predict
+
+
+@dataclass(frozen=True)
+class DefendedModel:
+    """A classifier, and the autoencoder that stands before it (none: undefended).
+
+    `reformer` and `encoded` have the same graph; they differ in what the classifier learned from.
+    """
+
+    classifier: keras.Model
+    autoencoder: keras.Model | None = None
+
+    @cached_property
+    def graph(self) -> keras.Model:
+        """The whole defence as one Keras model from image to logits."""
+        if self.autoencoder is None:
+            return self.classifier
+        image = keras.Input(self.autoencoder.input_shape[1:])
+        return keras.Model(image, self.classifier(self.autoencoder(image)))
+
+    def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return `(n, classes)` for images `(n, height, width, channels)` in [0, 1]."""
+        return predict(self.graph, images)
+
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the class of each image `(n,)`, or -1 where the defence rejects it."""
+        return np.asarray(self.logits(images).argmax(axis=1))
+
+    def encode(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the classifier sees: the autoencoder's output, or the images themselves."""
+        return images if self.autoencoder is None else predict(self.autoencoder, images)

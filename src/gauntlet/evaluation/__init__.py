@@ -1,0 +1,1 @@
+"""Evaluation: predictions come in, named values, matrices and figures go out; no tracking here."""

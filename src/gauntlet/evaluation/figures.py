@@ -1,0 +1,117 @@
+"""Figures: every function takes numbers that are computed already and returns a Figure.
+
+Margins are fixed: a solved layout draws everything twice, and a run draws a hundred figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+Curve = tuple[Sequence[float], Sequence[float]]
+"""Epsilons and accuracies."""
+
+
+def draw_matrices(matrices: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
+    """Draw count matrices side by side; colour is the share within a row.
+
+    Args:
+        matrices: name -> `rows` and `columns` (labels of the axes) and `counts`.
+        title: of the whole figure.
+    """
+    figure, panels = _panels(len(matrices), width=5.0, height=5.2)
+    figure.suptitle(title)
+    for axes, (name, matrix) in zip(panels, matrices.items(), strict=True):
+        counts = np.asarray(matrix["counts"])
+        ticks = range(len(counts))
+        axes.set(title=name, xlabel=matrix["columns"], ylabel=matrix["rows"], xticks=ticks,
+                 yticks=ticks)  # fmt: skip
+        _fill_matrix(axes, counts)
+    return figure
+
+
+def _fill_matrix(axes: Axes, counts: NDArray[np.int64]) -> None:
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (i, j), n in np.ndenumerate(counts):
+        if n:
+            colour = "white" if shares[i, j] > 0.5 else "black"
+            axes.text(j, i, str(n), ha="center", va="center", fontsize=7, color=colour)
+
+
+def draw_curves(curves: Mapping[str, Curve], title: str) -> Figure:
+    """Draw robust accuracy against epsilon, one line a name -> (epsilons, accuracies)."""
+    figure = Figure(figsize=(9, 4.5))
+    axes = figure.subplots()
+    figure.subplots_adjust(left=0.07, right=0.7, bottom=0.12, top=0.92)
+    styles = ("-", "--", "-.", ":")
+    for i, (name, (epsilons, accuracies)) in enumerate(curves.items()):
+        axes.plot(epsilons, accuracies, marker="o", ms=3, ls=styles[(i // 10) % 4], label=name)
+    axes.set(title=title, xlabel="epsilon (Linf, pixels in [0, 1])", ylabel="robust accuracy",
+             ylim=(-0.02, 1.02))  # fmt: skip
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    return figure
+
+
+def draw_learning_curve(history: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Draw each metric's value an epoch, one panel a kind of metric (loss, accuracy)."""
+    kinds = sorted({name.split("/")[-1] for name in history}, reverse=True)
+    figure, panels = _panels(len(kinds), width=5.0, height=4.0)
+    figure.suptitle(title)
+    for axes, kind in zip(panels, kinds, strict=True):
+        for name, values in history.items():
+            if name.split("/")[-1] == kind:
+                axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
+        axes.set(xlabel="epoch", ylabel=kind)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    return figure
+
+
+def draw_grid(
+    rows: Mapping[str, NDArray[np.float32]], captions: Mapping[str, Sequence[str]], title: str
+) -> Figure:
+    """Draw rows of images `(k, h, w, c)`, the same example in each column.
+
+    A row with as much below zero as above is a difference: drawn around white and magnified to its
+    own range, which its name gives. Others are drawn from 0 to their maximum, or 1 if larger.
+    """
+    columns = len(next(iter(rows.values())))
+    figure = Figure(figsize=(1.0 * columns + 1.8, 1.2 * len(rows) + 0.5))
+    figure.suptitle(title, fontsize=10)
+    panels = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
+    figure.subplots_adjust(left=1.6 / (columns + 1.8), right=0.99, bottom=0.06, top=0.92)
+    for axes, (name, images) in zip(panels, rows.items(), strict=True):
+        _fill_row(axes, name, images, captions.get(name, ()))
+    return figure
+
+
+def _fill_row(axes: Axes, name: str, images: NDArray[np.float32], captions: Sequence[str]) -> None:
+    width = images.shape[2]
+    strip = np.concatenate([image.mean(axis=-1) for image in images], axis=1)
+    top = max(float(np.abs(images).max()), 1e-9)
+    signed = images.min() < -0.5 * top
+    low, high, scale = (
+        (-top, top, f"±{top:.3g}") if signed else (0, max(top, 1), f"0..{max(top, 1):.3g}")
+    )
+    axes.imshow(strip, cmap="RdBu_r" if signed else "gray", vmin=low, vmax=high, aspect="auto")
+    axes.set(yticks=[], xticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_ylabel(f"{name}\n({scale})", fontsize=8, rotation=0, ha="right", va="center")
+    for i, caption in enumerate(captions):
+        axes.text(i * width, 0, caption, ha="left", va="top", fontsize=10, color="gold")
+
+
+def _panels(n: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(width * n, height))
+    panels = figure.subplots(1, n, squeeze=False)[0]
+    figure.subplots_adjust(left=0.6 / (width * n), right=1 - 0.15 / (width * n), wspace=0.2,
+                           bottom=0.11, top=0.88)  # fmt: skip
+    return figure, list(panels)

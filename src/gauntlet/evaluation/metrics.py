@@ -1,0 +1,105 @@
+"""What an attack run measures, as `(name, value)` pairs (names: README, "Metrics")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import classification_report
+
+from gauntlet.evaluation.statistics import wilson
+
+Classes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class AttackOutcome:
+    """One attack at one budget, as the judge sees it.
+
+    Attributes:
+        labels: true classes `(n,)`.
+        clean: the judge's classes of the unattacked images `(n,)`.
+        attacked: the judge's classes of the attacked images `(n,)`; -1 is rejected.
+        noise_l2: L2 norm of each change `(n,)`, in [0, 1] pixel units.
+        noise_linf: Linf norm of each change `(n,)`.
+    """
+
+    labels: Classes
+    clean: Classes
+    attacked: Classes
+    noise_l2: NDArray[np.float32]
+    noise_linf: NDArray[np.float32]
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Attacked images that keep their true class `(n,)`."""
+        return np.asarray(self.attacked == self.labels)
+
+    @property
+    def flipped(self) -> NDArray[np.bool_]:
+        """Images that were right and are wrong now `(n,)`: clean errors are no success."""
+        return np.asarray((self.clean == self.labels) & ~self.correct)
+
+
+def clean_metrics(labels: Classes, clean: Classes) -> Iterator[tuple[str, float]]:
+    """Yield accuracy on unattacked images with its Wilson interval."""
+    accuracy = wilson(clean == labels)
+    yield "clean/accuracy", accuracy.value
+    yield "clean/accuracy_low", accuracy.low
+    yield "clean/accuracy_high", accuracy.high
+
+
+def attack_metrics(outcome: AttackOutcome, target: int | None) -> Iterator[tuple[str, float]]:
+    """Yield the metrics of one budget.
+
+    Args:
+        outcome: what the judge saw.
+        target: the class of a one-target attack; adds `adv/target_rate`.
+    """
+    accuracy = wilson(outcome.correct)
+    yield "adv/accuracy", accuracy.value
+    yield "adv/accuracy_low", accuracy.low
+    yield "adv/accuracy_high", accuracy.high
+    yield "adv/success_rate", float(outcome.flipped.mean())
+    right = int((outcome.clean == outcome.labels).sum())
+    yield "adv/success_rate_of_correct", float(outcome.flipped.sum() / max(right, 1))
+    yield "adv/unchanged", float((outcome.clean == outcome.attacked).mean())
+    successful = outcome.flipped
+    if successful.any():
+        yield "adv/noise_l2", float(outcome.noise_l2[successful].mean())
+        yield "adv/noise_l2_median", float(np.median(outcome.noise_l2[successful]))
+    yield "adv/change_linf", float(outcome.noise_linf.max())
+    if target is not None:
+        others = outcome.labels != target
+        yield "adv/target_rate", float((outcome.attacked[others] == target).mean())
+
+
+def report_by_class(labels: Classes, predicted: Classes) -> str:
+    """Return scikit-learn's precision, recall and F1 of each class, as text."""
+    return str(classification_report(labels, predicted, digits=4, zero_division=0))
+
+
+def count_matrix(rows: Classes, columns: Classes, n_classes: int) -> NDArray[np.int64]:
+    """Count pairs `(row class, column class)`; a last row or column counts -1, if any occurs."""
+    size = n_classes + int(min(rows.min(), columns.min()) < 0)
+    table = np.zeros((size, size), np.int64)
+    np.add.at(table, (rows, columns), 1)  # index -1 is the last one
+    return table
+
+
+def matrices(outcome: AttackOutcome, n_classes: int) -> dict[str, dict[str, object]]:
+    """Return the three count matrices of one budget, each with what its axes mean.
+
+    The first paper's published "confusion matrices" are the third kind, transposed.
+    """
+    views = {
+        "clean": ("true class", outcome.labels, "clean prediction", outcome.clean),
+        "attacked": ("true class", outcome.labels, "attacked prediction", outcome.attacked),
+        "moved": ("clean prediction", outcome.clean, "attacked prediction", outcome.attacked),
+    }
+    return {
+        name: {"rows": rows, "columns": columns, "counts": count_matrix(r, c, n_classes).tolist()}
+        for name, (rows, r, columns, c) in views.items()
+    }

@@ -1,0 +1,110 @@
+"""Entry point `attack`: models (trained or reused) -> cells -> the table that tells the truth."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from gauntlet.config.attack import AttackConfig
+from gauntlet.data.dataset import Dataset
+from gauntlet.report.attack_summary import CellResult, Summary, header, markdown, summarise, table
+from gauntlet.steps.autoencoder import ensure_autoencoder
+from gauntlet.steps.cell_runner import CellRunner
+from gauntlet.steps.cells import Cell, Models, plan_cells
+from gauntlet.steps.classifier import ensure_classifier
+from gauntlet.steps.console import progress, say, show_table
+from gauntlet.steps.inputs import load_data
+from gauntlet.steps.reuse import Reuse
+from gauntlet.steps.session import session
+from gauntlet.tracking.experiments import ATTACKS
+from gauntlet.tracking.runs import TrackedRun, tracked_run
+
+
+def run(config: AttackConfig) -> Summary:
+    """Attack a defended classifier under every combination that the config asks for."""
+    with session("attack") as where:
+        data = load_data(config)
+        name = f"{config.autoencoder} + {config.classifier} {config.dataset} seed {config.seed}"
+        with tracked_run(ATTACKS, name, config, tags={"gauntlet.step": "attack"}, entry=True) as it:
+            it.uses_data(data.name, data.sha256, len(data.x_test), "evaluation")
+            models = ensure_models(config, data)
+            it.uses_models(model.model_id for model in models.all)
+            it.tags(models.tags)
+            cells = _run_cells(config, data, models, it)
+            summary = summarise(cells)
+            _log_summary(it, config, summary)
+        _show(config, summary, where)
+    return summary
+
+
+def ensure_models(config: AttackConfig, data: Dataset) -> Models:
+    """Return every model that the config's combinations need, training what is missing."""
+    combinations = config.combinations()
+    defences = {defence for defence, _ in combinations}
+    autoencoder = raw = encoded = surrogate = None
+    if defences - {"none"}:
+        autoencoder = ensure_autoencoder(config.autoencoder_config(), data)
+    if defences - {"encoded"}:
+        raw = ensure_classifier(config.classifier_config("raw"), data, None)
+    if "encoded" in defences:
+        encoded = ensure_classifier(config.classifier_config("encoded"), data, autoencoder)
+    if any(threat_model == "transfer" for _, threat_model in combinations):
+        surrogate = ensure_classifier(config.classifier_config("raw", "surrogate"), data, None)
+    return Models(autoencoder, raw, encoded, surrogate)
+
+
+def _run_cells(
+    config: AttackConfig, data: Dataset, models: Models, parent: TrackedRun
+) -> list[CellResult]:
+    runner = CellRunner(config, data)
+    cells = plan_cells(config, data, models)
+    results: dict[Cell, CellResult] = {}
+    reuse = Reuse(at_once=False)
+    with progress("attacking", len(cells)) as advance:
+        # Cells that share their adversarial images stand side by side, and craft them once.
+        for cell in sorted(cells, key=lambda c: c.crafting_key):
+            found = reuse.reuse_or_compute(cell.fingerprint, partial(runner.run, cell, parent))
+            results[cell] = runner.result(cell, found)
+            advance(cell.name)
+    reuse.say_counts("cells")
+    return [results[cell] for cell in cells]
+
+
+def _log_summary(run: TrackedRun, config: AttackConfig, summary: Summary) -> None:
+    from gauntlet.evaluation.figures import draw_curves
+
+    worst = {}
+    for row in summary.rows:
+        key = f"{row.defence}/{row.threat_model}"
+        run.metrics([(f"clean/accuracy/{row.defence}", row.clean.value)])
+        accuracies = [row.worst(i) for i in range(len(row.epsilons))]
+        for epsilon, accuracy in zip(row.epsilons, accuracies, strict=True):
+            run.metrics([(f"worst_case/accuracy/{key}", accuracy.value)], round(1000 * epsilon))
+        worst[f"{row.defence}, {row.threat_model}"] = (row.epsilons, [a.value for a in accuracies])
+        curves = {c.attack: (c.epsilons, c.accuracies) for c in row.cells}
+        figure = draw_curves(curves, f"{row.defence} under {row.threat_model}")
+        run.figure(f"curves/{row.defence}_{row.threat_model}.png", figure)
+    run.figure("worst_case.png", draw_curves(worst, "Worst case over attacks, example by example"))
+    run.text("summary.md", markdown(summary, "Attack run", notes(config, run)))
+    run.json("cells.json", {f"{c.defence}/{c.threat_model}/{c.attack}": c.run_id
+                            for row in summary.rows for c in row.cells})  # fmt: skip
+
+
+def notes(config: AttackConfig, run: TrackedRun) -> list[str]:
+    """Return what a reader must know to trust or redo the table."""
+    return [
+        f"MLflow run `{run.id}`, one seed ({config.seed}); intervals over test images, not seeds",
+        f"data set {config.dataset}, {config.classifier} classifier, {config.epochs} epochs",
+        f"{config.autoencoder} autoencoder, trained with {config.loss}",
+        "robust accuracy is against the true label; worst case: any attack fells the image",
+        "`encoded` perturbs the autoencoder's output, whose scale is free: it tests no defence",
+    ]
+
+
+def _show(config: AttackConfig, summary: Summary, where: str) -> None:
+    title = f"Robust accuracy, {config.dataset}, one seed ({config.seed})"
+    show_table(title, header(summary), table(summary))
+    for line in summary.headlines():
+        say(line)
+    for line in summary.warnings():
+        say(f"warning: {line}")
+    say(f"figures, matrices and every example: {where}")

@@ -1,0 +1,62 @@
+"""Entry point `autoencoder`: data -> trained autoencoder, as a run of its own."""
+
+from __future__ import annotations
+
+from gauntlet.config.models import AutoencoderConfig
+from gauntlet.data.dataset import Dataset
+from gauntlet.steps.console import say
+from gauntlet.steps.inputs import grid_indices, load_data
+from gauntlet.steps.reuse import Reuse
+from gauntlet.steps.session import session
+from gauntlet.steps.training_run import training_run
+from gauntlet.tracking.artifacts import StoredModel, stored_model
+from gauntlet.tracking.step_cache import Fingerprint
+
+COMPUTED_BY = ("gauntlet.autoencoders.training", "gauntlet.data.registry")
+
+
+def run(config: AutoencoderConfig) -> StoredModel:
+    """Train the autoencoder of a config, or reuse it."""
+    with session("autoencoder") as where:
+        if config.autoencoder == "denoising" and config.noise == 0:
+            say("note: without --noise a denoising autoencoder is a vanilla one (first paper, 5.4)")
+        stored = ensure_autoencoder(config, load_data(config), entry=True)
+        say(f"autoencoder run {stored.run_id}; see it with: {where}")
+    return stored
+
+
+def ensure_autoencoder(
+    config: AutoencoderConfig, data: Dataset, *, entry: bool = False
+) -> StoredModel:
+    """Return the trained autoencoder of a config from the store, training it if it is missing."""
+    fingerprint = Fingerprint(
+        "autoencoder",
+        config.autoencoder,
+        config.autoencoder_settings(),
+        {"data": data.sha256},
+        COMPUTED_BY,
+    )
+    return stored_model(
+        Reuse().reuse_or_compute(fingerprint, lambda: _train(config, data, fingerprint, entry))
+    )
+
+
+def _train(config: AutoencoderConfig, data: Dataset, fingerprint: Fingerprint, entry: bool) -> None:
+    from gauntlet.autoencoders.training import (
+        output_scale,
+        reconstruct,
+        reconstruction_metrics,
+        train_autoencoder,
+    )
+    from gauntlet.evaluation.figures import draw_grid
+
+    name = f"{config.autoencoder} {config.dataset} seed {config.seed}"
+    with training_run("autoencoders", name, config, data, fingerprint, entry) as training:
+        model = train_autoencoder(config, data.x_train, training.report)
+        output = reconstruct(model, data.x_test)
+        training.run.metrics(output_scale(output), config.epochs)
+        training.run.metrics(reconstruction_metrics(config, data.x_test, output), config.epochs)
+        picked = grid_indices(data)
+        rows = {"image": data.x_test[picked], "reconstruction": output[picked]}
+        training.run.figure("images.png", draw_grid(rows, {}, f"{name}: test images"))
+        training.finish(model, data.x_test[:5])

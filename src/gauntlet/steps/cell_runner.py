@@ -1,0 +1,219 @@
+"""Run one cell: craft the adversarial images, judge them, log everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gauntlet.config.attack import AttackConfig, speaks_grey_levels
+from gauntlet.data.dataset import Dataset
+from gauntlet.report.attack_summary import CellResult, reference_index
+from gauntlet.seeding import child_seed
+from gauntlet.steps.cells import Cell
+from gauntlet.steps.inputs import grid_indices
+from gauntlet.tracking.artifacts import StoredModel, load_arrays, load_model
+from gauntlet.tracking.experiments import ATTACKS
+from gauntlet.tracking.runs import TrackedRun, tracked_run
+
+if TYPE_CHECKING:
+    import keras
+    from matplotlib.figure import Figure
+
+    from gauntlet.attacks.base import AttackResult
+    from gauntlet.attacks.threat_models import Scenario
+    from gauntlet.defences.defended_model import DefendedModel
+    from gauntlet.evaluation.metrics import AttackOutcome
+
+EXAMPLES = "examples.npz"
+
+
+class CellRunner:
+    """Runs the cells of one attack run; keeps loaded models and the last crafted images."""
+
+    def __init__(self, config: AttackConfig, data: Dataset) -> None:
+        self._config = config
+        self._data = data
+        self._crafted: tuple[tuple[str, ...], list[AttackResult]] | None = None
+
+    def run(self, cell: Cell, parent: TrackedRun) -> None:
+        """Compute a cell in a run of its own, a child of the attack run."""
+        tags = {
+            **cell.fingerprint.tags,
+            **cell.models.tags,
+            "gauntlet.defence": cell.defence,
+            "gauntlet.threat_model": cell.threat_model,
+            "gauntlet.attack": cell.attack,
+            "gauntlet.device": self._device,
+        }
+        params = {"cell/defence": cell.defence, "cell/threat_model": cell.threat_model,
+                  "cell/attack": cell.attack}  # fmt: skip
+        with tracked_run(
+            ATTACKS, cell.name, self._config, tags=tags, params=params, parent=parent
+        ) as run:
+            run.uses_data(self._data.name, self._data.sha256, len(self._data.x_test), "evaluation")
+            run.uses_models(model.model_id for model in cell.models.all)
+            scenario = self._scenario(cell)
+            starts = scenario.starts(self._data.x_test)
+            crafted = self._craft(cell, scenario, starts)
+            self._judge(run, cell, scenario, starts, crafted)
+
+    def result(self, cell: Cell, run_id: str) -> CellResult:
+        """Return what a finished cell measured, from its artifacts."""
+        arrays = load_arrays(run_id, EXAMPLES)
+        return CellResult(
+            cell.defence,
+            cell.threat_model,
+            cell.attack,
+            self._config.budgets(cell.attack),
+            arrays["labels"],
+            arrays["clean"],
+            arrays["attacked"],
+            not speaks_grey_levels(cell.attack),
+            run_id,
+        )
+
+    @cached_property
+    def _device(self) -> str:
+        from gauntlet.runtime import configure_tensorflow
+
+        return configure_tensorflow()
+
+    @staticmethod
+    @lru_cache(maxsize=4)
+    def _load(stored: StoredModel) -> keras.Model:
+        return load_model(stored)
+
+    @lru_cache(maxsize=4)  # noqa: B019 -- a runner lives as long as its attack run
+    def _defended(self, classifier: StoredModel, autoencoder: StoredModel | None) -> DefendedModel:
+        from gauntlet.defences.defended_model import DefendedModel
+
+        before = None if autoencoder is None else self._load(autoencoder)
+        return DefendedModel(self._load(classifier), before)
+
+    def _scenario(self, cell: Cell) -> Scenario:
+        from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario
+
+        models = cell.models
+        surrogate = None if models.surrogate is None else self._load(models.surrogate)
+        defended = self._defended(models.classifier, models.autoencoder)
+        return Scenario(THREAT_MODELS[cell.threat_model], defended, surrogate)
+
+    def _craft(
+        self, cell: Cell, scenario: Scenario, starts: NDArray[np.float32]
+    ) -> list[AttackResult]:
+        from gauntlet.attacks.registry import build_attack
+        from gauntlet.attacks.threat_models import logits_of
+
+        if self._crafted is None or self._crafted[0] != cell.crafting_key:
+            attack = build_attack(cell.attack, self._config)
+            results = attack(
+                logits_of(scenario.attacked_graph),
+                starts,
+                self._data.y_test,
+                epsilons=self._config.budgets(cell.attack),
+                box=scenario.box,
+                seed=child_seed(self._config.seed, "attack", cell.attack),
+            )
+            self._crafted = cell.crafting_key, list(results)
+        return self._crafted[1]
+
+    def _judge(
+        self,
+        run: TrackedRun,
+        cell: Cell,
+        scenario: Scenario,
+        starts: NDArray[np.float32],
+        crafted: list[AttackResult],
+    ) -> None:
+        from gauntlet.evaluation.metrics import attack_metrics, clean_metrics
+
+        clean = scenario.judge(starts)
+        outcomes = [self._outcome(scenario, starts, clean, result) for result in crafted]
+        run.metrics(clean_metrics(self._data.y_test, clean))
+        run.metrics(_scale(starts))
+        for result, outcome in zip(crafted, outcomes, strict=True):
+            step = round(1000 * result.epsilon)
+            run.metrics(attack_metrics(outcome, self._config.one_target(cell.attack)), step)
+            run.metrics(_costs(result), step)
+        attacked = np.stack([outcome.attacked for outcome in outcomes])
+        run.arrays(EXAMPLES, labels=self._data.y_test, clean=clean, attacked=attacked)
+        self._log_pictures(run, cell, scenario, starts, crafted, outcomes)
+
+    def _outcome(
+        self,
+        scenario: Scenario,
+        starts: NDArray[np.float32],
+        clean: NDArray[np.int64],
+        result: AttackResult,
+    ) -> AttackOutcome:
+        from gauntlet.evaluation.metrics import AttackOutcome
+
+        change = np.abs(result.adversarial - starts).reshape(len(starts), -1)
+        return AttackOutcome(
+            self._data.y_test,
+            clean,
+            scenario.judge(result.adversarial),
+            np.sqrt(np.einsum("ij,ij->i", change, change)),
+            change.max(axis=1),
+        )
+
+    def _log_pictures(
+        self,
+        run: TrackedRun,
+        cell: Cell,
+        scenario: Scenario,
+        starts: NDArray[np.float32],
+        crafted: list[AttackResult],
+        outcomes: list[AttackOutcome],
+    ) -> None:
+        from gauntlet.evaluation.figures import draw_curves, draw_matrices
+        from gauntlet.evaluation.metrics import matrices, report_by_class
+
+        budgets = self._config.budgets(cell.attack)
+        at = reference_index(budgets, not speaks_grey_levels(cell.attack))
+        tables = {f"{e:g}": matrices(o, self._data.n_classes)
+                  for e, o in zip(budgets, outcomes, strict=True)}  # fmt: skip
+        title = f"{cell.name}, epsilon {budgets[at]:.4g}"
+        run.json("confusion_matrices.json", tables)
+        run.figure("confusion_matrices.png", draw_matrices(tables[f"{budgets[at]:g}"], title))
+        report = report_by_class(self._data.y_test, outcomes[at].attacked)
+        run.text("classification_report.txt", f"{title}\n\n{report}")
+        accuracies = [float(outcome.correct.mean()) for outcome in outcomes]
+        run.figure("accuracy_epsilon.png", draw_curves({cell.attack: (budgets, accuracies)}, title))
+        run.figure("images.png", self._grid(scenario, starts, crafted[at], outcomes[at], title))
+
+    def _grid(
+        self,
+        scenario: Scenario,
+        starts: NDArray[np.float32],
+        result: AttackResult,
+        outcome: AttackOutcome,
+        title: str,
+    ) -> Figure:
+        from gauntlet.evaluation.figures import draw_grid
+
+        picked = grid_indices(self._data)
+        start, adversarial = starts[picked], result.adversarial[picked]
+        rows = {"image": self._data.x_test[picked], "perturbed": adversarial}
+        rows["difference"] = adversarial - start
+        if scenario.defended.autoencoder is not None:
+            seen = scenario.perturbs_input
+            rows["reconstruction"] = scenario.defended.encode(adversarial) if seen else start
+        captions = {"image": outcome.clean[picked], "perturbed": outcome.attacked[picked]}
+        return draw_grid(rows, {k: [str(c) for c in v] for k, v in captions.items()}, title)
+
+
+def _scale(starts: NDArray[np.float32]) -> Iterator[tuple[str, float]]:
+    """Yield the scale of what is perturbed, without which a budget means nothing."""
+    yield "perturbed/mean", float(starts.mean(dtype=np.float64))
+    yield "perturbed/max", float(starts.max())
+
+
+def _costs(result: AttackResult) -> Iterator[tuple[str, float]]:
+    yield "attack/epsilon", result.epsilon
+    yield "attack/gradient_calls", result.gradient_calls
+    yield "attack/queries", result.queries

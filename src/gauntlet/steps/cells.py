@@ -1,0 +1,109 @@
+"""Cells: one attack on one defence under one threat model each; what they are, before any runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gauntlet.config.attack import AttackConfig
+from gauntlet.data.dataset import Dataset
+from gauntlet.tracking.artifacts import StoredModel
+from gauntlet.tracking.step_cache import Fingerprint
+
+COMPUTED_BY = ("gauntlet.attacks.registry", "gauntlet.attacks.threat_models",
+               "gauntlet.evaluation.metrics", "gauntlet.data.registry")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Models:
+    """The trained models of an attack run, as they lie in the store; None: not needed."""
+
+    autoencoder: StoredModel | None
+    raw: StoredModel | None
+    encoded: StoredModel | None
+    surrogate: StoredModel | None
+
+    @property
+    def all(self) -> list[StoredModel]:
+        """Those that there are."""
+        return list(self.named.values())
+
+    @property
+    def named(self) -> dict[str, StoredModel]:
+        """Name -> model of those that there are."""
+        return {name: m for name, m in vars(self).items() if m is not None}
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The run ids of a run's inputs."""
+        return {f"gauntlet.input.{name}": model.run_id for name, model in self.named.items()}
+
+    @property
+    def classifier(self) -> StoredModel:
+        """The one classifier of a cell."""
+        (classifier,) = (m for m in (self.raw, self.encoded) if m is not None)
+        return classifier
+
+    def used_by(self, defence: str, threat_model: str) -> Models:
+        """Return only the models that a cell's result depends on."""
+        transfer = threat_model == "transfer"
+        return Models(
+            self.autoencoder if defence != "none" else None,
+            self.raw if defence != "encoded" else None,
+            self.encoded if defence == "encoded" else None,
+            self.surrogate if transfer else None,
+        )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one cell is; hashable."""
+
+    defence: str
+    threat_model: str
+    attack: str
+    fingerprint: Fingerprint
+    models: Models
+
+    def __hash__(self) -> int:
+        return hash((self.defence, self.threat_model, self.attack))
+
+    @property
+    def name(self) -> str:
+        """As the UI shows it."""
+        return f"{self.attack}, defence {self.defence}, threat model {self.threat_model}"
+
+    @property
+    def crafting_key(self) -> tuple[str, ...]:
+        """Cells with the same key have the same adversarial images: same start, same gradient.
+
+        Without the autoencoder in the attacker's view, a reformed classifier is the undefended one.
+        """
+        if self.threat_model == "transfer":
+            return (self.attack, "surrogate")
+        if self.defence == "reformer" and self.threat_model == "gray_box":
+            return (self.attack, "none", "white_box")
+        return (self.attack, self.defence, self.threat_model)
+
+
+def plan_cells(config: AttackConfig, data: Dataset, models: Models) -> list[Cell]:
+    """Return all cells of a config, by defence, threat model and attack."""
+    return [
+        _plan(config, data, models.used_by(defence, threat_model), defence, threat_model, attack)
+        for defence, threat_model in config.combinations()
+        for attack in config.attacks
+    ]
+
+
+def _plan(
+    config: AttackConfig, data: Dataset, models: Models, defence: str, threat_model: str, name: str
+) -> Cell:
+    settings = {
+        **config.attack_settings(name),
+        "defence": defence,
+        "threat_model": threat_model,
+        "seed": config.seed,
+    }
+    inputs = {"data": data.sha256, **{k: m.weights_sha256 for k, m in models.named.items()}}
+    subject = f"{name} on {defence} {threat_model}"
+    fingerprint = Fingerprint("cell", subject, settings, inputs, COMPUTED_BY)
+    return Cell(defence, threat_model, name, fingerprint, models)

@@ -1,0 +1,15 @@
+"""From an entry point's name to the step that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gauntlet.steps import attack, autoencoder, classifier
+
+STEPS: Mapping[str, Callable[[Any], object]] = {
+    "autoencoder": autoencoder.run,
+    "classifier": classifier.run,
+    "attack": attack.run,
+    "main": attack.run,
+}

@@ -1,0 +1,67 @@
+"""A training as a tracked run: progress, learning curve, model, whatever is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gauntlet.config.models import TrainingConfig
+from gauntlet.data.dataset import Dataset
+from gauntlet.steps.console import progress
+from gauntlet.tracking.artifacts import log_model
+from gauntlet.tracking.runs import TrackedRun, tracked_run
+from gauntlet.tracking.step_cache import Fingerprint
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass
+class TrainingRun:
+    """An open training run."""
+
+    run: TrackedRun
+    _advance: Callable[[str], None]
+    _history: dict[str, list[float]] = field(default_factory=dict)
+
+    def report(self, epoch: int, metrics: dict[str, float]) -> None:
+        """Log and show one epoch; the `EpochReport` of a training."""
+        self.run.metrics(metrics.items(), epoch)
+        for name, value in metrics.items():
+            self._history.setdefault(name, []).append(value)
+        self._advance("  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+
+    def finish(self, model: keras.Model, example: NDArray[np.float32]) -> None:
+        """Log the learning curve and the model; without epochs there is no curve."""
+        from gauntlet.evaluation.figures import draw_learning_curve
+
+        if self._history:
+            self.run.figure("learning_curve.png", draw_learning_curve(self._history, model.name))
+        log_model(self.run.id, model, example)
+
+
+@contextmanager
+def training_run(
+    purpose: str,
+    name: str,
+    config: TrainingConfig,
+    data: Dataset,
+    fingerprint: Fingerprint,
+    entry: bool,
+) -> Iterator[TrainingRun]:
+    """Open a run for a training; see `tracked_run`."""
+    from gauntlet.runtime import configure_tensorflow
+
+    device = {"gauntlet.device": configure_tensorflow()}
+    tags = {**fingerprint.tags, **device}
+    with (
+        tracked_run(purpose, name, config, tags=tags, entry=entry) as run,
+        progress(f"training {fingerprint.subject}", config.epochs) as advance,
+    ):
+        run.uses_data(data.name, data.sha256, len(data.x_train), "training")
+        yield TrainingRun(run, advance)

@@ -1,0 +1,139 @@
+"""What `mlflow run` lacks, for this project alone; other projects run as if this were not here.
+
+MLflow creates a run before it validates anything, keeps runs in the working directory, wants
+conda, and on SIGTERM leaves its child behind. The entry point `mlflow.run_context_provider` has it
+import this module in every process, amid its own import: nothing heavy or of MLflow up here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import wrapt
+
+PROJECT = "gauntlet"
+
+
+class LauncherContext:
+    """An MLflow run context without tags; MLflow loads this module to find it."""
+
+    def in_context(self) -> bool:
+        """Return False: there is nothing to say about a run."""
+        return False
+
+    def tags(self) -> dict[str, str]:
+        """Return no tags."""
+        return {}
+
+
+@wrapt.when_imported("mlflow.projects")
+def _wrap_run(projects: ModuleType) -> None:
+    wrapt.wrap_function_wrapper(projects, "run", _run)
+
+
+def _run(
+    wrapped: Callable[..., Any], _instance: object, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    call = inspect.signature(wrapped).bind(*args, **kwargs)
+    call.apply_defaults()
+    if call.arguments["backend"] != "local" or not _is_gauntlet(str(call.arguments["uri"])):
+        return wrapped(*args, **kwargs)
+    from gauntlet.errors import GauntletError, UsageError
+    from gauntlet.interruption import interruptible
+
+    # Python handles signals in its main thread only.
+    main = threading.current_thread() is threading.main_thread()
+    try:
+        with interruptible() if main else nullcontext():
+            _prepare(call.arguments)
+            return _launch(lambda: wrapped(*call.args, **call.kwargs))
+    except GauntletError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
+
+
+def _is_gauntlet(uri: str) -> bool:
+    from mlflow.projects import load_project
+
+    folder = Path(uri.removeprefix("file://"))
+    # What cannot be loaded is MLflow's to report.
+    with suppress(Exception):
+        return folder.is_dir() and load_project(folder).name == PROJECT
+    return False
+
+
+def _prepare(arguments: dict[str, Any]) -> None:
+    """Check everything that can be checked before a run exists, and choose what was left open."""
+    from gauntlet.config.entry_points import parse
+    from gauntlet.tracking.store import open_store
+
+    parameters = arguments["parameters"] or {}
+    parse(arguments["entry_point"], {name: str(value) for name, value in parameters.items()})
+    open_store()
+    _choose_experiment(arguments)
+    _choose_environment(arguments)
+
+
+def _choose_experiment(arguments: dict[str, Any]) -> None:
+    from gauntlet.tracking.experiments import PURPOSES, experiment_id
+
+    name = arguments["experiment_name"]
+    if arguments["experiment_id"] or (not name and "MLFLOW_EXPERIMENT_ID" in os.environ):
+        return
+    name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or PURPOSES[arguments["entry_point"]]
+    arguments.update(experiment_name=None, experiment_id=experiment_id(name))
+
+
+def _choose_environment(arguments: dict[str, Any]) -> None:
+    # `mlflow` may have been called by its path: its `python` and `uv` are then not on PATH.
+    here = Path(sys.executable).parent
+    if Path(shutil.which("python") or "").parent != here:
+        os.environ["PATH"] = os.pathsep.join([str(here), os.environ.get("PATH", os.defpath)])
+    conda = shutil.which("conda") or os.environ.get("MLFLOW_CONDA_HOME")
+    if arguments["env_manager"] is None and not conda:
+        arguments["env_manager"] = "local"
+        sys.stderr.write(
+            f"conda not found: running in {sys.prefix}; --env-manager uv makes an isolated one\n"
+        )
+
+
+def _launch(run: Callable[[], Any]) -> Any:
+    """Run, and end the run if MLflow created one and did not get to end it."""
+    from mlflow import MlflowClient
+
+    created: list[str] = []
+    thread = threading.get_ident()
+
+    @wrapt.transient_function_wrapper("mlflow", "MlflowClient.create_run")
+    def remembering(create: Any, _instance: object, args: Any, kwargs: Any) -> Any:
+        entity = create(*args, **kwargs)
+        if threading.get_ident() == thread:
+            created.append(entity.info.run_id)
+        return entity
+
+    try:
+        return remembering(run)()
+    except BaseException as error:
+        for run_id in created:
+            # A lost server must not hide the error.
+            with suppress(Exception):
+                _end(MlflowClient(), run_id, isinstance(error, KeyboardInterrupt))
+        raise
+
+
+def _end(client: Any, run_id: str, interrupted: bool) -> None:
+    # MLflow calls an interrupted run FAILED, unless the run's own process has already ended it.
+    status = client.get_run(run_id).info.status
+    if interrupted and status in ("RUNNING", "FAILED"):
+        client.set_terminated(run_id, "KILLED")
+    elif status == "RUNNING":
+        client.set_terminated(run_id, "FAILED")

@@ -1,0 +1,206 @@
+"""One MLflow run as one context manager: what goes in at the start, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import mlflow
+import numpy as np
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LoggedModelInput,
+    Metric,
+    Param,
+    RunTag,
+)
+
+from gauntlet.config.base import RunConfig
+from gauntlet.config.entry_points import to_string
+from gauntlet.interruption import uninterrupted
+from gauntlet.tracking.artifacts import npz_bytes
+from gauntlet.tracking.experiments import experiment_id
+from gauntlet.tracking.provenance import environment, git_state
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BATCH = 1000
+"""Metrics in one `log_batch`: MLflow's limit."""
+
+FLUSH_SECONDS = 1.0
+"""What a killed process may lose of its metrics, and how seldom training waits for the store."""
+
+SYSTEM_METRICS_SECONDS = 1
+
+logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(logging.WARNING)
+
+
+@dataclass
+class TrackedRun:
+    """An open run: metrics are buffered and written in batches, artifacts at once."""
+
+    id: str
+    experiment_id: str
+    _buffer: list[Metric] = field(default_factory=list)
+    _flushed: float = field(default_factory=time.monotonic)
+
+    def metrics(self, values: Iterable[tuple[str, float]], step: int = 0) -> None:
+        """Log `(name, value)` pairs at one integer step."""
+        now = int(time.time() * 1000)
+        self._buffer += [Metric(name, float(value), now, step) for name, value in values]
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        client = mlflow.MlflowClient()
+        for first in range(0, len(self._buffer), BATCH):
+            client.log_batch(self.id, metrics=self._buffer[first : first + BATCH])
+        self._buffer.clear()
+        self._flushed = time.monotonic()
+
+    def tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags."""
+        _log(self.id, tags)
+
+    def text(self, name: str, content: str) -> None:
+        """Store a text artifact."""
+        mlflow.MlflowClient().log_text(self.id, content, name)
+
+    def json(self, name: str, content: Any) -> None:
+        """Store a JSON artifact."""
+        self.text(name, json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+    def figure(self, name: str, figure: Figure) -> None:
+        """Store a figure as PNG."""
+        mlflow.MlflowClient().log_figure(self.id, figure, name, save_kwargs={"dpi": 100})
+
+    def arrays(self, name: str, **arrays: np.ndarray[Any, Any]) -> None:
+        """Store arrays as a compressed npz without pickles."""
+        with npz_bytes(name, arrays) as path:
+            mlflow.MlflowClient().log_artifact(self.id, str(path))
+
+    def uses_data(self, name: str, sha256: str, size: int, context: str) -> None:
+        """Link a data set by its own digest; MLflow's sees 10,000 elements only."""
+        data = Dataset(name, sha256[:36], "local", json.dumps({"name": name, "sha256": sha256}),
+                       profile=json.dumps({"images": size}))  # fmt: skip
+        tag = InputTag("mlflow.data.context", context)
+        mlflow.MlflowClient().log_inputs(self.id, datasets=[DatasetInput(data, [tag])])
+        self.tags({"gauntlet.dataset": name, "gauntlet.dataset_sha256": sha256})
+
+    def uses_models(self, model_ids: Iterable[str]) -> None:
+        """Link the models that this run takes as inputs."""
+        inputs = [LoggedModelInput(model_id) for model_id in dict.fromkeys(model_ids)]
+        mlflow.MlflowClient().log_inputs(self.id, models=inputs)
+
+
+@contextmanager
+def tracked_run(
+    purpose: str,
+    name: str,
+    config: RunConfig,
+    *,
+    tags: Mapping[str, str],
+    params: Mapping[str, str] | None = None,
+    parent: TrackedRun | None = None,
+    entry: bool = False,
+) -> Iterator[TrackedRun]:
+    """Open a run, yield it, and end it: FINISHED, FAILED with its traceback, or KILLED.
+
+    Args:
+        purpose: the experiment, unless a parent or `mlflow run` has chosen one.
+        name: shown in the UI.
+        config: resolved; logged as parameters `config/...` and as `config.json`. (`mlflow run`
+            has logged what the user typed under the plain names, and MLflow never changes one.)
+        tags: the step's, see `Fingerprint.tags`.
+        params: what tells this run from others of the same config.
+        parent: makes this a child run.
+        entry: take over the run that `mlflow run` opened for this process, if it did.
+    """
+    run = _open(purpose, name, parent, entry)
+    values = {f"config/{k}": to_string(v) for k, v in config.model_dump(mode="json").items()}
+    seed = {"gauntlet.seed": str(config.seed)}
+    _log(run.id, {**tags, **git_state(), **seed}, {**values, **(params or {})})
+    run.text("config.json", config.model_dump_json(indent=1) + "\n")
+    run.text("environment.txt", environment())
+    status = "FAILED"
+    with _system_metrics(run):
+        try:
+            yield run
+            run.flush()
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        except BaseException as error:
+            _log(run.id, {"gauntlet.error": f"{type(error).__name__}: {error}"[:5000]})
+            run.text("traceback.txt", traceback.format_exc())
+            raise
+        finally:
+            _close(run, status)
+
+
+def take_entry_run_id() -> str | None:
+    """Return, once, the id of the run that `mlflow run` opened for this process."""
+    return os.environ.pop("MLFLOW_RUN_ID", None)
+
+
+def _open(purpose: str, name: str, parent: TrackedRun | None, entry: bool) -> TrackedRun:
+    client = mlflow.MlflowClient()
+    if entry and (run_id := take_entry_run_id()):
+        client.set_tag(run_id, "mlflow.runName", name)
+        return TrackedRun(run_id, client.get_run(run_id).info.experiment_id)
+    experiment = parent.experiment_id if parent else experiment_id(purpose)
+    family = {"mlflow.parentRunId": parent.id} if parent else {}
+    run = client.create_run(experiment, run_name=name, tags=family)
+    return TrackedRun(run.info.run_id, experiment)
+
+
+@contextmanager
+def _system_metrics(run: TrackedRun) -> Iterator[None]:
+    """Sample CPU, memory, disk, network and every GPU while the block runs."""
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+    monitor = SystemMetricsMonitor(run.id, sampling_interval=SYSTEM_METRICS_SECONDS)
+    monitor.start()
+    try:
+        yield
+    finally:
+        monitor.finish()
+        # The monitor samples after each interval; a shorter run would have no sample at all.
+        monitor.collect_metrics()
+        monitor.publish_metrics(monitor.aggregate_metrics())
+        monitor.mlflow_logger.flush()
+
+
+def _log(run_id: str, tags: Mapping[str, str], params: Mapping[str, str] | None = None) -> None:
+    mlflow.MlflowClient().log_batch(
+        run_id,
+        params=[Param(k, v) for k, v in (params or {}).items()],
+        tags=[RunTag(k, v) for k, v in tags.items()],
+    )
+
+
+def _close(run: TrackedRun, status: str) -> None:
+    with uninterrupted():
+        try:
+            run.flush()
+        finally:
+            mlflow.MlflowClient().set_terminated(run.id, status)
+
+
+def mark_entry_as_reuse(entry_point: str) -> None:
+    """Name the run that `mlflow run` opened if nothing had to be computed in it."""
+    if run_id := take_entry_run_id():
+        name = f"{entry_point}: reused finished runs"
+        _log(run_id, {"mlflow.runName": name, "gauntlet.step": "reuse"})

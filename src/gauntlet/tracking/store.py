@@ -1,0 +1,115 @@
+"""Where runs are kept: one absolute place by default, reachable and ready at the start."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from filelock import FileLock, Timeout
+
+from gauntlet.errors import TrackingError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
+CONNECT_SECONDS = 5
+LOCK_SECONDS = 120
+
+
+def tracking_uri() -> str:
+    """Return the store in use: MLFLOW_TRACKING_URI, or mlflow.db in the project's root.
+
+    MLflow's own default depends on the working directory; this one does not.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{PROJECT_ROOT / 'mlflow.db'}"
+    # `mlflow run` changes the working directory between itself and its child.
+    return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).resolve()}" if _is_sqlite(uri) else uri
+
+
+def open_store() -> str:
+    """Make this process's MLflow use `tracking_uri()`, reachable and migrated; return it.
+
+    Raises:
+        TrackingError: the store cannot be reached or written.
+    """
+    uri = tracking_uri()
+    _check_reachable(uri)
+    os.environ["MLFLOW_TRACKING_URI"] = uri
+    # A store is no place to run code from, and a lost server must not block for MLflow's 4 minutes.
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")
+    _initialise(uri)
+    return uri
+
+
+def artifact_location(uri: str, experiment: str) -> str | None:
+    """Return an absolute artifact folder for a database store; None where a server decides."""
+    if uri.startswith("http"):
+        return None
+    folder = Path(uri.removeprefix("sqlite:///")).parent if _is_sqlite(uri) else PROJECT_ROOT
+    return (folder.resolve() / "mlartifacts" / experiment).as_uri()
+
+
+def lock_path(key: str) -> Path:
+    """Return a file for locks between the processes of this user on this machine."""
+    folder = Path(tempfile.gettempdir()) / f"gauntlet-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.lock"
+
+
+def ui_command(uri: str) -> str:
+    """Return the command that opens the MLflow UI on this store."""
+    if uri.startswith("http"):
+        return f"open {uri} in a browser"
+    if uri == f"sqlite:///{PROJECT_ROOT / 'mlflow.db'}":
+        return "make ui"
+    return f"mlflow server --host 127.0.0.1 --backend-store-uri '{_without_password(uri)}'"
+
+
+def _is_sqlite(uri: str) -> bool:
+    return uri.startswith("sqlite:///")
+
+
+def _check_reachable(uri: str) -> None:
+    parts = urlsplit(uri)
+    if _is_sqlite(uri):
+        folder = Path(uri.removeprefix("sqlite:///")).resolve().parent
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise TrackingError(
+                f"the tracking store {uri} is not writable: check the folder {folder}."
+            )
+    elif parts.hostname:
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 5432)
+        try:
+            socket.create_connection((parts.hostname, port), CONNECT_SECONDS).close()
+        except OSError as error:
+            raise TrackingError(
+                f"the tracking server {_without_password(uri)} cannot be reached ({error}): start "
+                "it, or set MLFLOW_TRACKING_URI."
+            ) from None
+
+
+def _initialise(uri: str) -> None:
+    """Let one process create the tables of a fresh database; two at once would both crash."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    mlflow.set_tracking_uri(uri)
+    try:
+        with FileLock(lock_path(f"store {uri}"), timeout=LOCK_SECONDS):
+            mlflow.MlflowClient().search_experiments(max_results=1)
+    except Timeout:
+        raise TrackingError(f"another process holds the store {_without_password(uri)}.") from None
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrackingError(
+            f"the tracking store {_without_password(uri)} cannot be used: {reason}"
+        ) from None
+
+
+def _without_password(uri: str) -> str:
+    parts = urlsplit(uri)
+    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
