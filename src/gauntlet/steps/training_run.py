@@ -42,7 +42,7 @@ class TrainingRun:
 
         if self._history:
             self.run.figure("learning_curve.png", draw_learning_curve(self._history, model.name))
-        log_model(self.run.id, model, example)
+        log_model(self.run, model, example)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mlflow
 import numpy as np
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 from numpy.typing import NDArray
 
 from gauntlet.errors import TrackingError
@@ -19,6 +20,9 @@ from gauntlet.tracking.provenance import NUMERIC_PACKAGES, package_versions
 if TYPE_CHECKING:  # importing Keras costs seconds; whoever passes a model has paid already
     import keras
 
+    from gauntlet.tracking.runs import TrackedRun
+
+KERAS_FILE = "data/model.keras"
 MODEL_ID = "gauntlet.model_id"
 FILE_SHA256 = "gauntlet.model_file_sha256"
 WEIGHTS_SHA256 = "gauntlet.weights_sha256"
@@ -39,46 +43,45 @@ def stored_model(run_id: str) -> StoredModel:
     return StoredModel(run_id, tags[MODEL_ID], tags[FILE_SHA256], tags[WEIGHTS_SHA256])
 
 
-def log_model(run_id: str, model: keras.Model, example: NDArray[np.float32]) -> StoredModel:
+def log_model(run: TrackedRun, model: keras.Model, example: NDArray[np.float32]) -> StoredModel:
     """Log a model as `.keras` with signature, input example and pinned requirements.
 
     Args:
-        run_id: of an open run.
+        run: open.
         model: trained.
         example: a few images `(k, height, width, channels)`.
     """
+    client = mlflow.MlflowClient()
+    model_id = client.create_logged_model(run.experiment_id, "model", run.id).model_id
+    with tempfile.TemporaryDirectory() as folder:
+        _save(model, example, folder, model_id, run.id)
+        file_sha256 = _sha256(Path(folder, KERAS_FILE).read_bytes())
+        client.log_model_artifacts(model_id, folder)
+    client.finalize_logged_model(model_id, LoggedModelStatus.READY)
+    client.log_outputs(run.id, [LoggedModelOutput(model_id, step=0)])
+    stored = StoredModel(run.id, model_id, file_sha256, weights_sha256(model))
+    run.tags({MODEL_ID: stored.model_id, FILE_SHA256: stored.file_sha256,
+              WEIGHTS_SHA256: stored.weights_sha256})  # fmt: skip
+    return stored
+
+
+def _save(
+    model: keras.Model, example: NDArray[np.float32], folder: str, model_id: str, run_id: str
+) -> None:
+    """Save through MLflow's Keras flavour: `.keras` files, where the TensorFlow one pickles."""
     import keras
     from mlflow.models import Model, infer_signature
 
     pins = package_versions()
-    # Not `mlflow.keras.log_model`: that wants the run to be the active one, and ends it. The model
-    # is logged without its loss, so that it loads where the project is not installed.
-    info = Model.log(
-        None,
-        _KerasFlavor,
-        name="model",
-        run_id=run_id,
-        model=keras.Model(model.inputs, model.outputs, name=model.name),
+    mlflow.keras.save_model(
+        # Without its loss, so that it loads where the project is not installed.
+        keras.Model(model.inputs, model.outputs, name=model.name),
+        folder,
+        mlflow_model=Model(model_id=model_id, model_uuid=model_id, run_id=run_id),
         signature=infer_signature(example, np.asarray(model(example))),
         input_example=example,
         pip_requirements=[f"{name}=={pins[name]}" for name in NUMERIC_PACKAGES],
     )
-    file = _download(info.model_id)
-    stored = StoredModel(run_id, info.model_id, _sha256(file.read_bytes()), weights_sha256(model))
-    tags = {MODEL_ID: stored.model_id, FILE_SHA256: stored.file_sha256,
-            WEIGHTS_SHA256: stored.weights_sha256}  # fmt: skip
-    for name, value in tags.items():
-        mlflow.MlflowClient().set_tag(run_id, name, value)
-    return stored
-
-
-class _KerasFlavor:
-    """MLflow's Keras flavour: `.keras` files, where `mlflow.tensorflow` adds a pickle."""
-
-    @staticmethod
-    def save_model(*, path: str, **kwargs: Any) -> None:
-        Path(path).mkdir(parents=True)  # MLflow 3.17 writes the input example before making it
-        mlflow.keras.save_model(path=path, **kwargs)
 
 
 def load_model(stored: StoredModel) -> keras.Model:
@@ -124,7 +127,7 @@ def weights_sha256(model: keras.Model) -> str:
 
 def _download(model_id: str) -> Path:
     folder = mlflow.MlflowClient().get_logged_model(model_id).artifact_location
-    return Path(mlflow.artifacts.download_artifacts(f"{folder}/data/model.keras"))
+    return Path(mlflow.artifacts.download_artifacts(f"{folder}/{KERAS_FILE}"))
 
 
 def _sha256(content: bytes) -> str:
