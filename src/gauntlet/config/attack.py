@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from gauntlet.config.base import CommaSeparated, Names, check_names, grey_levels, unit_interval
+from gauntlet.config.base import (
+    PLAIN_CLASSES,
+    PLAIN_DATASETS,
+    CommaSeparated,
+    Names,
+    check_names,
+    grey_levels,
+    unit_interval,
+)
 from gauntlet.config.models import AutoencoderConfig, ClassifierConfig, ClassifierKind
 from gauntlet.seeding import child_seed
 
@@ -82,6 +90,13 @@ class AttackConfig(AutoencoderConfig):
         16.0, gt=0, le=255, description="grey level at which natural targets are found"
     )
     lr_clip: bool = Field(False, description="clip the lr_ attacks to the box; published: no")
+
+    @field_validator("target", "lr_target")
+    @classmethod
+    def _known_class(cls, target: int, info: ValidationInfo) -> int:
+        if info.data.get("dataset") in PLAIN_DATASETS and target >= PLAIN_CLASSES:
+            raise ValueError(f"expected a class from 0 to {PLAIN_CLASSES - 1}")
+        return target
 
     @model_validator(mode="after")
     def _every_name_applies(self) -> AttackConfig:

@@ -30,6 +30,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 
 PLAIN_DATASETS = ("mnist", "fashion_mnist", "digits")
+PLAIN_CLASSES = 10
 
 
 def _split(value: object) -> object:
@@ -51,7 +52,7 @@ def check_names(what: str, valid: tuple[str, ...]) -> Any:
             if name not in valid:
                 raise ValueError(unknown_name(what, name, valid))
         if len(set(names)) < len(names):
-            raise ValueError("names a value twice")
+            raise ValueError("expected each name once")
         return names
 
     return check
@@ -89,18 +90,18 @@ class RunConfig(BaseModel):
 def unit_interval(values: tuple[float, ...]) -> tuple[float, ...]:
     """Check budgets: finite, in [0, 1], strictly ascending."""
     if any(math.isnan(v) or not 0 <= v <= 1 for v in values):
-        raise ValueError("each epsilon must lie in [0, 1]")
+        raise ValueError("expected values in [0, 1]")
     return _ascending(values)
 
 
 def grey_levels(values: tuple[float, ...]) -> tuple[float, ...]:
     """Check budgets in grey levels: finite, in [0, 255], strictly ascending."""
     if any(math.isnan(v) or not 0 <= v <= 255 for v in values):
-        raise ValueError("each grey level must lie in [0, 255]")
+        raise ValueError("expected grey levels in [0, 255]")
     return _ascending(values)
 
 
 def _ascending(values: tuple[float, ...]) -> tuple[float, ...]:
     if list(values) != sorted(set(values)):
-        raise ValueError("values must be ascending, none twice")
+        raise ValueError("expected ascending values, none twice")
     return values

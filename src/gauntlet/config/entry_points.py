@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from pydantic import ValidationError
@@ -36,15 +37,20 @@ def parse(entry_point: str, values: Mapping[str, str]) -> RunConfig:
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise UsageError(" ".join(_line(entry_point, e) for e in error.errors()[:1])) from None
+        raise UsageError(_line(entry_point, error.errors()[0])) from None
 
 
 def _line(entry_point: str, error: ErrorDetails) -> str:
-    message = error["msg"].removeprefix("Value error, ")
-    if not error["loc"]:
+    message = error["msg"].removeprefix("Value error, ").rstrip(".")
+    if not error["loc"]:  # a check of several parameters, which names them itself
         return message + "."
+    received = error["input"]
+    if error["type"] == "literal_error":
+        valid = re.findall(r"'(.*?)'", error["ctx"]["expected"])
+        message = unknown_name(str(error["loc"][0]), str(received), valid).rstrip(".")
+    message = message.replace("Input should be", "expected").split(", unable to parse")[0]
     return (
-        f"--{error['loc'][0]}: {message.rstrip('.')}; received {error['input']!r}. "
+        f"--{error['loc'][0]}: {message}; received {received!r}. "
         f"See `python -m gauntlet {entry_point} --help`."
     )
 

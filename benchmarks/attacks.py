@@ -1,0 +1,74 @@
+"""Attacks against plain cleverhans calls and against the gradients that nobody can do without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+from cleverhans.tf2.attacks.basic_iterative_method import basic_iterative_method
+from cleverhans.tf2.attacks.fast_gradient_method import fast_gradient_method
+
+from benchmarks.timing import Comparison, compare
+from gauntlet.attacks.base import BATCH, Attack
+from gauntlet.attacks.iterative import BIM
+from gauntlet.attacks.single_step import FGSM
+from gauntlet.attacks.threat_models import logits_of
+from gauntlet.classifiers.dense import build_dense
+from gauntlet.config.models import ClassifierConfig
+from gauntlet.runtime import start_from
+
+IMAGES, STEPS, EPSILON = 10_000, 40, 0.1
+SWEEP = [round(0.03 * i, 2) for i in range(1, 11)]
+
+
+def run() -> Iterator[Comparison]:
+    """Compare on the first paper's dense network; its weights do not matter for speed."""
+    start_from(0)
+    logits = logits_of(build_dense(ClassifierConfig(), (28, 28, 1), 10))
+    rng = np.random.default_rng(0)
+    images = rng.random((IMAGES, 28, 28, 1), np.float32)
+    labels = rng.integers(0, 10, IMAGES)
+
+    def ours(attack: Attack, epsilons: list[float]) -> None:
+        for _ in attack(logits, images, labels, epsilons=epsilons):
+            pass
+
+    x, y = tf.constant(images), tf.constant(labels)
+    step = 0.25 * EPSILON
+
+    def cleverhans_bim() -> None:
+        basic_iterative_method(logits, x, EPSILON, step, STEPS, np.inf, clip_min=0.0, clip_max=1.0,
+                               y=y, sanity_checks=False)  # fmt: skip
+
+    def cleverhans_fgsm() -> None:
+        for epsilon in SWEEP:
+            fast_gradient_method(logits, x, epsilon, np.inf, clip_min=0.0, clip_max=1.0, y=y)
+
+    @tf.function
+    def gradient(batch: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(batch)
+            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits(batch))
+        return tape.gradient(loss, batch)
+
+    batches = [(x[i : i + BATCH], y[i : i + BATCH]) for i in range(0, IMAGES, BATCH)]
+
+    def bare_gradients() -> None:
+        for batch, truth in batches:
+            for _ in range(STEPS):
+                gradient(batch, truth)
+
+    bim = BIM(STEPS, 0.25)
+    yield compare(
+        f"BIM, {STEPS} steps: faster than cleverhans",
+        lambda: ours(bim, [EPSILON]), cleverhans_bim, wanted=">= 1.15",
+    )  # fmt: skip
+    yield compare(
+        f"BIM, {STEPS} steps: cost over its bare gradients",
+        lambda: ours(bim, [EPSILON]), bare_gradients, wanted="<= 1.15",
+    )  # fmt: skip
+    yield compare(
+        f"FGSM, {len(SWEEP)} budgets: faster than cleverhans",
+        lambda: ours(FGSM(), SWEEP), cleverhans_fgsm, wanted=">= 3",
+    )  # fmt: skip

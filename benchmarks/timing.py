@@ -1,0 +1,67 @@
+"""Time two pieces of work in turn, so that a machine whose speed drifts slows both."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One line of the table.
+
+    Attributes:
+        name: what is compared with what.
+        ratios: of each round.
+        wanted: the least (`>=`) or most (`<=`) that the median ratio should be; none: told only.
+        seconds: medians of both sides.
+    """
+
+    name: str
+    ratios: list[float]
+    wanted: str
+    seconds: tuple[float, float]
+
+    @property
+    def median(self) -> float:
+        """The ratio to quote."""
+        return statistics.median(self.ratios)
+
+    @property
+    def reached(self) -> str:
+        """Whether the median is as wanted."""
+        if not self.wanted:
+            return ""
+        sign, bound = self.wanted.split()
+        good = self.median >= float(bound) if sign == ">=" else self.median <= float(bound)
+        return "yes" if good else "NO"
+
+
+def compare(
+    name: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    *,
+    wanted: str,
+    rounds: int = 5,
+) -> Comparison:
+    """Time `ours` and `theirs` in turn after a warm-up.
+
+    The ratio is a speed-up (theirs / ours) where `wanted` begins with `>=`, and a cost (ours /
+    theirs) otherwise.
+    """
+    ours()
+    theirs()
+    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds)]
+    speed_up = wanted.startswith(">=")
+    ratios = [b / a if speed_up else a / b for a, b in pairs]
+    medians = [statistics.median(side) for side in zip(*pairs, strict=True)]
+    return Comparison(name, ratios, wanted, (medians[0], medians[1]))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
