@@ -107,7 +107,7 @@ def test_runs_in_this_environment_where_there_is_no_conda(client, project, capsy
     ("entry_point", "parameters", "said"),
     [
         ("attack", {"epsilon": "0.1"}, "Did you mean 'epsilons'?"),
-        ("attack", {"epsilons": "0,2"}, "each epsilon must lie in [0, 1]"),
+        ("attack", {"epsilons": "0,2"}, "expected values in [0, 1]"),
         ("atack", {}, "Did you mean 'attack'?"),
         ("child.py", {}, "unknown entry point 'child.py'"),
     ],

@@ -45,10 +45,15 @@ def uninterrupted() -> Iterator[None]:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
-    # The first one unwinds and closes the runs; a second must not stop that half-way.
+    # The first one unwinds and closes the runs; a second must not stop that half-way. Not SIG_IGN:
+    # Python complains of a signal that came together with the first one and is now ignored.
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
+        signal.signal(each, _pass_over)
     raise KeyboardInterrupt
+
+
+def _pass_over(number: int, frame: FrameType | None) -> None:
+    del number, frame
 
 
 def _watch(parent: int) -> None:

@@ -36,7 +36,7 @@ class _Reporter(keras.callbacks.Callback):
         if bad:
             raise DivergenceError(
                 f"training diverged in epoch {epoch + 1}: {bad[0]} is {metrics[bad[0]]}. "
-                "Lower --learning_rate or choose a bounded --output_activation."
+                "Lower --learning_rate or choose a bounded --pre_output_activation."
             )
 
 

@@ -1,7 +1,7 @@
 """Gradients of a loss with respect to the image, compiled once a model through cleverhans.
 
 cleverhans compiles `compute_gradient` for each callable that it is given, so every function here is
-kept by model. NaN and infinite gradients become 0: such a pixel stays where it is.
+kept by model.
 """
 
 from __future__ import annotations
@@ -25,20 +25,22 @@ def cross_entropy(labels: Any, logits: Any) -> Any:
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
 
-def finite_gradient(
-    logits: Logits, images: Any, labels: Any, *, loss: Loss = cross_entropy, targeted: bool = False
-) -> Any:
-    """Return d loss / d image (negated if targeted), traceable, shape of the images."""
-    gradient = compute_gradient(logits, loss, images, labels, targeted)
+def finite(gradient: Any) -> Any:
+    """Return a gradient with 0 where it is NaN or infinite: such a pixel stays where it is."""
     return tf.where(tf.math.is_finite(gradient), gradient, tf.zeros_like(gradient))
+
+
+def loss_gradient(logits: Logits, images: Any, labels: Any) -> Any:
+    """Return the gradient of the cross entropy, traceable, shape of the images."""
+    return compute_gradient(logits, cross_entropy, images, labels, False)
 
 
 @lru_cache(maxsize=KEPT_MODELS)
 def compiled_gradient(logits: Logits, loss: Loss, targeted: bool) -> Callable[[Any, Any], Any]:
-    """Return a compiled `(images, labels) -> gradient`."""
+    """Return a compiled `(images, labels) -> d loss / d image`, negated if targeted."""
 
     def gradient(images: Any, labels: Any) -> Any:
-        return finite_gradient(logits, images, labels, loss=loss, targeted=targeted)
+        return compute_gradient(logits, loss, images, labels, targeted)
 
     compiled: Callable[[Any, Any], Any] = tf.function(gradient)
     return compiled

@@ -15,8 +15,8 @@ import numpy as np
 import tensorflow as tf
 from cleverhans.tf2.utils import clip_eta, optimize_linear
 
-from gauntlet.attacks.base import Attack, Batch, Box, Logits, clip_to
-from gauntlet.attacks.gradients import cross_entropy, finite_gradient
+from gauntlet.attacks.base import Attack, Batch, Box, Logits, bounds, clip_to, one_pass
+from gauntlet.attacks.gradients import cross_entropy, finite, loss_gradient
 from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
 
@@ -107,13 +107,14 @@ class MIM(Attack):
 
 @lru_cache(maxsize=KEPT_MODELS)
 def _projected_descent(logits: Logits, box: Box) -> Callable[..., Any]:
+    low, high = bounds(box)
+
     def run(x: Any, labels: Any, start: Any, epsilon: Any, rel_step: Any, steps: Any) -> Any:
         adversarial = start
-        for _ in tf.range(steps):
-            gradient = finite_gradient(logits, adversarial, labels)
-            step = optimize_linear(gradient, epsilon * rel_step, np.inf)
-            moved = clip_to(box, adversarial + step) - x
-            adversarial = clip_to(box, x + clip_eta(moved, np.inf, epsilon))
+        for _ in tf.range(tf.cast(steps, tf.int32)):
+            gradient = loss_gradient(logits, adversarial, labels)
+            step = epsilon * rel_step
+            adversarial = _descended(x, adversarial, gradient, step, epsilon, low, high)
         return adversarial
 
     return _with_scalars_as_tensors(run, images=3)
@@ -121,17 +122,38 @@ def _projected_descent(logits: Logits, box: Box) -> Callable[..., Any]:
 
 @lru_cache(maxsize=KEPT_MODELS)
 def _momentum_descent(logits: Logits, box: Box) -> Callable[..., Any]:
+    low, high = bounds(box)
+
     def run(x: Any, labels: Any, epsilon: Any, rel_step: Any, steps: Any, decay: Any) -> Any:
         adversarial, momentum = x, tf.zeros_like(x)
-        for _ in tf.range(steps):
-            gradient = finite_gradient(logits, adversarial, labels)
+        for _ in tf.range(tf.cast(steps, tf.int32)):
+            gradient = finite(loss_gradient(logits, adversarial, labels))
             size = tf.reduce_mean(tf.abs(gradient), axis=[1, 2, 3], keepdims=True)
             momentum = decay * momentum + gradient / tf.maximum(1e-12, size)
-            step = optimize_linear(momentum, epsilon * rel_step, np.inf)
-            adversarial = clip_to(box, x + clip_eta(adversarial + step - x, np.inf, epsilon))
+            step = epsilon * rel_step
+            adversarial = _moved(x, adversarial, momentum, step, epsilon, low, high)
         return adversarial
 
     return _with_scalars_as_tensors(run, images=2)
+
+
+@one_pass
+def _descended(
+    x: Any, adversarial: Any, gradient: Any, step: Any, epsilon: Any, low: Any, high: Any
+) -> Any:
+    """One step of cleverhans' `projected_gradient_descent`."""
+    stepped = adversarial + optimize_linear(finite(gradient), step, np.inf)
+    change = clip_eta(tf.clip_by_value(stepped, low, high) - x, np.inf, epsilon)
+    return tf.clip_by_value(x + change, low, high)
+
+
+@one_pass
+def _moved(
+    x: Any, adversarial: Any, momentum: Any, step: Any, epsilon: Any, low: Any, high: Any
+) -> Any:
+    """One step of cleverhans' `momentum_iterative_method`: the box comes last."""
+    stepped = adversarial + optimize_linear(momentum, step, np.inf)
+    return tf.clip_by_value(x + clip_eta(stepped - x, np.inf, epsilon), low, high)
 
 
 @lru_cache(maxsize=KEPT_MODELS)
@@ -150,8 +172,7 @@ def _with_scalars_as_tensors(run: Callable[..., Any], images: int) -> Callable[.
     compiled = tf.function(run)
 
     def call(*args: Any) -> Any:
-        scalars = [tf.constant(a, tf.int32 if isinstance(a, int) else tf.float32)
-                   for a in args[images:]]  # fmt: skip
+        scalars = (tf.constant(a, tf.float32) for a in args[images:])
         return compiled(*args[:images], *scalars)
 
     return call

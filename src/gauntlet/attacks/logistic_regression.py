@@ -20,8 +20,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gauntlet.attacks.base import Attack, Batch, Box, Logits, clip_to
-from gauntlet.attacks.gradients import compiled_gradient
-from gauntlet.config.attack import GREY
+from gauntlet.attacks.gradients import compiled_gradient, finite
+from gauntlet.config.base import GREY
 
 Rule = Literal["non_targeted", "natural", "non_natural", "one_target"]
 
@@ -99,7 +99,7 @@ def this_class(labels: Any, logits: Any) -> Any:
 
 
 def _step(objective: Any, logits: Logits, images: Any, labels: Any, variant: str) -> Any:
-    g = compiled_gradient(logits, objective, False)(images, labels)
+    g = finite(compiled_gradient(logits, objective, False)(images, labels))
     if variant == "sign":
         return tf.sign(g)
     largest = tf.reduce_max(g, axis=[1, 2, 3], keepdims=True)

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 from cleverhans.tf2.utils import optimize_linear
 
-from gauntlet.attacks.base import Attack, Batch, Box, Logits, clip_to
-from gauntlet.attacks.gradients import compiled_gradient, cross_entropy
+from gauntlet.attacks.base import Attack, Batch, Box, Logits, bounds, clip_to, one_pass
+from gauntlet.attacks.gradients import compiled_gradient, cross_entropy, finite
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class SingleStep(Attack):
         self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
     ) -> Any:
         del logits, seed
-        return clip_to(box, batch.images + epsilon * state)
+        return _stepped(batch.images, state, tf.constant(epsilon, tf.float32), *bounds(box))
 
     def _calls(self) -> tuple[int, int]:
         return 1, 0
@@ -41,8 +41,7 @@ class FGSM(SingleStep):
     """Fast gradient sign method (Goodfellow et al. 2015): ascend the cross entropy of the truth."""
 
     def _direction(self, logits: Logits, batch: Batch) -> Any:
-        gradient = compiled_gradient(logits, cross_entropy, False)(batch.images, batch.labels)
-        return optimize_linear(gradient, 1.0, np.inf)
+        return _sign(compiled_gradient(logits, cross_entropy, False)(batch.images, batch.labels))
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,7 @@ class TargetedFGSM(SingleStep):
 
     def _direction(self, logits: Logits, batch: Batch) -> Any:
         targets = tf.fill(batch.labels.shape, tf.constant(self.target, batch.labels.dtype))
-        gradient = compiled_gradient(logits, cross_entropy, True)(batch.images, targets)
-        return optimize_linear(gradient, 1.0, np.inf)
+        return _sign(compiled_gradient(logits, cross_entropy, True)(batch.images, targets))
 
 
 @dataclass(frozen=True)
@@ -72,3 +70,13 @@ class RandomNoise(Attack):
 
     def _calls(self) -> tuple[int, int]:
         return 0, 0
+
+
+@one_pass
+def _sign(gradient: Any) -> Any:
+    return optimize_linear(finite(gradient), 1.0, np.inf)
+
+
+@one_pass
+def _stepped(images: Any, direction: Any, epsilon: Any, low: Any, high: Any) -> Any:
+    return tf.clip_by_value(images + epsilon * direction, low, high)

@@ -42,7 +42,7 @@ class Scenario:
 
     threat_model: ThreatModel
     defended: DefendedModel
-    surrogate: keras.Model | None = None
+    surrogate: keras.Model | None = None  # for `transfer` alone
 
     @cached_property
     def _parts(self) -> dict[str, DefendedModel]:

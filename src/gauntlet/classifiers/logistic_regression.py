@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,18 +17,53 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from gauntlet.config.models import LBFGS_ITERATIONS
+from gauntlet.networks import EpochReport
+
 GREY_LEVELS = 255.0
 
 
+class _EachIteration:
+    """scikit-learn's `FitCallback`: one report an lbfgs iteration."""
+
+    def __init__(self, report: EpochReport) -> None:
+        self._report = report
+        self._done = 0
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Do nothing before the fit."""
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Do nothing after it."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any, **_: Any) -> None:
+        """Do nothing before an iteration."""
+
+    def on_fit_task_end(self, estimator: Any, context: Any, *, X: Any = None, **_: Any) -> bool:  # noqa: N803
+        """Report an iteration; scikit-learn also ends one that never ran, without data."""
+        del estimator
+        if context.task_name == "lbfgs-iter" and X is not None:
+            self._done += 1
+            self._report(self._done, {})
+        return False
+
+
 def train_logistic_regression(
-    images: NDArray[np.float32], labels: NDArray[np.int64], validation_size: int = 0
+    images: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    validation_size: int = 0,
+    report: EpochReport = lambda *_: None,
 ) -> keras.Model:
-    """Fit on all but the last `validation_size` images `(n, height, width, channels)`."""
+    """Fit on all but the last `validation_size` images `(n, height, width, channels)`.
+
+    `report` is called after every iteration of lbfgs; there is no loss to tell.
+    """
     cut = len(images) - validation_size
     # Multiplied in float32, k / 255 gives back the integer k; in float64 it would not, and where
     # lbfgs stands after 100 iterations depends on the last bit.
     grey = (images[:cut].reshape(cut, -1) * np.float32(GREY_LEVELS)).astype(np.float64)
-    regression = LogisticRegression(fit_intercept=False, solver="lbfgs", max_iter=100)
+    regression = LogisticRegression(fit_intercept=False, solver="lbfgs", max_iter=LBFGS_ITERATIONS)
+    regression.set_callbacks(_EachIteration(report))
     with warnings.catch_warnings():
         # 100 iterations do not converge on MNIST; the published model stops there all the same.
         warnings.simplefilter("ignore", ConvergenceWarning)

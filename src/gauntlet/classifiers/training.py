@@ -21,5 +21,5 @@ def train_classifier(
 ) -> keras.Model:
     """Return a trained model from images `(n, h, w, c)` to logits `(n, classes)`."""
     if config.classifier == "logistic_regression":
-        return train_logistic_regression(images, labels, config.validation_size)
+        return train_logistic_regression(images, labels, config.validation_size, report)
     return train_dense(config, images, labels, n_classes, report)

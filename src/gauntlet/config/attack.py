@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from gauntlet.config.base import (
+    GREY,
     PLAIN_CLASSES,
     PLAIN_DATASETS,
     CommaSeparated,
@@ -35,7 +43,6 @@ READ_BY: dict[str, tuple[str, ...]] = {
 """Every attack, and the parameters that it reads: another value of one means another result."""
 
 ATTACKS = tuple(READ_BY)
-GREY = 255.0
 DEFENCES = ("none", "encoded", "reformer")
 THREAT_MODELS = ("white_box", "gray_box", "transfer", "encoded")
 
@@ -53,6 +60,14 @@ Epsilons = Annotated[
 GreyLevels = Annotated[
     tuple[float, ...], CommaSeparated, Field(min_length=1), AfterValidator(grey_levels)
 ]
+
+
+AUTO: Any = "auto"
+
+
+def _madry_step(value: object, info: ValidationInfo) -> object:
+    """Let `auto` cross the ball two and a half times (Madry et al. 2018, appendix)."""
+    return min(1.0, 2.5 / info.data["steps"]) if value == AUTO and "steps" in info.data else value
 
 
 class AttackConfig(AutoencoderConfig):
@@ -73,8 +88,12 @@ class AttackConfig(AutoencoderConfig):
     )
     target: int = Field(5, ge=0, description="class that t_fgsm aims at (first paper, 5.2.2)")
     steps: int = Field(20, ge=1, le=100_000, description="iterations of bim, pgd and mim")
-    rel_step: float = Field(
-        0.125, gt=0, le=1, description="step size of bim, pgd and mim as a share of epsilon"
+    rel_step: Annotated[float, BeforeValidator(_madry_step)] = Field(
+        AUTO,
+        gt=0,
+        le=1,
+        validate_default=True,
+        description="step size of bim, pgd and mim as a share of epsilon; auto: 2.5 / steps",
     )
     restarts: int = Field(5, ge=1, le=10_000, description="random starts of pgd")
     decay: float = Field(1.0, ge=0, le=10, description="momentum decay of mim")
@@ -97,6 +116,15 @@ class AttackConfig(AutoencoderConfig):
         if info.data.get("dataset") in PLAIN_DATASETS and target >= PLAIN_CLASSES:
             raise ValueError(f"expected a class from 0 to {PLAIN_CLASSES - 1}")
         return target
+
+    @model_validator(mode="after")
+    def _reaches_the_budget(self) -> AttackConfig:
+        if self.steps * self.rel_step < 1:
+            raise ValueError(
+                f"steps={self.steps} of rel_step={self.rel_step:g} never reach epsilon: expected "
+                "steps * rel_step of at least 1"
+            )
+        return self
 
     @model_validator(mode="after")
     def _every_name_applies(self) -> AttackConfig:

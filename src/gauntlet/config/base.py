@@ -31,6 +31,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 
 PLAIN_DATASETS = ("mnist", "fashion_mnist", "digits")
 PLAIN_CLASSES = 10
+GREY = 255.0
 
 
 def _split(value: object) -> object:
@@ -96,12 +97,18 @@ def unit_interval(values: tuple[float, ...]) -> tuple[float, ...]:
 
 def grey_levels(values: tuple[float, ...]) -> tuple[float, ...]:
     """Check budgets in grey levels: finite, in [0, 255], strictly ascending."""
-    if any(math.isnan(v) or not 0 <= v <= 255 for v in values):
-        raise ValueError("expected grey levels in [0, 255]")
-    return _ascending(values)
+    if any(math.isnan(v) or not 0 <= v <= GREY for v in values):
+        raise ValueError(f"expected grey levels in [0, {GREY:g}]")
+    return _ascending(values, GREY)
 
 
-def _ascending(values: tuple[float, ...]) -> tuple[float, ...]:
-    if list(values) != sorted(set(values)):
-        raise ValueError("expected ascending values, none twice")
+def metric_step(epsilon: float) -> int:
+    """Return the step under which a budget's metrics are logged; MLflow's steps are integers."""
+    return round(1000 * epsilon)
+
+
+def _ascending(values: tuple[float, ...], unit: float = 1.0) -> tuple[float, ...]:
+    steps = [metric_step(value / unit) for value in values]
+    if steps != sorted(set(steps)):
+        raise ValueError("expected ascending values that differ by a thousandth of the range")
     return values

@@ -68,4 +68,6 @@ def to_string(value: object) -> str:
         return ",".join(to_string(v) for v in value)
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float) and float(f"{value:g}") == value:
+        return f"{value:g}"
+    return str(value)

@@ -26,6 +26,10 @@ _ONLY_FOR: dict[str, tuple[str, ...]] = {
 """Parameters that one autoencoder kind alone reads: others do not fingerprint them."""
 
 
+LBFGS_ITERATIONS = 100
+"""scikit-learn's default, with which the published logistic regression stops."""
+
+
 class TrainingConfig(RunConfig):
     """How long and how fast a network learns."""
 
@@ -59,9 +63,17 @@ class AutoencoderConfig(TrainingConfig):
     )  # fmt: skip
     latent: int = Field(2, ge=1, le=65536, description="variational: latent dimensions")
 
+    @property
+    def iterations(self) -> int:
+        """How often the training reports."""
+        return self.epochs
+
     def autoencoder_settings(self) -> dict[str, Any]:
         """Return every parameter that can change the trained autoencoder, and no other."""
-        return _settings(self, AutoencoderConfig, unread_by(self.autoencoder))
+        hidden = unread_by(self.autoencoder)
+        if self.sparsity_penalty == "l1":
+            hidden |= {"sparsity_target"}
+        return _settings(self, AutoencoderConfig, hidden)
 
 
 class ClassifierConfig(AutoencoderConfig):
@@ -72,14 +84,20 @@ class ClassifierConfig(AutoencoderConfig):
         "raw", description="the images, or the autoencoder's output (defence `encoded`)"
     )
 
+    @property
+    def iterations(self) -> int:
+        """How often the training reports."""
+        return LBFGS_ITERATIONS if self.classifier == "logistic_regression" else self.epochs
+
     def classifier_settings(self) -> dict[str, Any]:
         """Return every parameter of the classifier's own training, without the autoencoder's.
 
-        scikit-learn's logistic regression reads neither epochs, batch size nor learning rate.
+        scikit-learn's logistic regression reads none of epochs, batch size, learning rate, seed.
         """
         hidden = set(AutoencoderConfig.model_fields) - set(TrainingConfig.model_fields)
         if self.classifier == "logistic_regression":
-            hidden |= {"epochs", "batch_size", "learning_rate"}
+            # lbfgs starts from zero: not even the seed matters.
+            hidden |= {"epochs", "batch_size", "learning_rate", "seed"}
         else:
             hidden -= {"widths", "activation"}  # first paper, 5.2.2: the autoencoder's structure
         return _settings(self, ClassifierConfig, hidden)

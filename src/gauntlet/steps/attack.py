@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from gauntlet.config.attack import AttackConfig
+from gauntlet.config.base import metric_step
 from gauntlet.data.dataset import Dataset
 from gauntlet.report.attack_summary import CellResult, Summary, header, markdown, summarise, table
 from gauntlet.steps.autoencoder import ensure_autoencoder
@@ -78,7 +79,7 @@ def _log_summary(run: TrackedRun, config: AttackConfig, summary: Summary) -> Non
         run.metrics([(f"clean/accuracy/{row.defence}", row.clean.value)])
         accuracies = [row.worst(i) for i in range(len(row.epsilons))]
         for epsilon, accuracy in zip(row.epsilons, accuracies, strict=True):
-            run.metrics([(f"worst_case/accuracy/{key}", accuracy.value)], round(1000 * epsilon))
+            run.metrics([(f"worst_case/accuracy/{key}", accuracy.value)], metric_step(epsilon))
         worst[f"{row.defence}, {row.threat_model}"] = (row.epsilons, [a.value for a in accuracies])
         curves = {c.attack: (c.epsilons, c.accuracies) for c in row.cells}
         figure = draw_curves(curves, f"{row.defence} under {row.threat_model}")

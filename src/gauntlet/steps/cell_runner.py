@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gauntlet.config.attack import AttackConfig, speaks_grey_levels
+from gauntlet.config.base import metric_step
 from gauntlet.data.dataset import Dataset
 from gauntlet.report.attack_summary import CellResult, reference_index
 from gauntlet.seeding import child_seed
@@ -136,7 +137,7 @@ class CellRunner:
         run.metrics(clean_metrics(self._data.y_test, clean))
         run.metrics(_scale(starts))
         for result, outcome in zip(crafted, outcomes, strict=True):
-            step = round(1000 * result.epsilon)
+            step = metric_step(result.epsilon)
             run.metrics(attack_metrics(outcome, self._config.one_target(cell.attack)), step)
             run.metrics(_costs(result), step)
         attacked = np.stack([outcome.attacked for outcome in outcomes])

@@ -9,8 +9,14 @@ from gauntlet.data.dataset import Dataset
 from gauntlet.tracking.artifacts import StoredModel
 from gauntlet.tracking.step_cache import Fingerprint
 
-COMPUTED_BY = ("gauntlet.attacks.registry", "gauntlet.attacks.threat_models",
-               "gauntlet.evaluation.metrics", "gauntlet.data.registry")  # fmt: skip
+COMPUTED_BY = (
+    "gauntlet.attacks.registry",
+    "gauntlet.attacks.threat_models",
+    "gauntlet.autoencoders.layers",  # a loaded model runs this code too
+    "gauntlet.data.registry",
+    "gauntlet.evaluation.metrics",
+    "gauntlet.runtime",
+)
 
 
 @dataclass(frozen=True)

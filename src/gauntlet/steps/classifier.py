@@ -57,7 +57,7 @@ def ensure_classifier(
     before = {"autoencoder": autoencoder.weights_sha256} if autoencoder else {}
     fingerprint = Fingerprint(
         "classifier",
-        f"{config.classifier} on {config.train_on}",
+        _subject(config),
         config.classifier_settings(),
         {"data": data.sha256, **before},
         COMPUTED_BY,
@@ -67,6 +67,12 @@ def ensure_classifier(
             fingerprint, lambda: _train(config, data, autoencoder, fingerprint, entry)
         )
     )
+
+
+def _subject(config: ClassifierConfig) -> str:
+    # With its seed: an attack run also trains the attacker's own model, from another one.
+    seed = "" if config.classifier == "logistic_regression" else f", seed {config.seed}"
+    return f"{config.classifier} on {config.train_on}{seed}"
 
 
 def _train(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gauntlet.steps.console import say, show_log
-from gauntlet.tracking.runs import mark_entry_as_reuse
-from gauntlet.tracking.store import open_store, ui_command
+from gauntlet.tracking.runs import end_untaken_entry, gpu_metrics_are_logged, mark_entry_as_reuse
+from gauntlet.tracking.store import open_store, ui_command, without_password
 
 
 @contextmanager
@@ -19,6 +19,12 @@ def session(entry_point: str) -> Iterator[str]:
     """
     show_log()
     uri = open_store()
-    say(f"gauntlet {entry_point}: tracking to {uri}")
-    yield ui_command(uri)
+    say(f"gauntlet {entry_point}: tracking to {without_password(uri)}")
+    if not gpu_metrics_are_logged():
+        say("no GPU: GPU metrics are not logged")
+    try:
+        yield ui_command(uri)
+    except BaseException as error:
+        end_untaken_entry("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        raise
     mark_entry_as_reuse(entry_point)

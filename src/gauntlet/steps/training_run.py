@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gauntlet.config.models import TrainingConfig
+from gauntlet.config.models import AutoencoderConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.steps.console import progress
 from gauntlet.tracking.artifacts import log_model
@@ -49,7 +49,7 @@ class TrainingRun:
 def training_run(
     purpose: str,
     name: str,
-    config: TrainingConfig,
+    config: AutoencoderConfig,
     data: Dataset,
     fingerprint: Fingerprint,
     entry: bool,
@@ -61,7 +61,7 @@ def training_run(
     tags = {**fingerprint.tags, **device}
     with (
         tracked_run(purpose, name, config, tags=tags, entry=entry) as run,
-        progress(f"training {fingerprint.subject}", config.epochs) as advance,
+        progress(f"training {fingerprint.subject}", config.iterations) as advance,
     ):
         run.uses_data(data.name, data.sha256, len(data.x_train), "training")
         yield TrainingRun(run, advance)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,11 +15,10 @@ from numpy.typing import NDArray
 
 from gauntlet.errors import TrackingError
 from gauntlet.tracking.provenance import NUMERIC_PACKAGES, package_versions
+from gauntlet.tracking.runs import TrackedRun
 
 if TYPE_CHECKING:  # importing Keras costs seconds; whoever passes a model has paid already
     import keras
-
-    from gauntlet.tracking.runs import TrackedRun
 
 KERAS_FILE = "data/model.keras"
 MODEL_ID = "gauntlet.model_id"
@@ -75,7 +73,7 @@ def _save(
     pins = package_versions()
     mlflow.keras.save_model(
         # Without its loss, so that it loads where the project is not installed.
-        keras.Model(model.inputs, model.outputs, name=model.name),
+        keras.Model(model.input, model.output, name=model.name),
         folder,
         mlflow_model=Model(model_id=model_id, model_uuid=model_id, run_id=run_id),
         signature=infer_signature(example, np.asarray(model(example))),
@@ -92,6 +90,8 @@ def load_model(stored: StoredModel) -> keras.Model:
     """
     import keras
 
+    import gauntlet.autoencoders.layers  # noqa: F401 -- registers the classes that files name
+
     file = _download(stored.model_id)
     if _sha256(file.read_bytes()) != stored.file_sha256:
         raise TrackingError(
@@ -106,15 +106,6 @@ def load_arrays(run_id: str, name: str) -> Mapping[str, NDArray[Any]]:
     path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name)
     with np.load(path, allow_pickle=False) as arrays:
         return {key: arrays[key] for key in arrays.files}
-
-
-@contextmanager
-def npz_bytes(name: str, arrays: Mapping[str, NDArray[Any]]) -> Iterator[Path]:
-    """Write arrays to a temporary compressed npz of that name."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
-        np.savez_compressed(path, **dict(arrays))  # type: ignore[arg-type]
-        yield path
 
 
 def weights_sha256(model: keras.Model) -> str:

@@ -19,6 +19,10 @@ PURPOSES: Mapping[str, str] = {
 """The experiment of each entry point."""
 
 
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Opens the UI on runs and metrics, where it would guess traces and prompts."""
+
+
 def experiment_id(name: str) -> str:
     """Return the id of an experiment of the store in use; create it if it is not there.
 
@@ -48,7 +52,8 @@ def _create(client: Any, name: str) -> Any:
     # MLflow's own artifact folder depends on the working directory; this one does not.
     location = artifact_location(client.tracking_uri, name)
     try:
-        return client.get_experiment(client.create_experiment(name, artifact_location=location))
+        created = client.create_experiment(name, artifact_location=location, tags=KIND)
+        return client.get_experiment(created)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

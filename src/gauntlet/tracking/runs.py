@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import tempfile
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlflow
@@ -27,7 +29,6 @@ from mlflow.entities import (
 from gauntlet.config.base import RunConfig
 from gauntlet.config.entry_points import to_string
 from gauntlet.interruption import uninterrupted
-from gauntlet.tracking.artifacts import npz_bytes
 from gauntlet.tracking.experiments import experiment_id
 from gauntlet.tracking.provenance import environment, git_state
 
@@ -87,7 +88,9 @@ class TrackedRun:
 
     def arrays(self, name: str, **arrays: np.ndarray[Any, Any]) -> None:
         """Store arrays as a compressed npz without pickles."""
-        with npz_bytes(name, arrays) as path:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, name)
+            np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
             mlflow.MlflowClient().log_artifact(self.id, str(path))
 
     def uses_data(self, name: str, sha256: str, size: int, context: str) -> None:
@@ -128,26 +131,22 @@ def tracked_run(
         entry: take over the run that `mlflow run` opened for this process, if it did.
     """
     run = _open(purpose, name, parent, entry)
-    values = {f"config/{k}": to_string(v) for k, v in config.model_dump(mode="json").items()}
-    seed = {"gauntlet.seed": str(config.seed)}
-    _log(run.id, {**tags, **git_state(), **seed}, {**values, **(params or {})})
-    run.text("config.json", config.model_dump_json(indent=1) + "\n")
-    run.text("environment.txt", environment())
     status = "FAILED"
-    with _system_metrics(run):
-        try:
+    try:
+        _describe(run, config, tags, params or {})
+        with _system_metrics(run):
             yield run
-            run.flush()
-            status = "FINISHED"
-        except KeyboardInterrupt:
-            status = "KILLED"
-            raise
-        except BaseException as error:
-            _log(run.id, {"gauntlet.error": f"{type(error).__name__}: {error}"[:5000]})
-            run.text("traceback.txt", traceback.format_exc())
-            raise
-        finally:
-            _close(run, status)
+        run.flush()
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    except BaseException as error:
+        _log(run.id, {"gauntlet.error": f"{type(error).__name__}: {error}"[:5000]})
+        run.text("traceback.txt", traceback.format_exc())
+        raise
+    finally:
+        _close(run, status)
 
 
 def take_entry_run_id() -> str | None:
@@ -164,6 +163,27 @@ def _open(purpose: str, name: str, parent: TrackedRun | None, entry: bool) -> Tr
     family = {"mlflow.parentRunId": parent.id} if parent else {}
     run = client.create_run(experiment, run_name=name, tags=family)
     return TrackedRun(run.info.run_id, experiment)
+
+
+def _describe(
+    run: TrackedRun, config: RunConfig, tags: Mapping[str, str], params: Mapping[str, str]
+) -> None:
+    values = {f"config/{k}": to_string(v) for k, v in config.model_dump(mode="json").items()}
+    seed = {"gauntlet.seed": str(config.seed)}
+    _log(run.id, {**tags, **git_state(), **seed}, {**values, **params})
+    run.text("config.json", config.model_dump_json(indent=1) + "\n")
+    run.text("environment.txt", environment())
+
+
+def gpu_metrics_are_logged() -> bool:
+    """Tell whether NVML finds a GPU to measure; asked without TensorFlow."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        return int(pynvml.nvmlDeviceGetCount()) > 0
+    except pynvml.NVMLError:
+        return False
 
 
 @contextmanager
@@ -204,3 +224,10 @@ def mark_entry_as_reuse(entry_point: str) -> None:
     if run_id := take_entry_run_id():
         name = f"{entry_point}: reused finished runs"
         _log(run_id, {"mlflow.runName": name, "gauntlet.step": "reuse"})
+
+
+def end_untaken_entry(status: str) -> None:
+    """End the run that `mlflow run` opened if no step took it over; `mlflow run` may be dead."""
+    if run_id := take_entry_run_id():
+        with uninterrupted():
+            mlflow.MlflowClient().set_terminated(run_id, status)

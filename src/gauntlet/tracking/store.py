@@ -65,10 +65,10 @@ def lock_path(key: str) -> Path:
 def ui_command(uri: str) -> str:
     """Return the command that opens the MLflow UI on this store."""
     if uri.startswith("http"):
-        return f"open {uri} in a browser"
+        return f"open {without_password(uri)} in a browser"
     if uri == f"sqlite:///{PROJECT_ROOT / 'mlflow.db'}":
         return "make ui"
-    return f"mlflow server --host 127.0.0.1 --backend-store-uri '{_without_password(uri)}'"
+    return f"mlflow server --host 127.0.0.1 --backend-store-uri '{without_password(uri)}'"
 
 
 def _is_sqlite(uri: str) -> bool:
@@ -78,18 +78,20 @@ def _is_sqlite(uri: str) -> bool:
 def _check_reachable(uri: str) -> None:
     parts = urlsplit(uri)
     if _is_sqlite(uri):
-        folder = Path(uri.removeprefix("sqlite:///")).resolve().parent
-        if not os.access(folder, os.W_OK | os.X_OK):
+        file = Path(uri.removeprefix("sqlite:///"))
+        if not os.access(file.parent, os.W_OK | os.X_OK):
             raise TrackingError(
-                f"the tracking store {uri} is not writable: check the folder {folder}."
+                f"the tracking store {uri} is not writable: check the folder {file.parent}."
             )
+        if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+            raise TrackingError(f"the tracking store {uri} is not writable: check that file.")
     elif parts.hostname:
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 5432)
         try:
             socket.create_connection((parts.hostname, port), CONNECT_SECONDS).close()
         except OSError as error:
             raise TrackingError(
-                f"the tracking server {_without_password(uri)} cannot be reached ({error}): start "
+                f"the tracking server {without_password(uri)} cannot be reached ({error}): start "
                 "it, or set MLFLOW_TRACKING_URI."
             ) from None
 
@@ -98,21 +100,27 @@ def _initialise(uri: str) -> None:
     """Let one process create the tables of a fresh database; two at once would both crash."""
     import mlflow
     from mlflow.exceptions import MlflowException
+    from mlflow.store.db.db_types import DATABASE_ENGINES
+    from sqlalchemy import NullPool, create_engine
     from sqlalchemy.exc import SQLAlchemyError
 
     mlflow.set_tracking_uri(uri)
     try:
         with FileLock(lock_path(f"store {uri}"), timeout=LOCK_SECONDS):
+            if urlsplit(uri).scheme.split("+")[0] in DATABASE_ENGINES:
+                # MLflow would try a wrong password ten times, for two minutes.
+                create_engine(uri, poolclass=NullPool).connect().close()
             mlflow.MlflowClient().search_experiments(max_results=1)
     except Timeout:
-        raise TrackingError(f"another process holds the store {_without_password(uri)}.") from None
-    except (MlflowException, SQLAlchemyError) as error:
+        raise TrackingError(f"another process holds the store {without_password(uri)}.") from None
+    except (MlflowException, SQLAlchemyError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise TrackingError(
-            f"the tracking store {_without_password(uri)} cannot be used: {reason}"
+            f"the tracking store {without_password(uri)} cannot be used: {reason}"
         ) from None
 
 
-def _without_password(uri: str) -> str:
+def without_password(uri: str) -> str:
+    """Return a URI that may be printed."""
     parts = urlsplit(uri)
     return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri

@@ -1,0 +1,107 @@
+"""Stores of their own, one small attack run for all, and processes that outlive no test."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mlflow
+import pytest
+from servers import tracking_to
+
+from gauntlet.config.base import RunConfig
+from gauntlet.config.entry_points import parse
+from gauntlet.report.attack_summary import Summary
+
+TINY = {"preset": "smoke", "train_size": "400", "test_size": "60", "epochs": "4",
+        "batch_size": "32", "learning_rate": "0.005", "widths": "32,8"}  # fmt: skip
+TINY_ATTACK = {**TINY, "attacks": "fgsm,noise", "epsilons": "0,0.1,0.3"}
+
+
+class Attacked(NamedTuple):
+    """A finished attack run: store, config, result and what the console showed."""
+
+    uri: str
+    config: RunConfig
+    summary: Summary
+    said: str
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[..., RunConfig]:
+    """Configs on a few digits: `tiny(entry point, parameter=string)`."""
+
+    def make(entry_point: str, **values: str) -> RunConfig:
+        attacks = entry_point in ("attack", "main")
+        return parse(entry_point, {**(TINY_ATTACK if attacks else TINY), **values})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory) -> Path:
+    """An empty database with tables, which take MLflow ten seconds."""
+    folder = tmp_path_factory.mktemp("migrated")
+    with tracking_to(f"sqlite:///{folder}/mlflow.db", folder):
+        return folder / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def new_store(migrated, tmp_path_factory) -> Callable[[], str]:
+    """URIs of empty stores."""
+
+    def copy() -> str:
+        return f"sqlite:///{shutil.copy(migrated, tmp_path_factory.mktemp('store'))}"
+
+    return copy
+
+
+@pytest.fixture
+def store(new_store, tmp_path) -> Iterator[mlflow.MlflowClient]:
+    """An empty store, the one that this process uses."""
+    with tracking_to(new_store(), tmp_path) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def attacked(new_store, tiny, tmp_path_factory) -> Attacked:
+    """One small attack run; look at it through `tracking_to(attacked.uri, folder)`."""
+    from gauntlet.steps import attack
+
+    uri, config = new_store(), tiny("attack")
+    said = io.StringIO()
+    with (
+        tracking_to(uri, tmp_path_factory.mktemp("attacked")),
+        contextlib.redirect_stdout(said),
+    ):
+        return Attacked(uri, config, attack.run(config), said.getvalue())
+
+
+@pytest.fixture
+def start(tmp_path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a Python or a program beside it in a process group of its own."""
+    started = []
+
+    def run(*command: Any, uri: str, **environment: str) -> subprocess.Popen[str]:
+        keep = {k: v for k, v in os.environ.items() if "MLFLOW_" not in k}
+        keep |= {"MLFLOW_TRACKING_URI": uri, **environment}
+        first = Path(sys.executable).parent / command[0]
+        started.append(subprocess.Popen(
+            [first, *map(str, command[1:])], cwd=tmp_path, env=keep, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        ))  # fmt: skip
+        return started[-1]
+
+    yield run
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

@@ -1,0 +1,228 @@
+"""The result table, the worst case, the headline and the warning, on ten images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gauntlet.report.attack_summary import (
+    CellResult,
+    header,
+    markdown,
+    reference_index,
+    summarise,
+    table,
+)
+
+N = 10
+
+
+def _cell(
+    defence: str = "none",
+    threat_model: str = "white_box",
+    attack: str = "fgsm",
+    *,
+    fallen: tuple[range, ...] = (range(0), range(5)),
+    epsilons: tuple[float, ...] = (0.0, 0.1),
+    bounded: bool = True,
+    n: int = N,
+) -> CellResult:
+    """Return a cell: `fallen` are misclassified at each budget, the last image always."""
+    attacked = np.zeros((len(epsilons), n), int)
+    attacked[:, -1] = 1
+    for row, images in zip(attacked, fallen, strict=True):
+        row[list(images)] = 1
+    labels = np.zeros(n, int)
+    clean = np.where(np.arange(n) == n - 1, 1, 0)
+    return CellResult(
+        defence, threat_model, attack, epsilons, labels, clean, attacked, bounded, "r"
+    )
+
+
+def _masked(threat_model: str, survivors: int, defence: str = "reformer") -> CellResult:
+    """Return a cell of 1000 images, wide enough for narrow intervals."""
+    fallen = range(999 - survivors)
+    return _cell(defence, threat_model, fallen=(range(0), fallen), n=1000)
+
+
+# --- cells ---
+
+
+def test_accuracies() -> None:
+    assert _cell().accuracies == [0.9, 0.4]
+
+
+REFERENCES = {
+    "0.1 if there": ((0.0, 0.05, 0.1, 0.3), True, 2),
+    "0.1 as it was computed": ((0.0, 0.1 + 1e-12, 0.3), True, 1),
+    "else the largest": ((0.0, 0.05, 0.3), True, 2),
+    "16 grey levels if there": ((0.0, 8 / 255, 16 / 255, 50 / 255), False, 2),
+    "else the most grey levels": ((0.0, 8 / 255, 50 / 255), False, 2),
+    "0.1 is no grey level": ((0.0, 0.1, 0.3), False, 2),
+    "16 grey levels are not 0.1": ((0.0, 16 / 255, 0.3), True, 2),
+    "only one": ((0.2,), True, 0),
+}
+
+
+@pytest.mark.parametrize(("epsilons", "bounded", "index"), REFERENCES.values(), ids=REFERENCES)
+def test_reference_budget(epsilons: tuple[float, ...], bounded: bool, index: int) -> None:
+    assert reference_index(epsilons, bounded) == index
+
+
+def test_reference_budget_is_bounded_unless_it_is_said() -> None:
+    assert reference_index((0.0, 16 / 255, 0.1, 0.3)) == 2
+
+
+@pytest.mark.parametrize(
+    ("bounded", "epsilons", "text"),
+    [(True, (0.0, 0.1), "0.1"), (False, (0.0, 16 / 255), "16/255"), (True, (0.05,), "0.05")],
+)
+def test_budget_speaks_the_units_of_the_attack(bounded, epsilons, text: str) -> None:
+    fallen = (range(0),) * len(epsilons)
+    assert _cell(epsilons=epsilons, bounded=bounded, fallen=fallen).budget == text
+
+
+# --- rows ---
+
+
+def test_rows_keep_the_order_of_the_cells() -> None:
+    cells = [
+        _cell(d, t, a)
+        for d, t in (("reformer", "white_box"), ("none", "white_box"), ("reformer", "transfer"))
+        for a in ("bim", "fgsm")
+    ]
+    rows = summarise(cells).rows
+    assert [(row.defence, row.threat_model) for row in rows] == [
+        ("reformer", "white_box"), ("none", "white_box"), ("reformer", "transfer"),
+    ]  # fmt: skip
+    assert all([cell.attack for cell in row.cells] == ["bim", "fgsm"] for row in rows)
+
+
+def test_worst_case_counts_an_image_that_falls_with_any_attack() -> None:
+    one = _cell(attack="fgsm", fallen=(range(0), range(4)))
+    two = _cell(attack="bim", fallen=(range(0), range(3, 6)))
+    (row,) = summarise([one, two]).rows
+    assert row.worst_at_reference.value == pytest.approx(0.3)  # images 6, 7, 8 survive
+    assert row.worst(0).value == pytest.approx(0.9)
+    assert row.clean.value == pytest.approx(0.9)
+
+
+def test_strongest_attack_leaves_the_least() -> None:
+    one = _cell(attack="fgsm", fallen=(range(0), range(3)))
+    two = _cell(attack="bim", fallen=(range(0), range(6)))
+    assert summarise([one, two]).rows[0].strongest.attack == "bim"
+
+
+def test_unbounded_attacks_stay_out_of_the_worst_case() -> None:
+    grey = {"epsilons": (0.0, 16 / 255, 50 / 255), "bounded": False}
+    fierce = _cell(attack="lr_natural", fallen=(range(0), range(9), range(9)), **grey)
+    (row,) = summarise([fierce, _cell(fallen=(range(0), range(3)))]).rows
+    assert [cell.attack for cell in row.judged] == ["fgsm"]
+    assert row.worst_at_reference.value == pytest.approx(0.6)
+    assert (row.epsilons, row.strongest.attack) == ((0.0, 0.1), "fgsm")
+
+
+def test_unbounded_attacks_alone_are_judged_and_said_to_be_unbounded() -> None:
+    grey = {"epsilons": (0.0, 16 / 255), "bounded": False}
+    summary = summarise([_cell(attack="lr_natural", **grey)])
+    assert summary.rows[0].worst_at_reference.value == pytest.approx(0.4)
+    (line,) = summary.headlines()
+    assert "at epsilon 16/255" in line and "lr_natural, unbounded as published" in line
+
+
+# --- headlines and warnings ---
+
+
+def test_headline_is_white_box_even_where_another_number_is_lower() -> None:
+    cells = [_masked("transfer", 100), _masked("white_box", 400)]
+    (line,) = summarise(cells).headlines()
+    assert line.startswith("reformer: robust accuracy 0.4000 [") and "under white_box" in line
+
+
+def test_headline_without_white_box_is_the_worst_number() -> None:
+    cells = [_masked("encoded", 500), _masked("gray_box", 200), _masked("transfer", 300)]
+    (line,) = summarise(cells).headlines()
+    assert "robust accuracy 0.2000" in line and "under gray_box" in line
+
+
+def test_one_headline_a_defence() -> None:
+    cells = [_cell(defence) for defence in ("none", "encoded", "reformer")]
+    lines = list(summarise(cells).headlines())
+    assert [line.split(":")[0] for line in lines] == ["none", "encoded", "reformer"]
+
+
+WARNINGS = {
+    # threat model, survivors of 1000 there and under white_box -> warned
+    "transfer far below": ("transfer", 100, 400, True),
+    "gray box far below": ("gray_box", 100, 400, True),
+    "intervals overlap": ("transfer", 390, 400, False),
+    "equal": ("transfer", 400, 400, False),
+    "as it should be": ("transfer", 800, 400, False),
+    "behind the autoencoder is another space": ("encoded", 100, 400, False),
+}
+
+
+@pytest.mark.parametrize(("name", "there", "white", "warned"), WARNINGS.values(), ids=WARNINGS)
+def test_masked_gradients(name: str, there: int, white: int, warned: bool) -> None:
+    summary = summarise([_masked("white_box", white), _masked(name, there)])
+    lines = list(summary.warnings())
+    assert bool(lines) == warned
+    for line in lines:
+        assert line.startswith(f"fgsm on reformer: {name} leaves 0.1000, white_box 0.4000: ")
+
+
+def test_masking_is_found_attack_by_attack() -> None:
+    masked = [_masked("white_box", 400), _masked("transfer", 100)]
+    sound = [replace(_masked("white_box", 50), attack="bim"),
+             replace(_masked("transfer", 300), attack="bim")]  # fmt: skip
+    summary = summarise([*masked, *sound])
+    assert [row.worst_at_reference.value for row in summary.rows] == [0.05, 0.1]  # hides it
+    (line,) = summary.warnings()
+    assert line.startswith("fgsm on reformer: transfer leaves 0.1000")
+
+
+def test_defences_are_not_compared_with_each_other() -> None:
+    cells = [_masked("white_box", 400), _masked("transfer", 100, defence="none")]
+    assert list(summarise(cells).warnings()) == []
+
+
+# --- text ---
+
+
+def test_table_and_header_agree() -> None:
+    grey = {"epsilons": (0.0, 16 / 255), "bounded": False}
+    summary = summarise([_cell(), _cell(attack="lr_natural", **grey)])
+    assert header(summary) == [
+        "defence", "threat model", "clean", "fgsm ε=0.1", "lr_natural ε=16/255", "worst case",
+        "95 % interval",
+    ]  # fmt: skip
+    # Wilson for 4 of 10: 0.1682 to 0.6873.
+    assert table(summary) == [
+        ["none", "white_box", "0.9000", "0.4000", "0.4000", "0.4000", "[0.1682, 0.6873]"]
+    ]
+
+
+GOLDEN = """\
+# Attacks
+
+- seed 0
+- MNIST
+
+| defence | threat model | clean | fgsm ε=0.1 | worst case | 95 % interval |
+| --- | --- | --- | --- | --- | --- |
+| reformer | white_box | 0.9990 | 0.4000 | 0.4000 | [0.3701, 0.4307] |
+| reformer | transfer | 0.9990 | 0.1000 | 0.1000 | [0.0829, 0.1202] |
+
+**reformer: robust accuracy 0.4000 [0.3701, 0.4307] under white_box at epsilon 0.1 (clean 0.9990, \
+strongest attack fgsm)**
+
+> fgsm on reformer: transfer leaves 0.1000, white_box 0.4000: the white-box gradient is masked, so \
+its number overstates robustness
+"""
+
+
+def test_markdown() -> None:
+    summary = summarise([_masked("white_box", 400), _masked("transfer", 100)])
+    assert markdown(summary, "Attacks", ["seed 0", "MNIST"]) == GOLDEN

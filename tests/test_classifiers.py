@@ -1,0 +1,169 @@
+"""Classifiers end in logits; logistic regression is scikit-learn's, to the last digit it has."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from functools import cache
+
+import keras
+import numpy as np
+import pytest
+from models import N_CLASSES, SHAPE, blobs, ignore
+from sklearn.linear_model import LogisticRegression
+
+from gauntlet.classifiers.dense import build_dense
+from gauntlet.classifiers.logistic_regression import as_frozen_dense, train_logistic_regression
+from gauntlet.classifiers.training import train_classifier
+from gauntlet.config.models import ClassifierConfig
+from gauntlet.data.registry import load
+from gauntlet.networks import PREDICT_BATCH, predict
+
+KINDS = ("dense", "logistic_regression")
+IMAGES, LABELS = blobs(60, seed=1)
+
+
+def _config(kind: str = "dense", **changes) -> ClassifierConfig:
+    tiny = {"preset": "smoke", "widths": (8,), "epochs": 8, "learning_rate": 0.02, "batch_size": 10}
+    return ClassifierConfig(**{**tiny, **changes}, classifier=kind)
+
+
+def _train(kind: str = "dense", report=ignore, **changes) -> keras.Model:
+    return train_classifier(_config(kind, **changes), IMAGES, LABELS, N_CLASSES, report)
+
+
+@cache
+def _trained(kind: str) -> keras.Model:
+    return _train(kind)
+
+
+def _grey(images: np.ndarray) -> np.ndarray:
+    return (images.reshape(len(images), -1) * np.float32(255)).astype(np.float64)
+
+
+def _scikit_learn(images: np.ndarray, labels: np.ndarray) -> LogisticRegression:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # 100 iterations do not converge
+        return LogisticRegression(fit_intercept=False).fit(images, labels)
+
+
+# --- both kinds ---
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_outputs_are_logits_and_no_probabilities(kind: str) -> None:
+    logits = predict(_trained(kind), IMAGES)
+    assert logits.shape == (60, N_CLASSES) and logits.dtype == np.float32
+    assert logits.min() < 0
+    # Probabilities would sum to 1 in every row; not one row of these comes near.
+    assert np.abs(logits.sum(axis=1) - 1).min() > 1e-4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_learns_what_it_is_shown(kind: str) -> None:
+    images, labels = blobs(60, seed=2)
+    assert (predict(_trained(kind), images).argmax(axis=1) == labels).mean() > 0.8
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_same_seed_same_weights_bit_for_bit(kind: str) -> None:
+    first, again = _trained(kind).get_weights(), _train(kind).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_held_out_images_are_not_learned(kind: str) -> None:
+    other = IMAGES.copy()
+    other[-12:] = 1 - other[-12:]
+    config = _config(kind, validation_size=12)
+    one, two = (
+        train_classifier(config, images, LABELS, N_CLASSES, ignore).get_weights()
+        for images in (IMAGES, other)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+# --- dense ---
+
+
+def test_other_seed_other_weights() -> None:
+    assert not np.array_equal(_trained("dense").get_weights()[0], _train(seed=1).get_weights()[0])
+
+
+def test_dense_architecture_of_the_paper() -> None:
+    model = build_dense(ClassifierConfig(), (28, 28, 1), 10)
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    assert [layer.units for layer in dense] == [504, 28, 10]
+    assert [layer.activation.__name__ for layer in dense] == ["relu", "relu", "linear"]
+    # 784-504-28-10: weights and biases.
+    by_hand = (784 * 504 + 504) + (504 * 28 + 28) + (28 * 10 + 10)
+    assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == by_hand
+
+
+def test_dense_reports_loss_and_accuracy_of_both_parts() -> None:
+    reported: list[tuple[int, set[str]]] = []
+    report = lambda epoch, metrics: reported.append((epoch, set(metrics)))  # noqa: E731
+    _train(report=report, validation_size=12)
+    names = {"train/loss", "train/accuracy", "val/loss", "val/accuracy"}
+    assert reported == [(epoch, names) for epoch in range(1, 9)]
+
+
+# --- logistic regression ---
+
+
+def test_frozen_dense_is_scikit_learns_decision_function() -> None:
+    images, labels = load("digits").x_train[:300], load("digits").y_train[:300]
+    regression = _scikit_learn(_grey(images), labels)
+    logits = predict(train_logistic_regression(images, labels), images)
+    # float32 against float64, logits of size 10 to 100.
+    np.testing.assert_allclose(logits, regression.decision_function(_grey(images)), atol=1e-3)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 7])
+def test_frozen_dense_of_any_weights(n_classes: int) -> None:
+    coef = np.random.default_rng(n_classes).normal(size=(n_classes, 16)) / 255
+    model = as_frozen_dense(coef, SHAPE)
+    expected = IMAGES.reshape(60, -1) * 255 @ coef.T
+    np.testing.assert_allclose(predict(model, IMAGES), expected, atol=1e-5)  # float32
+    assert model.trainable_weights == [] and len(model.weights) == 1
+
+
+def test_two_classes_get_a_logit_each() -> None:
+    labels = LABELS % 2
+    model = train_logistic_regression(IMAGES, labels)
+    logits = predict(model, IMAGES)
+    expected = _scikit_learn(_grey(IMAGES), labels).decision_function(_grey(IMAGES))
+    assert logits.shape == (60, 2) and (logits[:, 0] == 0).all()
+    np.testing.assert_allclose(logits[:, 1], expected, rtol=1e-4, atol=1e-4)  # float32
+
+
+def test_grey_levels_are_whole_numbers_again() -> None:
+    levels = np.arange(256, dtype=np.uint8)
+    unit = np.divide(levels, np.float32(255), dtype=np.float32)
+    assert np.array_equal(unit * np.float32(255), levels)
+
+
+def test_logistic_regression_is_silent_about_its_iterations() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train_logistic_regression(IMAGES, LABELS)
+
+
+def test_logistic_regression_reports_each_iteration() -> None:
+    reported: list[tuple[int, dict[str, float]]] = []
+    report = lambda *iteration: reported.append(iteration)  # noqa: E731
+    _train("logistic_regression", report=report)
+    iterations = int(_scikit_learn(_grey(IMAGES), LABELS).n_iter_[0])
+    assert reported == [(number, {}) for number in range(1, iterations + 1)]
+    assert iterations <= _config("logistic_regression").iterations
+
+
+# --- predict ---
+
+
+@pytest.mark.parametrize("n", [1, PREDICT_BATCH - 1, PREDICT_BATCH + 1])
+def test_predict_gives_a_row_an_image(n: int) -> None:
+    images = np.resize(IMAGES, (n, *SHAPE))
+    expected = np.resize(predict(_trained("dense"), IMAGES), (n, N_CLASSES))
+    # A product over another number of rows may round otherwise.
+    np.testing.assert_allclose(predict(_trained("dense"), images), expected, atol=1e-5)

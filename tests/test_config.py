@@ -1,0 +1,287 @@
+"""Configs: strings in, checked values out, and exactly the settings that a step reads."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from gauntlet.config.attack import ATTACKS, READ_BY, AttackConfig, speaks_grey_levels
+from gauntlet.config.base import PRESET, PRESETS
+from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse, to_string
+from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
+from gauntlet.errors import UsageError, unknown_name
+from gauntlet.seeding import child_seed
+
+# --- strings ---
+
+FLOATS = {"min_value": 1e-6, "max_value": 1.0, "allow_nan": False}
+
+
+@st.composite
+def _attack_configs(draw) -> AttackConfig:
+    thousandths = st.lists(st.integers(0, 1000), min_size=1, max_size=4, unique=True).map(sorted)
+    return AttackConfig(
+        preset=draw(st.sampled_from(list(PRESETS))),
+        seed=draw(st.integers(0, 2**63 - 1)),
+        train_size=draw(st.one_of(st.just("all"), st.integers(1, 60_000))),
+        widths=tuple(draw(st.lists(st.integers(1, 999), min_size=1, max_size=3))),
+        learning_rate=draw(st.floats(**FLOATS)),
+        rel_step=draw(st.floats(0.05, 1)),  # 20 steps reach the budget
+        epsilons=tuple(e / 1000 for e in draw(thousandths)),
+        attacks=tuple(draw(st.lists(st.sampled_from(ATTACKS), min_size=1, unique=True))),
+        lr_clip=draw(st.booleans()),
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(_attack_configs())
+def test_config_survives_the_command_line(config: AttackConfig) -> None:
+    arguments = {name: to_string(value) for name, value in config}
+    assert parse("attack", arguments) == config
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_default_strings_give_the_default_config(entry_point: str) -> None:
+    model = ENTRY_POINTS[entry_point]
+    defaults = {name: default_string(model, name) for name in model.model_fields}
+    assert parse(entry_point, defaults) == parse(entry_point, {}) == model()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "true"), (False, "false"), (0.0, "0"), (1.0, "1"), (0.05, "0.05"), (1e-4, "0.0001"),
+        (1 / 3, "0.3333333333333333"), (1e-7, "1e-07"), ((0.0, 0.1), "0,0.1"), (("a", "b"), "a,b"),
+        (7, "7"), ("all", "all"), (2**62 + 1, "4611686018427387905"),
+    ],
+)  # fmt: skip
+def test_value_as_the_command_line_reads_it(value: object, text: str) -> None:
+    assert to_string(value) == text
+
+
+def test_spaces_in_a_list_are_no_part_of_it() -> None:
+    assert parse("attack", {"attacks": "fgsm, bim"}).attacks == ("fgsm", "bim")
+
+
+# --- presets ---
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_preset_fills_what_is_not_given(preset: str, entry_point: str) -> None:
+    filled = parse(entry_point, {"preset": preset}).model_dump()
+    assert PRESETS[preset].items() <= filled.items()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_given_value_beats_the_preset(preset: str) -> None:
+    given = {"preset": preset, "epochs": "3", "dataset": "fashion_mnist", "train_size": "17"}
+    config = parse("autoencoder", given)
+    assert (config.epochs, config.dataset, config.train_size) == (3, "fashion_mnist", 17)
+    assert config.batch_size == PRESETS[preset]["batch_size"]
+
+
+def test_word_preset_means_what_the_preset_says() -> None:
+    words = dict.fromkeys(PRESETS["smoke"], PRESET)
+    assert parse("attack", {"preset": "smoke", **words}) == parse("attack", {"preset": "smoke"})
+
+
+def test_both_presets_fill_the_same_parameters() -> None:
+    assert set(PRESETS["paper"]) == set(PRESETS["smoke"]) == AttackConfig.from_preset
+
+
+# --- settings: exactly what can change the result ---
+
+RUN = {"dataset", "train_size", "test_size", "seed"}
+TRAINING = RUN | {"epochs", "batch_size", "learning_rate", "validation_size"}
+AUTOENCODER = TRAINING | {"autoencoder", "widths", "activation", "pre_output_activation",
+                          "output_activation", "loss"}  # fmt: skip
+ONLY = {
+    "vanilla": set(),
+    "sparse": {"sparsity_penalty", "sparsity_weight"},
+    "denoising": {"noise"},
+    "variational": {"latent"},
+}
+CLASSIFIER = {
+    "dense": TRAINING | {"classifier", "train_on", "widths", "activation"},
+    "logistic_regression": RUN - {"seed"} | {"classifier", "train_on", "validation_size"},
+}
+
+
+@pytest.mark.parametrize(("kind", "own"), ONLY.items(), ids=ONLY)
+def test_settings_of_an_autoencoder(kind: str, own: set[str]) -> None:
+    assert set(AutoencoderConfig(autoencoder=kind).autoencoder_settings()) == AUTOENCODER | own
+
+
+def test_sparsity_target_is_a_setting_of_the_kl_penalty_alone() -> None:
+    config = AutoencoderConfig(autoencoder="sparse", sparsity_penalty="kl")
+    assert "sparsity_target" in config.autoencoder_settings()
+
+
+def test_step_size_follows_the_number_of_steps_unless_given() -> None:
+    assert AttackConfig().rel_step == 0.125
+    assert AttackConfig(steps=100).rel_step == 0.025
+    assert AttackConfig(steps=1).rel_step == 1
+    assert AttackConfig(steps=100, rel_step=0.5).rel_step == 0.5
+
+
+def test_steps_that_never_reach_the_budget_are_refused() -> None:
+    with pytest.raises(ValidationError, match="never reach epsilon"):
+        AttackConfig(steps=4, rel_step=0.1)
+
+
+def test_budgets_that_share_a_metric_step_are_refused() -> None:
+    with pytest.raises(ValidationError, match="thousandth of the range"):
+        AttackConfig(epsilons=(0.0301, 0.0302))
+
+
+@pytest.mark.parametrize(("kind", "names"), CLASSIFIER.items(), ids=CLASSIFIER)
+def test_settings_of_a_classifier(kind: str, names: set[str]) -> None:
+    assert set(ClassifierConfig(classifier=kind).classifier_settings()) == names
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"preset": "paper"}, True), ({"noise": 0.5}, True), ({"latent": 3}, True),
+        ({"epochs": 36}, False), ({"seed": 1}, False), ({"widths": (504, 29)}, False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_change_only_with_what_is_read(change: dict, same: bool) -> None:
+    before, after = AutoencoderConfig(), AutoencoderConfig(**change)
+    assert (before.autoencoder_settings() == after.autoencoder_settings()) == same
+
+
+def test_preset_that_gives_the_same_values_gives_the_same_settings() -> None:
+    by_hand = ClassifierConfig(preset="paper", **PRESETS["smoke"])
+    by_preset = ClassifierConfig(preset="smoke")
+    assert by_hand.classifier_settings() == by_preset.classifier_settings()
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_settings_of_an_attack(attack: str) -> None:
+    config = AttackConfig(steps=3)
+    settings = config.attack_settings(attack)
+    assert settings == {"attack": attack} | {
+        name: list(value) if isinstance(value := getattr(config, name), tuple) else value
+        for name in READ_BY[attack]
+    }
+
+
+# --- attack config ---
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_budgets_speak_unit_pixels(attack: str) -> None:
+    config = AttackConfig(epsilons=(0.0, 0.3), grey_epsilons=(0.0, 51.0, 255.0))
+    assert speaks_grey_levels(attack) == attack.startswith("lr_")
+    assert config.budgets(attack) == ((0.0, 0.2, 1.0) if attack.startswith("lr_") else (0.0, 0.3))
+
+
+def test_one_target() -> None:
+    config = AttackConfig(target=4, lr_target=6)
+    aims = {name: config.one_target(name) for name in ATTACKS}
+    assert {k: v for k, v in aims.items() if v is not None} == {"t_fgsm": 4, "lr_one_target": 6}
+
+
+def test_classifier_of_an_attack_run_is_the_one_of_the_classifier_entry_point() -> None:
+    given = {"preset": "smoke", "epochs": "3", "seed": "5", "classifier": "logistic_regression"}
+    alone = parse("classifier", {**given, "train_on": "encoded"})
+    assert parse("attack", given).classifier_config("encoded") == alone
+
+
+def test_surrogate_has_another_seed_and_nothing_else() -> None:
+    config = AttackConfig(seed=5)
+    own, surrogate = config.classifier_config("raw"), config.classifier_config("raw", "surrogate")
+    assert surrogate.seed == child_seed(5, "surrogate") != own.seed == 5
+    assert surrogate.model_copy(update={"seed": 5}) == own
+
+
+def test_autoencoder_of_an_attack_run_is_the_one_of_the_autoencoder_entry_point() -> None:
+    given = {"preset": "smoke", "autoencoder": "sparse", "sparsity_weight": "0.5", "seed": "5"}
+    assert parse("attack", given).autoencoder_config() == parse("autoencoder", given)
+
+
+# --- refusals that the command line's own tests leave out ---
+
+REFUSED = {
+    # parameter: (value, what the answer says)
+    "batch_size": ("0", "greater than or equal to 1"),
+    "learning_rate": ("0", "greater than 0"),
+    "validation_size": ("-1", "greater than or equal to 0"),
+    "test_size": ("0", "greater than or equal to 1"),
+    "widths": ("32,x", "valid integer"),
+    "activation": ("rellu", "Did you mean 'relu'"),
+    "pre_output_activation": ("exp", "exponential"),
+    "output_activation": ("soft", "softplus"),
+    "loss": ("mse", "mean_squared_error"),
+    "sparsity_penalty": ("l2", "Valid: l1, kl"),
+    "sparsity_weight": ("0", "greater than 0"),
+    "sparsity_target": ("1", "less than 1"),
+    "noise": ("-0.1", "greater than or equal to 0"),
+    "latent": ("0", "greater than or equal to 1"),
+    "classifier": ("dens", "Did you mean 'dense'"),
+    "target": ("-1", "greater than or equal to 0"),
+    "steps": ("0", "greater than or equal to 1"),
+    "rel_step": ("1.1", "less than or equal to 1"),
+    "restarts": ("0", "greater than or equal to 1"),
+    "decay": ("-1", "greater than or equal to 0"),
+    "grey_epsilons": ("16,8", "ascending"),
+    "lr_variant": ("sine", "Did you mean 'sign'"),
+    "lr_target": ("-1", "greater than or equal to 0"),
+    "lr_targets_at": ("0", "greater than 0"),
+    "dataset": ("npz:", "npz:PATH"),
+    "defence": ("none,none", "expected each name once"),
+    "threat_models": ("all,all", "expected each name once"),
+}
+
+
+@pytest.mark.parametrize(("name", "case"), REFUSED.items(), ids=REFUSED)
+def test_refusal_names_the_flag_and_the_value(name: str, case: tuple[str, str]) -> None:
+    value, said = case
+    with pytest.raises(UsageError, match=said) as refusal:
+        parse("attack", {name: value})
+    line = str(refusal.value)
+    assert line.startswith(f"--{name}: ") and "received" in line and "\n" not in line
+
+
+@pytest.mark.parametrize("name", ["epsilons", "grey_epsilons"])
+@pytest.mark.parametrize("value", ["nan", "inf", "0,0", "0.2,0.1", "-1", "256", ","])
+def test_budgets_that_are_none(name: str, value: str) -> None:
+    with pytest.raises(UsageError, match=f"^--{name}: .*; received "):
+        parse("attack", {name: value})
+
+
+def test_train_on_is_raw_or_encoded() -> None:
+    with pytest.raises(UsageError, match=r"--train_on: .*raw, encoded"):
+        parse("classifier", {"train_on": "row"})
+
+
+def test_own_data_set_may_have_any_number_of_classes() -> None:
+    assert parse("attack", {"dataset": "npz:mine.npz", "target": "99"}).target == 99
+
+
+def test_unknown_entry_point() -> None:
+    with pytest.raises(UsageError, match=r"unknown entry point 'atack'\. Did you mean 'attack'"):
+        parse("atack", {})
+
+
+def test_config_cannot_be_changed_nor_extended() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        AttackConfig().seed = 1
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        AttackConfig(sede=1)
+
+
+@pytest.mark.parametrize(
+    ("received", "answer"),
+    [
+        ("blu", "unknown colour 'blu'. Did you mean 'blue'? Valid: red, blue."),
+        ("xyz", "unknown colour 'xyz'. Valid: red, blue."),
+    ],
+)
+def test_unknown_name(received: str, answer: str) -> None:
+    assert unknown_name("colour", received, ["red", "blue"]) == answer

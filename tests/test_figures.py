@@ -1,0 +1,114 @@
+"""Figures come back as objects: nothing global is touched, numbers stand where they belong."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from gauntlet.evaluation.figures import draw_curves, draw_grid, draw_learning_curve, draw_matrices
+
+MATRIX = {
+    "rows": "true class",
+    "columns": "clean prediction",
+    "counts": [[9, 1, 0], [0, 5, 0], [0, 0, 0]],
+}
+IMAGES = np.linspace(0, 1, 3 * 4 * 4, dtype=np.float32).reshape(3, 4, 4, 1)
+HISTORY = {"train/loss": [3.0, 2.0], "val/loss": [4.0, 3.0], "train/accuracy": [0.1, 0.5]}
+
+FIGURES = {
+    "matrices": lambda: draw_matrices({"clean": MATRIX, "moved": MATRIX}, "title"),
+    "curves": lambda: draw_curves({"fgsm": ([0, 0.1], [0.9, 0.2])}, "title"),
+    "many curves": lambda: draw_curves({str(i): ([0], [0.5]) for i in range(45)}, "title"),
+    "learning curve": lambda: draw_learning_curve(HISTORY, "title"),
+    "grid": lambda: draw_grid({"image": IMAGES}, {"image": ["0", "1", "2"]}, "title"),
+    "colour grid": lambda: draw_grid({"image": np.repeat(IMAGES, 3, axis=-1)}, {}, "title"),
+    "black grid": lambda: draw_grid({"image": 0 * IMAGES}, {}, "title"),
+}
+
+
+def _texts(axes) -> list[str]:
+    return [text.get_text() for text in axes.texts]
+
+
+@pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
+def test_figure_is_drawn(draw) -> None:
+    figure = draw()
+    assert isinstance(figure, Figure)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    assert stream.getvalue().startswith(b"\x89PNG") and len(stream.getvalue()) > 2000
+
+
+def test_pyplot_is_never_imported() -> None:
+    script = (
+        "import io, sys\n"
+        "from gauntlet.evaluation.figures import draw_curves\n"
+        "draw_curves({'a': ([0, 1], [1, 0])}, 'title').savefig(io.BytesIO())\n"
+        "sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_matrix_writes_its_counts_but_no_zeros() -> None:
+    (axes,) = draw_matrices({"clean": MATRIX}, "title").axes
+    assert _texts(axes) == ["9", "1", "5"]
+    assert (axes.get_title(), axes.get_ylabel()) == ("clean", "true class")
+    assert axes.get_xlabel() == "clean prediction"
+
+
+def test_matrix_colour_is_the_share_of_the_row() -> None:
+    (axes,) = draw_matrices({"clean": MATRIX}, "title").axes
+    shares = np.asarray(axes.images[0].get_array())
+    np.testing.assert_allclose(shares, [[0.9, 0.1, 0], [0, 1, 0], [0, 0, 0]])
+
+
+def test_each_matrix_has_a_panel() -> None:
+    figure = draw_matrices({"clean": MATRIX, "attacked": MATRIX, "moved": MATRIX}, "title")
+    assert [axes.get_title() for axes in figure.axes] == ["clean", "attacked", "moved"]
+
+
+def test_curves_are_the_numbers_that_were_given() -> None:
+    (axes,) = draw_curves({"fgsm": ([0, 0.1], [0.9, 0.2]), "bim": ([0], [0.5])}, "t").axes
+    assert [line.get_label() for line in axes.lines] == ["fgsm", "bim"]
+    np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[0, 0.9], [0.1, 0.2]])
+
+
+def test_no_two_of_forty_curves_look_alike() -> None:
+    (axes,) = draw_curves({str(i): ([0], [0.5]) for i in range(40)}, "title").axes
+    assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 40
+
+
+def test_learning_curve_has_a_panel_a_kind_and_starts_at_epoch_1() -> None:
+    panels = draw_learning_curve(HISTORY, "title").axes
+    assert [axes.get_ylabel() for axes in panels] == ["loss", "accuracy"]
+    assert [line.get_label() for line in panels[0].lines] == ["train/loss", "val/loss"]
+    np.testing.assert_array_equal(panels[0].lines[0].get_xydata(), [[1, 3], [2, 2]])
+
+
+RANGES = {
+    # images -> limits of the colours
+    "dark image": (0.5 * IMAGES, (0, 1)),
+    "bright output": (84 * IMAGES, (0, 84)),
+    "difference": (0.2 * IMAGES - 0.1, (-0.1, 0.1)),
+    "image that left the box a little": (1.1 * IMAGES - 0.1, (0, 1)),
+}
+
+
+@pytest.mark.parametrize(("images", "limits"), RANGES.values(), ids=RANGES)
+def test_range_of_a_row(images: np.ndarray, limits: tuple[float, float]) -> None:
+    (axes,) = draw_grid({"row": images}, {}, "title").axes
+    assert axes.images[0].get_clim() == pytest.approx(limits, rel=1e-6)  # float32
+    assert f"{limits[1]:.3g}" in axes.get_ylabel()
+
+
+def test_grid_puts_captions_over_their_images() -> None:
+    rows = {"image": IMAGES, "perturbed": IMAGES}
+    axes = draw_grid(rows, {"perturbed": ["7", "1", "4"]}, "title").axes
+    assert _texts(axes[0]) == [] and _texts(axes[1]) == ["7", "1", "4"]
+    assert [text.get_position() for text in axes[1].texts] == [(0, 0), (4, 0), (8, 0)]

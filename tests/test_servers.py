@@ -1,0 +1,184 @@
+"""One attack run, unchanged, on SQLite, on an MLflow server and on one over PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow.entities import Run
+from servers import PASSWORD, mlflow_server, postgresql, postgresql_program, tracking_to
+
+from gauntlet.config.base import RunConfig
+from gauntlet.config.entry_points import to_string
+from gauntlet.errors import TrackingError
+from gauntlet.tracking.artifacts import FILE_SHA256, MODEL_ID, load_arrays
+
+pytestmark = pytest.mark.slow
+
+
+class Finished(NamedTuple):
+    """An attack run through the command line: the store, and what was said twice."""
+
+    uri: str
+    said: str
+    said_again: str
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    if postgresql_program("initdb") is None:
+        pytest.skip("PostgreSQL (initdb) is not installed")
+    with postgresql() as uri:
+        yield uri
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def served(request, attacked, tmp_path_factory) -> Iterator[Finished]:
+    """The same attack run on a server over each database."""
+    folder = tmp_path_factory.mktemp(request.param)
+    backend = f"sqlite:///{folder}/server.db"
+    if request.param == "postgresql":
+        backend = request.getfixturevalue("cluster")
+    with mlflow_server(backend, folder) as uri:
+        said = [_attack(attacked.config, uri, folder) for _ in range(2)]
+        yield Finished(uri, *said)
+
+
+def _attack(config: RunConfig, uri: str, folder: Path) -> str:
+    flags = [f"--{name}={to_string(value)}" for name, value in config]
+    keep = {k: v for k, v in os.environ.items() if "MLFLOW_" not in k}
+    done = subprocess.run(
+        [sys.executable, "-m", "gauntlet", "attack", *flags], cwd=folder, text=True,
+        env=keep | {"MLFLOW_TRACKING_URI": uri}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def expected(attacked, tmp_path_factory) -> dict[str, Any]:
+    with tracking_to(attacked.uri, tmp_path_factory.mktemp("direct")) as client:
+        return _snapshot(client)
+
+
+@pytest.fixture(scope="module")
+def found(served, tmp_path_factory) -> dict[str, Any]:
+    with tracking_to(served.uri, tmp_path_factory.mktemp("served")) as client:
+        return _snapshot(client)
+
+
+def _snapshot(client: mlflow.MlflowClient) -> dict[str, Any]:
+    """Return all that the first attack run of a store left, by run name."""
+    runs = _all_runs(client)
+    parent = min((r for r in runs if _step(r) == "attack"), key=lambda r: r.info.start_time)
+    models = {v for k, v in parent.data.tags.items() if k.startswith("gauntlet.input.")}
+    mine = [r for r in runs if r.info.run_id in {parent.info.run_id, *models}
+            or r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]  # fmt: skip
+    return {run.info.run_name: _contents(client, run, parent.info.run_id) for run in mine}
+
+
+def _all_runs(client: mlflow.MlflowClient) -> list[Run]:
+    return client.search_runs([e.experiment_id for e in client.search_experiments()])
+
+
+def _step(run: Run) -> str | None:
+    return run.data.tags.get("gauntlet.step")
+
+
+def _contents(client: mlflow.MlflowClient, run: Run, parent: str) -> dict[str, Any]:
+    histories = {name: client.get_metric_history(run.info.run_id, name)
+                 for name in run.data.metrics if not name.startswith("system/")}  # fmt: skip
+    return {
+        "experiment": client.get_experiment(run.info.experiment_id).name,
+        "status": run.info.status,
+        "is child": run.data.tags.get("mlflow.parentRunId") == parent,
+        "params": run.data.params,
+        "tags": {k: v for k, v in run.data.tags.items() if _is_fixed(k)},
+        "metrics": {k: sorted((m.step, m.value) for m in h) for k, h in histories.items()},
+        "data": [(d.dataset.name, d.dataset.digest) for d in run.inputs.dataset_inputs],
+        "artifacts": sorted(_artifacts(client, run.info.run_id)),
+    }
+
+
+def _is_fixed(tag: str) -> bool:
+    """Tell whether a tag is ours and holds no id, which is new each time."""
+    return tag.startswith("gauntlet.") and not (
+        tag.startswith("gauntlet.input.") or tag in (MODEL_ID, FILE_SHA256)
+    )
+
+
+def _artifacts(client: mlflow.MlflowClient, run_id: str, folder: str = "") -> Iterator[str]:
+    for item in client.list_artifacts(run_id, folder):
+        yield item.path
+        if item.is_dir:
+            yield from _artifacts(client, run_id, item.path)
+
+
+def test_same_runs_as_without_a_server(found, expected):
+    assert len(expected) == 1 + 4 + 20  # the attack run, its models, its cells
+    assert found.keys() == expected.keys()
+
+
+@pytest.mark.parametrize("what", ["experiment", "status", "is child", "params", "tags",
+                                  "metrics", "data", "artifacts"])  # fmt: skip
+def test_runs_are_the_same_as_without_a_server(found, expected, what):
+    assert {n: run[what] for n, run in found.items()} == {n: r[what] for n, r in expected.items()}
+
+
+def test_snapshot_is_not_empty(expected):
+    cell = expected["fgsm, defence encoded, threat model white_box"]
+    assert [step for step, _ in cell["metrics"]["adv/accuracy"]] == [0, 100, 300]
+    assert cell["is child"] and "examples.npz" in cell["artifacts"]
+    assert "gauntlet.fingerprint" in cell["tags"]
+
+
+def test_examples_come_back_through_the_server(served, attacked, tmp_path):
+    by_name = {f"{c.attack}, defence {c.defence}, threat model {c.threat_model}": c
+               for row in attacked.summary.rows for c in row.cells}  # fmt: skip
+    with tracking_to(served.uri, tmp_path) as client:
+        cells = [run for run in _all_runs(client) if _step(run) == "cell"]
+        for run in cells:
+            arrays = load_arrays(run.info.run_id, "examples.npz")
+            assert np.array_equal(arrays["attacked"], by_name[run.info.run_name].attacked)
+    assert len(cells) == len(by_name)
+
+
+def test_no_run_stays_open(served, tmp_path):
+    with tracking_to(served.uri, tmp_path) as client:
+        assert {run.info.status for run in _all_runs(client)} == {"FINISHED"}
+
+
+def test_second_run_reuses_every_cell(served):
+    assert "cells: 20 computed because: no finished run of it yet" in served.said
+    assert "cells: 20 reused" in served.said_again and "computed" not in served.said_again
+
+
+def test_user_is_sent_to_the_server(served):
+    assert f"open {served.uri} in a browser" in served.said
+
+
+def test_artifacts_lie_with_the_server(served, tmp_path):
+    with tracking_to(served.uri, tmp_path) as client:
+        assert client.get_experiment_by_name("attacks").artifact_location.startswith(
+            "mlflow-artifacts:/"
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_password_is_said_at_once_and_not_shown(cluster, monkeypatch, tmp_path, capfd):
+    uri = cluster.replace(PASSWORD, "wrong-secret")
+    start = time.monotonic()
+    refused = pytest.raises(TrackingError, match=r"cannot be used: .*authentication failed")
+    with refused as error, tracking_to(uri, tmp_path):
+        pytest.fail("it opened")
+    assert time.monotonic() - start < 10
+    said = str(error.value) + "".join(capfd.readouterr())
+    assert "wrong-secret" not in said and str(error.value).count("\n") == 0

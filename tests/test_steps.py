@@ -1,0 +1,280 @@
+"""The steps end to end on a few digits: what they keep is what they measured, again and again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import mlflow
+import numpy as np
+import pytest
+from servers import tracking_to
+
+from gauntlet.autoencoders.training import reconstruct, reconstruction_metrics
+from gauntlet.errors import UsageError
+from gauntlet.evaluation.metrics import clean_metrics
+from gauntlet.evaluation.statistics import wilson
+from gauntlet.networks import predict
+from gauntlet.steps import attack, autoencoder, classifier
+from gauntlet.steps.inputs import load_data
+from gauntlet.tracking.artifacts import load_arrays, load_model, stored_model
+
+CELLS = 20  # 10 combinations of defence and threat model, 2 attacks
+
+
+@pytest.fixture(scope="module")
+def client(attacked, tmp_path_factory) -> Iterator[mlflow.MlflowClient]:
+    with tracking_to(attacked.uri, tmp_path_factory.mktemp("steps")) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def parent(client, attacked):
+    """The attack run itself."""
+    run_id = client.get_run(attacked.summary.attacks[0].run_id).data.tags["mlflow.parentRunId"]
+    return client.get_run(run_id)
+
+
+@pytest.fixture(scope="module")
+def weights(parent) -> dict[str, str]:
+    """Digests of the models of the attack run."""
+    names = ("autoencoder", "raw", "encoded", "surrogate")
+    runs = {name: parent.data.tags[f"gauntlet.input.{name}"] for name in names}
+    return {name: stored_model(run_id).weights_sha256 for name, run_id in runs.items()}
+
+
+def _cells(attacked):
+    return [cell for row in attacked.summary.rows for cell in row.cells]
+
+
+def _json(run_id: str, name: str):
+    return json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{name}"))
+
+
+def _history(client, run_id: str, metric: str) -> dict[int, float]:
+    return {m.step: m.value for m in client.get_metric_history(run_id, metric)}
+
+
+def test_reloaded_classifier_measures_what_was_logged(client, attacked, parent):
+    run = client.get_run(parent.data.tags["gauntlet.input.raw"])
+    data = load_data(attacked.config)
+    classes = predict(load_model(stored_model(run.info.run_id)), data.x_test).argmax(axis=1)
+    measured = dict(clean_metrics(data.y_test, classes))
+    assert measured.items() <= run.data.metrics.items()
+    assert measured["clean/accuracy"] > 0.5  # it has learned something
+
+
+def test_reloaded_autoencoder_measures_what_was_logged(client, attacked, parent):
+    run = client.get_run(parent.data.tags["gauntlet.input.autoencoder"])
+    x = load_data(attacked.config).x_test
+    output = reconstruct(load_model(stored_model(run.info.run_id)), x)
+    measured = dict(reconstruction_metrics(attacked.config, x, output))
+    assert len(measured) == 3 and measured.items() <= run.data.metrics.items()
+
+
+def test_learning_curve_has_every_epoch(client, attacked, parent):
+    run_id = parent.data.tags["gauntlet.input.autoencoder"]
+    epochs = range(1, attacked.config.epochs + 1)
+    assert set(_history(client, run_id, "train/loss")) == set(epochs)
+
+
+def test_every_combination_is_a_child_of_the_attack_run(client, attacked, parent):
+    condition = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    children = client.search_runs([parent.info.experiment_id], condition)
+    assert len(children) == CELLS == len(_cells(attacked))
+    assert {c.info.run_id for c in children} == {c.run_id for c in _cells(attacked)}
+
+
+def test_no_run_is_left_open(client):
+    runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_metrics_are_stepped_by_epsilon(client, attacked):
+    for cell in _cells(attacked):
+        assert _history(client, cell.run_id, "adv/accuracy") == {
+            round(1000 * e): a for e, a in zip(cell.epsilons, cell.accuracies, strict=True)
+        }
+        epsilons = _history(client, cell.run_id, "attack/epsilon")
+        assert epsilons == {round(1000 * e): e for e in cell.epsilons}
+
+
+def test_worst_case_is_over_examples(client, attacked, parent):
+    for row in attacked.summary.rows:
+        history = _history(
+            client,
+            parent.info.run_id,
+            f"worst_case/accuracy/{row.defence}/{row.threat_model}",
+        )
+        hits = np.logical_and.reduce([cell.correct for cell in row.cells])
+        assert list(history.values()) == [wilson(h).value for h in hits]
+
+
+def test_matrices_count_the_stored_examples(attacked, client):
+    for cell in _cells(attacked):
+        arrays = load_arrays(cell.run_id, "examples.npz")
+        tables = _json(cell.run_id, "confusion_matrices.json")
+        assert list(tables) == ["0", "0.1", "0.3"]
+        for table, attacked_as in zip(tables.values(), arrays["attacked"], strict=True):
+            assert _expand(table["clean"]) == _pairs(arrays["labels"], arrays["clean"])
+            assert _expand(table["attacked"]) == _pairs(arrays["labels"], attacked_as)
+            assert _expand(table["moved"]) == _pairs(arrays["clean"], attacked_as)
+
+
+def _pairs(rows, columns) -> list[tuple[int, int]]:
+    return sorted(zip(rows.tolist(), columns.tolist(), strict=True))
+
+
+def _expand(matrix) -> list[tuple[int, int]]:
+    """Return the (row, column) pairs that a matrix counts, sorted."""
+    counts = np.asarray(matrix["counts"])
+    return [pair for pair in np.ndindex(counts.shape) for _ in range(counts[pair])]
+
+
+def test_attacks_at_budget_nought_change_nothing(attacked, client):
+    for cell in _cells(attacked):
+        assert np.array_equal(cell.attacked[0], cell.clean)
+
+
+def test_cells_json_leads_to_each_run(attacked, client, parent):
+    expected = {f"{c.defence}/{c.threat_model}/{c.attack}": c.run_id for c in _cells(attacked)}
+    assert _json(parent.info.run_id, "cells.json") == expected
+
+
+def test_summary_shows_the_examples_accuracies(attacked, client, parent):
+    text = mlflow.artifacts.load_text(f"runs:/{parent.info.run_id}/summary.md")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    assert rows[0] == ["defence", "threat model", "clean", "fgsm ε=0.1", "noise ε=0.1",
+                       "worst case", "95 % interval"]  # fmt: skip
+    for row, shown in zip(attacked.summary.rows, rows[2:], strict=True):
+        stored = [load_arrays(c.run_id, "examples.npz") for c in row.cells]
+        clean = (stored[0]["clean"] == stored[0]["labels"]).mean()
+        hits = [a["attacked"][1] == a["labels"] for a in stored]
+        values = [clean, *(h.mean() for h in hits), np.logical_and(*hits).mean()]
+        assert shown[:6] == [row.defence, row.threat_model, *(f"{v:.4f}" for v in values)]
+    assert parent.info.run_id in text
+
+
+def test_console_shows_the_headlines(attacked):
+    headlines = list(attacked.summary.headlines())
+    assert len(headlines) == 3 and set(headlines) <= set(attacked.said.splitlines())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["confusion_matrices.png", "accuracy_epsilon.png", "images.png", "classification_report.txt"],
+)
+def test_every_cell_has_its_pictures(attacked, client, name):
+    for cell in _cells(attacked):
+        assert name in {f.path for f in client.list_artifacts(cell.run_id)}
+
+
+def test_attack_run_names_its_data_and_models(client, attacked, parent):
+    sha256 = load_data(attacked.config).sha256
+    assert parent.data.tags["gauntlet.dataset_sha256"] == sha256
+    (data,) = parent.inputs.dataset_inputs
+    assert sha256.startswith(data.dataset.digest)
+    names = ("autoencoder", "raw", "encoded", "surrogate")
+    ids = [stored_model(parent.data.tags[f"gauntlet.input.{name}"]).model_id for name in names]
+    assert {model.model_id for model in parent.inputs.model_inputs} == set(ids)
+
+
+@pytest.fixture(scope="module")
+def again(attacked, tiny, new_store, tmp_path_factory):
+    """The same seed in another fresh store: (its cells' arrays and metrics, weights)."""
+    config = tiny("attack", threat_models="white_box")
+    with tracking_to(new_store(), tmp_path_factory.mktemp("again")) as client:
+        return _results(client, attack.run(config))
+
+
+def _results(client, summary):
+    """Return what the white-box cells of a run found, by cell."""
+    found = {}
+    for cell in [c for row in summary.rows for c in row.cells if c.threat_model == "white_box"]:
+        run = client.get_run(cell.run_id)
+        inputs = [v for k, v in run.data.tags.items() if k.startswith("gauntlet.input.")]
+        metrics = {k: v for k, v in run.data.metrics.items() if not k.startswith("system/")}
+        weights = sorted(stored_model(run_id).weights_sha256 for run_id in inputs)
+        found[cell.defence, cell.attack] = weights, metrics, cell.clean, cell.attacked
+    return found
+
+
+@pytest.mark.parametrize("key", [(d, a) for d in ("none", "encoded", "reformer")
+                                 for a in ("fgsm", "noise")])  # fmt: skip
+def test_same_seed_in_a_fresh_store_gives_the_same_bits(attacked, client, again, key):
+    weights, metrics, clean, under_attack = _results(client, attacked.summary)[key]
+    assert again[key][:2] == (weights, metrics)
+    assert np.array_equal(again[key][2], clean)
+    assert np.array_equal(again[key][3], under_attack)
+
+
+@pytest.mark.parametrize(("step", "name"), [(autoencoder, "autoencoder"), (classifier, "raw")])
+def test_other_seed_gives_other_weights(weights, store, tiny, step, name):
+    other = step.run(tiny(step.__name__.split(".")[-1], seed="1"))
+    assert other.weights_sha256 != weights[name]
+
+
+def test_denoising_without_noise_is_vanilla_and_says_so(weights, store, tiny, capsys):
+    stored = autoencoder.run(tiny("autoencoder", autoencoder="denoising"))
+    assert stored.weights_sha256 == weights["autoencoder"]
+    said = capsys.readouterr().out
+    assert said.count("without --noise a denoising autoencoder is a vanilla one") == 1
+
+
+def test_denoising_with_noise_is_not_vanilla(weights, store, tiny, capsys):
+    stored = autoencoder.run(tiny("autoencoder", autoencoder="denoising", noise="0.3"))
+    assert stored.weights_sha256 != weights["autoencoder"]
+    assert "without --noise" not in capsys.readouterr().out
+
+
+@pytest.fixture
+def own_data(tmp_path) -> str:
+    """An npz file with classes 0 to 3."""
+    numbers = np.random.default_rng(0)
+    images = {f"x_{part}": numbers.random((20, 8, 8), np.float32) for part in ("train", "test")}
+    labels = {f"y_{part}": np.arange(20) % 4 for part in ("train", "test")}
+    np.savez(tmp_path / "own.npz", **images, **labels)
+    return f"npz:{tmp_path}/own.npz"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "said"),
+    [
+        ("target", "4", "expected a class from 0 to 3"),
+        ("lr_target", "7", "expected a class from 0 to 3"),
+        ("validation_size", "20", "expected less than the 20 training images"),
+    ],
+)
+def test_what_the_data_does_not_allow_is_refused_before_a_run(
+    store, tiny, own_data, parameter, value, said
+):
+    config = tiny("attack", dataset=own_data, train_size="all", test_size="all",
+                  **{"target": "0", "lr_target": "0", parameter: value})  # fmt: skip
+    with pytest.raises(UsageError, match=rf"^--{parameter}: {said}.*received {value}\.$"):
+        attack.run(config)
+    assert not store.search_runs([e.experiment_id for e in store.search_experiments()])
+
+
+def test_target_that_no_known_data_set_has_is_refused_before_a_run(store, tiny):
+    with pytest.raises(UsageError, match="--target: expected a class from 0 to 9"):
+        attack.run(tiny("attack", target="12"))
+    assert not store.search_runs([e.experiment_id for e in store.search_experiments()])
+
+
+def test_defence_encoded_trains_its_autoencoder_first(store, tiny, capsys):
+    stored = classifier.run(tiny("classifier", train_on="encoded", epochs="1"))
+    tags = store.get_run(stored.run_id).data.tags
+    before = store.get_run(tags["gauntlet.input.autoencoder"])
+    assert before.data.tags["gauntlet.step"] == "autoencoder"
+    capsys.readouterr()
+    again = classifier.run(tiny("classifier", train_on="encoded", epochs="1"))
+    assert again == stored and capsys.readouterr().out.count(": reused run ") == 2
+
+
+def test_logistic_regression_is_logged_like_any_other(store, tiny):
+    config = tiny("classifier", classifier="logistic_regression")
+    stored = classifier.run(config)
+    data = load_data(config)
+    classes = predict(load_model(stored), data.x_test).argmax(axis=1)
+    accuracy = store.get_run(stored.run_id).data.metrics["clean/accuracy"]
+    assert accuracy == (classes == data.y_test).mean() > 0.8

@@ -1,0 +1,197 @@
+"""Who perturbs what, follows whose gradient, and is judged by whom."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+from models import SHAPE, N, autoencoder, blobs, classifier, defended
+
+from gauntlet.attacks.gradients import compiled_gradient, cross_entropy
+from gauntlet.attacks.registry import BUILDERS, build_attack
+from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario, logits_of
+from gauntlet.config import attack as config
+from gauntlet.config.attack import APPLIES, AttackConfig, speaks_grey_levels
+from gauntlet.defences.defended_model import DefendedModel
+
+PIXELS = int(np.prod(SHAPE))
+BRIGHT = np.full((2, *SHAPE), 0.8, np.float32)
+
+
+def _affine(weights: np.ndarray, bias: list[float], shape: tuple[int, ...] = ()) -> keras.Model:
+    image = keras.Input(SHAPE)
+    dense = layers.Dense(len(bias))
+    out = dense(layers.Flatten()(image))
+    dense.set_weights([weights, np.array(bias)])
+    return keras.Model(image, layers.Reshape(shape)(out) if shape else out)
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[DefendedModel, keras.Model]:
+    """On a bright image classifier, defence and surrogate say three different classes.
+
+    The autoencoder gives the negative; the classifier says 1 if it is bright, 0 if it is dark; the
+    surrogate always says 2.
+    """
+    negative = _affine(-np.eye(PIXELS), [1.0] * PIXELS, SHAPE)
+    brightness = np.zeros((PIXELS, 3))
+    brightness[:, 1] = 1 / PIXELS
+    tells = _affine(brightness, [0.5, 0.0, -1.0])
+    return DefendedModel(tells, negative), _affine(np.zeros((PIXELS, 3)), [0.0, 0.0, 1.0])
+
+
+ROWS = {
+    # name: class by the attacked graph, class by the judge, mean of the starts, box
+    "white_box": (0, 0, 0.8, (0.0, 1.0)),
+    "gray_box": (1, 0, 0.8, (0.0, 1.0)),
+    "transfer": (2, 0, 0.8, (0.0, 1.0)),
+    "encoded": (1, 1, 0.2, None),
+}
+
+
+@pytest.mark.parametrize(("name", "row"), ROWS.items(), ids=ROWS)
+def test_row_of_the_table(name: str, row: tuple, parts) -> None:
+    scenario = Scenario(THREAT_MODELS[name], *parts)
+    seen = logits_of(scenario.attacked_graph)(BRIGHT).numpy().argmax(axis=1)
+    starts = scenario.starts(BRIGHT)
+    assert (seen[0], scenario.judge(BRIGHT)[0], scenario.box) == (row[0], row[1], row[3])
+    assert starts == pytest.approx(np.full_like(BRIGHT, row[2]), abs=1e-6)  # 1 - 0.8 in float32
+    assert scenario.perturbs_input == (row[3] is not None)
+
+
+def test_encoded_starts_are_the_reconstructions() -> None:
+    scenario = Scenario(THREAT_MODELS["encoded"], defended("reformer"))
+    expected = autoencoder()(blobs(N)[0], training=False)
+    # The same product of matrices, compiled here and not there.
+    np.testing.assert_allclose(scenario.starts(blobs(N)[0]), expected, atol=1e-6)
+
+
+def test_transfer_needs_a_surrogate(parts) -> None:
+    with pytest.raises(KeyError, match="surrogate"):
+        _ = Scenario(THREAT_MODELS["transfer"], parts[0]).attacked_graph
+
+
+def test_undefended_model_is_its_classifier() -> None:
+    undefended = DefendedModel(classifier("dense"))
+    assert undefended.graph is classifier("dense")
+    assert undefended.encode(blobs(N)[0]) is blobs(N)[0]
+
+
+def test_defended_logits_are_the_classifiers_of_the_reconstruction() -> None:
+    whole, images = defended("reformer"), blobs(N)[0]
+    behind = DefendedModel(classifier("dense")).logits(whole.encode(images))
+    np.testing.assert_allclose(whole.logits(images), behind, atol=1e-4)  # one graph or two
+    assert np.array_equal(whole.predict(images), behind.argmax(axis=1))
+
+
+def test_attacks_see_one_callable_a_model() -> None:
+    dense = classifier("dense")
+    assert logits_of(dense) is logits_of(dense)
+    assert logits_of(dense) is not logits_of(defended("reformer").graph)
+
+
+def test_attacks_see_inference_mode() -> None:
+    image = keras.Input(SHAPE)
+    dropped = keras.Model(image, layers.Dropout(0.9)(layers.Flatten()(image)))
+    np.testing.assert_array_equal(logits_of(dropped)(BRIGHT), BRIGHT.reshape(2, -1))
+
+
+def test_white_box_gradient_flows_through_the_autoencoder() -> None:
+    logits = logits_of(Scenario(THREAT_MODELS["white_box"], defended("reformer")).attacked_graph)
+    images, labels = map(tf.constant, blobs(N))
+    gradient = compiled_gradient(logits, cross_entropy, False)(images, labels).numpy()
+    direction = np.random.default_rng(0).choice([-1.0, 1.0], images.shape).astype(np.float32)
+    up, down = (cross_entropy(labels, logits(images + h * direction)) for h in (0.004, -0.004))
+    slope = np.asarray(up - down) / 0.008
+    expected = (gradient * direction).sum(axis=(1, 2, 3))
+    # Differences of second order, float32, ReLUs of the classifier: 2 % of the largest slope.
+    np.testing.assert_allclose(slope, expected, atol=0.02 * np.abs(expected).max())
+
+
+def test_white_box_and_gray_box_gradients_differ() -> None:
+    images, labels = map(tf.constant, blobs(N))
+    white, gray = (
+        compiled_gradient(
+            logits_of(Scenario(THREAT_MODELS[name], defended("reformer")).attacked_graph),
+            cross_entropy, False,
+        )(images, labels).numpy()
+        for name in ("white_box", "gray_box")
+    )  # fmt: skip
+    assert (np.sign(white) != np.sign(gray)).mean() > 0.05
+
+
+# --- the tables of the config and of the code agree ---
+
+
+def test_config_names_every_threat_model() -> None:
+    assert tuple(THREAT_MODELS) == config.THREAT_MODELS
+
+
+def test_config_names_every_attack() -> None:
+    assert tuple(BUILDERS) == config.ATTACKS == tuple(config.READ_BY)
+
+
+def test_every_defence_and_threat_model_applies_somewhere() -> None:
+    assert tuple(APPLIES) == config.DEFENCES
+    assert {name for names in APPLIES.values() for name in names} == set(config.THREAT_MODELS)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_attack_that_speaks_grey_levels_is_the_unbounded_one(name: str) -> None:
+    attack = build_attack(name, AttackConfig(preset="smoke"))
+    assert attack.bounded != speaks_grey_levels(name)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_attack_reads_exactly_what_the_config_says(name: str) -> None:
+    other = {"target": 3, "steps": 7, "rel_step": 0.3, "restarts": 9, "decay": 0.4,
+             "lr_variant": "sign", "lr_target": 2, "lr_targets_at": 40.0,
+             "lr_clip": True}  # fmt: skip
+    default = build_attack(name, AttackConfig(preset="smoke"))
+    changing = {
+        key for key, value in other.items()
+        if build_attack(name, AttackConfig(preset="smoke", **{key: value})) != default
+    }  # fmt: skip
+    fields = set(config.READ_BY[name]) - {"epsilons", "grey_epsilons"}
+    # The lr_ attacks are one class, so some of them hold a field that their rule never reads.
+    unread = {"lr_target", "lr_targets_at"} if name.startswith("lr_") else set()
+    assert fields <= changing <= fields | unread
+
+
+# --- combinations ---
+
+
+@pytest.mark.parametrize(
+    ("defence", "threat_model", "said"),
+    [
+        ("none", "gray_box", "threat_models=gray_box makes no sense for defence=none"),
+        ("none", "encoded", "which allows white_box, transfer"),
+        ("none,reformer", "encoded", "threat_models=encoded makes no sense for defence=none"),
+        ("none", "white_box,encoded", "threat_models=encoded makes no sense for defence=none"),
+        ("none", "all,grey_box", "Did you mean 'gray_box'"),
+    ],
+)
+def test_combination_without_sense_is_refused_by_name(defence, threat_model, said) -> None:
+    with pytest.raises(ValueError, match=said):
+        AttackConfig(defence=defence, threat_models=threat_model)
+
+
+@pytest.mark.parametrize(
+    ("defence", "threat_models", "pairs"),
+    [
+        ("none", "all", [("none", "white_box"), ("none", "transfer")]),
+        ("encoded", "all", [("encoded", name) for name in THREAT_MODELS]),
+        ("reformer,none", "transfer,white_box", [
+            ("reformer", "white_box"), ("reformer", "transfer"),
+            ("none", "white_box"), ("none", "transfer"),
+        ]),
+        ("none,encoded", "gray_box,white_box", [
+            ("none", "white_box"), ("encoded", "white_box"), ("encoded", "gray_box"),
+        ]),
+    ],
+)  # fmt: skip
+def test_combinations(defence: str, threat_models: str, pairs: list) -> None:
+    given = AttackConfig(defence=defence, threat_models=threat_models)
+    assert given.combinations() == pairs
