@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -360,6 +361,13 @@ def test_unreachable_server_is_refused_without_its_password(store, monkeypatch, 
     said = _refusal(monkeypatch, f"{scheme}://me:hunter2@{address}/db")
     assert f"{scheme}://me:***@{address}" in said and "MLFLOW_TRACKING_URI" in said
     assert "hunter2" not in said
+
+
+def test_server_that_accepts_and_never_answers_is_refused(store, monkeypatch):
+    monkeypatch.setattr(stores, "CONNECT_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        said = _refusal(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}")
+    assert "cannot be reached" in said and "timed out" in said
 
 
 def test_missing_driver_is_one_line(store, monkeypatch):

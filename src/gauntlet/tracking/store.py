@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-import tempfile
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+import requests
 from filelock import FileLock, Timeout
 
+from gauntlet.data.cache import default_folder
 from gauntlet.errors import TrackingError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
@@ -57,8 +58,8 @@ def artifact_location(uri: str, experiment: str) -> str | None:
 
 def lock_path(key: str) -> Path:
     """Return a file for locks between the processes of this user on this machine."""
-    folder = Path(tempfile.gettempdir()) / f"gauntlet-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = default_folder() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.lock"
 
 
@@ -86,14 +87,22 @@ def _check_reachable(uri: str) -> None:
         if file.exists() and not os.access(file, os.R_OK | os.W_OK):
             raise TrackingError(f"the tracking store {uri} is not writable: check that file.")
     elif parts.hostname:
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 5432)
         try:
-            socket.create_connection((parts.hostname, port), CONNECT_SECONDS).close()
+            _knock(uri, parts)
         except OSError as error:
             raise TrackingError(
                 f"the tracking server {without_password(uri)} cannot be reached ({error}): start "
                 "it, or set MLFLOW_TRACKING_URI."
             ) from None
+
+
+def _knock(uri: str, parts: SplitResult) -> None:
+    if not uri.startswith("http"):
+        address = parts.hostname, parts.port or 5432
+        socket.create_connection(address, CONNECT_SECONDS).close()
+        return
+    # A port that accepts and never answers would hold MLflow for minutes.
+    requests.get(f"{uri.rstrip('/')}/health", timeout=CONNECT_SECONDS).close()
 
 
 def _initialise(uri: str) -> None:
