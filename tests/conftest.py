@@ -25,6 +25,9 @@ TINY = {"preset": "smoke", "train_size": "400", "test_size": "60", "epochs": "4"
         "batch_size": "32", "learning_rate": "0.005", "widths": "32,8"}  # fmt: skip
 TINY_ATTACK = {**TINY, "attacks": "fgsm,noise", "epsilons": "0,0.1,0.3"}
 
+# Tests that are started in the background, and all processes of theirs, would ignore SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 class Attacked(NamedTuple):
     """A finished attack run: store, config, result and what the console showed."""

@@ -195,3 +195,9 @@ def test_combination_without_sense_is_refused_by_name(defence, threat_model, sai
 def test_combinations(defence: str, threat_models: str, pairs: list) -> None:
     given = AttackConfig(defence=defence, threat_models=threat_models)
     assert given.combinations() == pairs
+
+
+def test_pairs_that_make_no_sense_are_skipped_by_name() -> None:
+    given = AttackConfig(threat_models="white_box,encoded", defence="none,reformer")
+    assert given.skipped() == [("none", "encoded")]
+    assert AttackConfig().skipped() == []

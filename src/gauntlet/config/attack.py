@@ -166,6 +166,11 @@ class AttackConfig(AutoencoderConfig):
         wanted = self._wanted()
         return [(d, t) for d in self.defence for t in APPLIES[d] if t in wanted]
 
+    def skipped(self) -> list[tuple[str, str]]:
+        """Return the (defence, threat model) pairs that were named but make no sense together."""
+        named = [t for t in self.threat_models if t != "all"]
+        return [(d, t) for d in self.defence for t in named if t not in APPLIES[d]]
+
     def classifier_config(
         self, train_on: Literal["raw", "encoded"], *names: str
     ) -> ClassifierConfig:

@@ -24,6 +24,8 @@ def run(config: AttackConfig) -> Summary:
     """Attack a defended classifier under every combination that the config asks for."""
     with session("attack") as where:
         data = load_data(config)
+        for defence, threat_model in config.skipped():
+            say(f"skipped: threat model {threat_model} makes no sense for defence {defence}")
         name = f"{config.autoencoder} + {config.classifier} {config.dataset} seed {config.seed}"
         with tracked_run(ATTACKS, name, config, tags={"gauntlet.step": "attack"}, entry=True) as it:
             it.uses_data(data.name, data.sha256, len(data.x_test), "evaluation")
