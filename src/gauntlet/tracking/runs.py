@@ -41,7 +41,8 @@ BATCH = 1000
 FLUSH_SECONDS = 1.0
 """What a killed process may lose of its metrics, and how seldom training waits for the store."""
 
-SYSTEM_METRICS_SECONDS = 1
+SYSTEM_METRICS_SECONDS = 5
+"""Between samples; sampled each second, they were most of what tracking costs."""
 
 logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(logging.WARNING)
 
