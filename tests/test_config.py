@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gauntlet.config.attack import ATTACKS, READ_BY, AttackConfig, speaks_grey_levels
+from gauntlet.config.attack import (
+    ATTACKS,
+    MINIMUM_NORM,
+    READ_BY,
+    STRONG,
+    AttackConfig,
+    speaks_grey_levels,
+)
 from gauntlet.config.base import PRESET, PRESETS
 from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse, to_string
 from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
@@ -72,7 +79,8 @@ def test_spaces_in_a_list_are_no_part_of_it() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_preset_fills_what_is_not_given(preset: str, entry_point: str) -> None:
     filled = parse(entry_point, {"preset": preset}).model_dump()
-    assert PRESETS[preset].items() <= filled.items()
+    says = ENTRY_POINTS[entry_point].preset_values({"preset": preset})
+    assert PRESETS[preset].items() <= says.items() <= filled.items()
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -80,32 +88,78 @@ def test_given_value_beats_the_preset(preset: str) -> None:
     given = {"preset": preset, "epochs": "3", "dataset": "fashion_mnist", "train_size": "17"}
     config = parse("autoencoder", given)
     assert (config.epochs, config.dataset, config.train_size) == (3, "fashion_mnist", 17)
-    assert config.batch_size == PRESETS[preset]["batch_size"]
+    assert config.batch_size == {"paper": 1024, "smoke": 64}[preset]
+
+
+@pytest.mark.parametrize(
+    ("kind", "schedule", "loss"),
+    [
+        ("vanilla", (35, 1024, 1e-3), "categorical_crossentropy"),
+        ("convolutional", (40, 128, 5e-4), "mean_squared_error"),
+        ("funn", (40, 128, 5e-4), "mean_squared_error"),
+        ("magnet_1", (100, 256, 1e-3), "mean_squared_error"),
+    ],
+)
+def test_each_paper_has_its_own_preset(kind: str, schedule: tuple, loss: str) -> None:
+    config = AutoencoderConfig(autoencoder=kind)
+    assert (config.schedule, config.loss) == (schedule, loss)
+
+
+@pytest.mark.parametrize(
+    ("values", "schedule"),
+    [
+        ({}, (35, 1024, 1e-3)),
+        ({"epochs": 3}, (3, 1024, 1e-3)),
+        ({"classifier": "convolutional"}, (50, 128, 0.01)),
+        ({"train_on": "features", "epochs": 3}, (20, 128, 1e-3)),
+        ({"train_on": "features", "classifier_epochs": 4, "classifier_rate": 0.1}, (4, 128, 0.1)),
+    ],
+    ids=str,
+)
+def test_schedule_of_a_classifier(values: dict, schedule: tuple) -> None:
+    assert ClassifierConfig(**values).schedule == schedule
+
+
+def test_autoencoder_of_another_kind_has_its_own_preset_and_what_was_given() -> None:
+    config = AttackConfig(seed=3, batch_size=77)
+    assert config.autoencoder_config("magnet_2") == AutoencoderConfig(
+        autoencoder="magnet_2", seed=3, batch_size=77
+    )
 
 
 def test_word_preset_means_what_the_preset_says() -> None:
-    words = dict.fromkeys(PRESETS["smoke"], PRESET)
+    words = dict.fromkeys(AttackConfig.from_preset, PRESET)
     assert parse("attack", {"preset": "smoke", **words}) == parse("attack", {"preset": "smoke"})
 
 
 def test_both_presets_fill_the_same_parameters() -> None:
-    assert set(PRESETS["paper"]) == set(PRESETS["smoke"]) == AttackConfig.from_preset
+    for preset in PRESETS:
+        assert set(AttackConfig.preset_values({"preset": preset})) == AttackConfig.from_preset
 
 
 # --- settings: exactly what can change the result ---
 
 RUN = {"dataset", "train_size", "test_size", "seed"}
 TRAINING = RUN | {"epochs", "batch_size", "learning_rate", "validation_size"}
-AUTOENCODER = TRAINING | {"autoencoder", "widths", "activation", "pre_output_activation",
-                          "output_activation", "loss"}  # fmt: skip
+AUTOENCODER = RUN | {"epochs", "batch_size", "validation_size", "autoencoder"}
+DENSE = {"widths", "activation", "pre_output_activation", "output_activation", "loss",
+         "learning_rate"}  # fmt: skip
+CONVOLUTIONAL = {"filters", "features"}
 ONLY = {
-    "vanilla": set(),
-    "sparse": {"sparsity_penalty", "sparsity_weight"},
-    "denoising": {"noise"},
-    "variational": {"latent"},
+    "vanilla": DENSE,
+    "sparse": DENSE | {"sparsity_penalty", "sparsity_weight"},
+    "denoising": DENSE | {"noise"},
+    "variational": DENSE | {"latent"},
+    "convolutional": CONVOLUTIONAL | {"loss", "learning_rate"},
+    "funn": CONVOLUTIONAL
+    | {"attacker_noise", "gamma", "beta", "constraint", "init_epochs", "defender_init_rate"}
+    | {"attacker_init_rate", "defender_rate", "attacker_rate"},
+    "magnet_1": {"loss", "learning_rate", "noise"},
+    "magnet_2": {"loss", "learning_rate", "noise"},
 }
 CLASSIFIER = {
     "dense": TRAINING | {"classifier", "train_on", "widths", "activation"},
+    "convolutional": TRAINING | {"classifier", "train_on"},
     "logistic_regression": RUN - {"seed"} | {"classifier", "train_on", "validation_size"},
 }
 
@@ -156,7 +210,7 @@ def test_settings_change_only_with_what_is_read(change: dict, same: bool) -> Non
 
 
 def test_preset_that_gives_the_same_values_gives_the_same_settings() -> None:
-    by_hand = ClassifierConfig(preset="paper", **PRESETS["smoke"])
+    by_hand = ClassifierConfig(**ClassifierConfig.preset_values({"preset": "smoke"}))
     by_preset = ClassifierConfig(preset="smoke")
     assert by_hand.classifier_settings() == by_preset.classifier_settings()
 
@@ -178,7 +232,27 @@ def test_settings_of_an_attack(attack: str) -> None:
 def test_budgets_speak_unit_pixels(attack: str) -> None:
     config = AttackConfig(epsilons=(0.0, 0.3), grey_epsilons=(0.0, 51.0, 255.0))
     assert speaks_grey_levels(attack) == attack.startswith("lr_")
-    assert config.budgets(attack) == ((0.0, 0.2, 1.0) if attack.startswith("lr_") else (0.0, 0.3))
+    plain = (0.0, 0.2, 1.0) if attack.startswith("lr_") else (0.0, 0.3)
+    assert config.budgets(attack) == ((*plain, 1.0) if attack in MINIMUM_NORM else plain)
+
+
+def test_strong_stands_for_the_ensemble() -> None:
+    assert AttackConfig(attacks=("strong",)).attacks == STRONG
+    assert AttackConfig(attacks="fgsm,pgd,strong").attacks == (
+        "fgsm",
+        *dict.fromkeys(("pgd", *STRONG)),
+    )
+
+
+def test_what_makes_no_sense_together_is_refused() -> None:
+    with pytest.raises(UsageError, match="--classifier: expected dense on features"):
+        parse("attack", {"defence": "features", "classifier": "logistic_regression"})
+    with pytest.raises(UsageError, match="--stochastic: expected autoencoder=variational"):
+        parse("attack", {"stochastic": "true"})
+    with pytest.raises(UsageError, match="black_box allows noise, square"):
+        parse("attack", {"threat_models": "black_box"})
+    with pytest.raises(UsageError, match="--init_epochs: expected at most the 3 epochs"):
+        parse("autoencoder", {"autoencoder": "funn", "epochs": "3"})
 
 
 def test_one_target() -> None:
@@ -223,6 +297,31 @@ REFUSED = {
     "sparsity_target": ("1", "less than 1"),
     "noise": ("-0.1", "greater than or equal to 0"),
     "latent": ("0", "greater than or equal to 1"),
+    "filters": ("32,0", "greater than or equal to 1"),
+    "features": ("0", "greater than or equal to 1"),
+    "attacker_noise": ("0", "greater than or equal to 1"),
+    "gamma": ("0", "greater than 0"),
+    "beta": ("1", "less than 1"),
+    "constraint": ("at_most", "Valid: at_least, as_printed"),
+    "init_epochs": ("0", "greater than or equal to 1"),
+    "defender_rate": ("0", "greater than 0"),
+    "classifier_epochs": ("0", "greater than or equal to 1"),
+    "head_units": ("0", "greater than or equal to 1"),
+    "detectors": ("l3", "unknown detector 'l3'"),
+    "false_positive_rate": ("1", "less than 1"),
+    "eot_samples": ("0", "greater than or equal to 1"),
+    "judge_draws": ("0", "greater than or equal to 1"),
+    "pgd_loss": ("hinge", "Valid: cross_entropy, margin, dlr"),
+    "apgd_steps": ("0", "greater than or equal to 2"),
+    "square_queries": ("0", "greater than or equal to 1"),
+    "spsa_samples": ("0", "greater than or equal to 1"),
+    "deepfool_variant": ("foolbox2", "Valid: paper, foolbox1, foolbox3"),
+    "deepfool_steps": ("0", "greater than or equal to 1"),
+    "cw_rate": ("0", "greater than 0"),
+    "cw_confidence": ("-1", "greater than or equal to 0"),
+    "max_pixels": ("0", "greater than or equal to 1"),
+    "local_search_rounds": ("0", "greater than or equal to 1"),
+    "local_search_selection": ("low", "Valid: lowest, highest"),
     "classifier": ("dens", "Did you mean 'dense'"),
     "target": ("-1", "greater than or equal to 0"),
     "steps": ("0", "greater than or equal to 1"),

@@ -107,7 +107,8 @@ def _add_flag(parser: _Parser, model: type[RunConfig], field: str, info: FieldIn
     flags = dict.fromkeys([f"--{field}", f"--{field.replace('_', '-')}"])
     default = default_string(model, field)
     if field in model.from_preset:
-        default = ", ".join(f"{p}: {to_string(v[field])}" for p, v in PRESETS.items())
+        says = {preset: model.preset_values({"preset": preset})[field] for preset in PRESETS}
+        default = ", ".join(f"{preset}: {to_string(value)}" for preset, value in says.items())
     text = f"{info.description} [{default}]".replace("%", "%%")
     parser.add_argument(*flags, dest=field, metavar="VALUE", help=text)
 

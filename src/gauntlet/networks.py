@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from gauntlet.config.models import TrainingConfig
+from gauntlet.config.models import Schedule
 from gauntlet.errors import DivergenceError
 
 PREDICT_BATCH = 1000
@@ -44,7 +44,8 @@ def fit(
     model: keras.Model,
     inputs: NDArray[np.float32],
     targets: NDArray[np.generic],
-    config: TrainingConfig,
+    schedule: Schedule,
+    validation_size: int,
     report: EpochReport,
 ) -> None:
     """Train a compiled model in place.
@@ -53,19 +54,20 @@ def fit(
         model: compiled; its loss says what `targets` are.
         inputs: `(n, ...)`.
         targets: `(n, ...)`.
-        config: epochs, batch size and `validation_size`, the last images, held out for `val/`.
+        schedule: epochs and batch size; the learning rate is in the compiled optimizer.
+        validation_size: the last so many images are held out for `val/`.
         report: called after every epoch.
 
     Raises:
         DivergenceError: a metric became NaN or infinite.
     """
-    cut = len(inputs) - config.validation_size
-    held_out = (inputs[cut:], targets[cut:]) if config.validation_size else None
+    cut = len(inputs) - validation_size
+    held_out = (inputs[cut:], targets[cut:]) if validation_size else None
     model.fit(
         inputs[:cut],
         targets[:cut],
-        epochs=config.epochs,
-        batch_size=config.batch_size,
+        epochs=schedule.epochs,
+        batch_size=schedule.batch_size,
         validation_data=held_out,
         validation_batch_size=1024,
         callbacks=[_Reporter(report)],

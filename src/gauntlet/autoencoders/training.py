@@ -58,8 +58,8 @@ def train_autoencoder(
     """
     start_from(child_seed(config.seed, "autoencoder"))
     model = build_autoencoder(config, images.shape[1:])
-    model.compile(keras.optimizers.Adam(config.learning_rate), reconstruction_loss(config))
-    fit(model, images, images, config, report)
+    model.compile(keras.optimizers.Adam(config.schedule.learning_rate), reconstruction_loss(config))
+    fit(model, images, images, config.schedule, config.validation_size, report)
     return model
 
 

@@ -35,9 +35,9 @@ def train_dense(
     start_from(child_seed(config.seed, "classifier"))
     model = build_dense(config, images.shape[1:], n_classes)
     model.compile(
-        keras.optimizers.Adam(config.learning_rate),
+        keras.optimizers.Adam(config.schedule.learning_rate),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    fit(model, images, labels, config, report)
+    fit(model, images, labels, config.schedule, config.validation_size, report)
     return model

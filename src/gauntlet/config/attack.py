@@ -23,7 +23,12 @@ from gauntlet.config.base import (
     grey_levels,
     unit_interval,
 )
-from gauntlet.config.models import AutoencoderConfig, ClassifierConfig, ClassifierKind
+from gauntlet.config.models import (
+    ClassifierConfig,
+    NetworksConfig,
+    TrainOn,
+    check_classifier_on_features,
+)
 from gauntlet.seeding import child_seed
 
 _LR = ("grey_epsilons", "lr_variant", "lr_clip")
@@ -32,9 +37,18 @@ READ_BY: dict[str, tuple[str, ...]] = {
     "fgsm": ("epsilons",),
     "t_fgsm": ("epsilons", "target"),
     "bim": ("epsilons", "steps", "rel_step"),
-    "pgd": ("epsilons", "steps", "rel_step", "restarts"),
+    "pgd": ("epsilons", "steps", "rel_step", "restarts", "pgd_loss"),
     "mim": ("epsilons", "steps", "rel_step", "decay"),
     "noise": ("epsilons",),
+    "apgd_ce": ("epsilons", "apgd_steps", "apgd_restarts"),
+    "apgd_dlr": ("epsilons", "apgd_steps", "apgd_restarts"),
+    "square": ("epsilons", "square_queries"),
+    "spsa": ("epsilons", "spsa_steps", "spsa_samples"),
+    "deepfool_l2": ("epsilons", "deepfool_variant", "deepfool_steps"),
+    "deepfool_linf": ("epsilons", "deepfool_variant", "deepfool_steps"),
+    "cw_l2": ("epsilons", "cw_steps", "cw_searches", "cw_rate", "cw_confidence"),
+    "single_pixel": ("epsilons", "max_pixels"),
+    "local_search": ("epsilons", "local_search_rounds", "local_search_selection"),
     "lr_non_targeted": _LR,
     "lr_natural": (*_LR, "lr_targets_at"),
     "lr_non_natural": (*_LR, "lr_targets_at"),
@@ -43,16 +57,32 @@ READ_BY: dict[str, tuple[str, ...]] = {
 """Every attack, and the parameters that it reads: another value of one means another result."""
 
 ATTACKS = tuple(READ_BY)
-DEFENCES = ("none", "encoded", "reformer")
-THREAT_MODELS = ("white_box", "gray_box", "transfer", "encoded")
+
+STRONG = ("pgd", "apgd_ce", "apgd_dlr", "square")
+"""What `attacks=strong` stands for; its worst case over attacks is the ensemble's verdict."""
+
+MINIMUM_NORM = ("deepfool_l2", "deepfool_linf", "cw_l2", "single_pixel", "local_search")
+"""Attacks that look for the nearest adversarial image: one search serves every budget."""
+
+BY_QUERIES = ("noise", "square", "spsa", "single_pixel", "local_search")
+"""Attacks that need no gradient: all that the threat model `black_box` allows."""
+
+DEFENCES = ("none", "encoded", "reformer", "features", "magnet")
+THREAT_MODELS = ("white_box", "gray_box", "transfer", "encoded", "black_box")
 
 APPLIES: dict[str, tuple[str, ...]] = {
     # Without an autoencoder there is nothing to leave out (gray_box) and no output to perturb.
-    "none": ("white_box", "transfer"),
+    "none": ("white_box", "transfer", "black_box"),
     "encoded": THREAT_MODELS,
     "reformer": THREAT_MODELS,
+    # The classifier sees features only: it cannot be attacked without the encoder.
+    "features": ("white_box", "transfer", "black_box"),
+    # gray_box is MagNet's own evaluation: the attacker does not know of the defence.
+    "magnet": ("white_box", "gray_box", "transfer", "black_box"),
 }
 """The threat models that make sense for each defence."""
+
+DETECTORS = ("l2", "l1", "jsd")
 
 Epsilons = Annotated[
     tuple[float, ...], CommaSeparated, Field(min_length=1), AfterValidator(unit_interval)
@@ -64,24 +94,55 @@ GreyLevels = Annotated[
 
 AUTO: Any = "auto"
 
+WHOLE_BOX = 1.0
+"""The Linf budget that bounds nothing in [0, 1]: at it a minimum-norm attack shows all it found."""
+
 
 def _madry_step(value: object, info: ValidationInfo) -> object:
     """Let `auto` cross the ball two and a half times (Madry et al. 2018, appendix)."""
     return min(1.0, 2.5 / info.data["steps"]) if value == AUTO and "steps" in info.data else value
 
 
-class AttackConfig(AutoencoderConfig):
+def _strong(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Write out `strong`; an attack that is also named stands once."""
+    if "strong" not in names:
+        return names
+    return tuple(
+        dict.fromkeys(n for name in names for n in (STRONG if name == "strong" else (name,)))
+    )
+
+
+class AttackConfig(NetworksConfig):
     """Attack one defended classifier and write down what is left of it."""
 
-    classifier: ClassifierKind = Field("dense", description="kind of classifier")
     defence: Annotated[Names, AfterValidator(check_names("defence", DEFENCES))] = Field(
-        DEFENCES, description=f"list of {', '.join(DEFENCES)}"
+        ("none", "encoded", "reformer"), description=f"list of {', '.join(DEFENCES)}"
+    )
+    detectors: Annotated[Names, AfterValidator(check_names("detector", DETECTORS))] = Field(
+        ("l2", "l1"),
+        description="magnet: list of l2 (error of magnet_1), l1 (of magnet_2), jsd (divergence of "
+        "the predictions, temperatures 10 and 40)",
+    )
+    false_positive_rate: float = Field(
+        0.001, gt=0, lt=1, description="magnet: clean validation images that each detector rejects"
+    )
+    stochastic: bool = Field(
+        False, description="variational, denoising: draw latent and noise at test time too"
+    )
+    eot_samples: int = Field(
+        20, ge=1, le=10_000, description="stochastic: draws that each gradient averages (EOT)"
+    )
+    judge_draws: int = Field(
+        50, ge=1, le=10_000, description="stochastic: fresh draws that vote on each image"
     )
     threat_models: Annotated[
         Names, AfterValidator(check_names("threat model", ("all", *THREAT_MODELS)))
     ] = Field(("all",), description=f"all that apply, or a list of {', '.join(THREAT_MODELS)}")
-    attacks: Annotated[Names, AfterValidator(check_names("attack", ATTACKS))] = Field(
-        ("fgsm", "t_fgsm", "bim"), description=f"list of {', '.join(ATTACKS)}"
+    attacks: Annotated[
+        Names, AfterValidator(check_names("attack", ("strong", *ATTACKS))), AfterValidator(_strong)
+    ] = Field(
+        ("fgsm", "t_fgsm", "bim"),
+        description=f"list of {', '.join(ATTACKS)}, or strong: {', '.join(STRONG)}",
     )
     epsilons: Epsilons = Field(
         (0.0, 0.05, 0.1, 0.15, 0.2, 0.3), description="Linf budgets in [0, 1], ascending"
@@ -96,7 +157,30 @@ class AttackConfig(AutoencoderConfig):
         description="step size of bim, pgd and mim as a share of epsilon; auto: 2.5 / steps",
     )
     restarts: int = Field(5, ge=1, le=10_000, description="random starts of pgd")
+    pgd_loss: Literal["cross_entropy", "margin", "dlr"] = Field(
+        "cross_entropy", description="what pgd ascends; margin and dlr do not saturate"
+    )
     decay: float = Field(1.0, ge=0, le=10, description="momentum decay of mim")
+    apgd_steps: int = Field(100, ge=2, le=100_000, description="iterations of apgd_ce and apgd_dlr")
+    apgd_restarts: int = Field(1, ge=1, le=10_000, description="random starts of apgd_")
+    square_queries: int = Field(5000, ge=1, le=1_000_000, description="queries of square")
+    spsa_steps: int = Field(100, ge=1, le=100_000, description="iterations of spsa")
+    spsa_samples: int = Field(128, ge=1, le=100_000, description="pairs of queries a step of spsa")
+    deepfool_variant: Literal["paper", "foolbox1", "foolbox3"] = Field(
+        "foolbox1",
+        description="paper: as published; foolbox1: as the second paper ran it; foolbox3",
+    )
+    deepfool_steps: int = Field(50, ge=1, le=100_000, description="iterations of deepfool_")
+    cw_steps: int = Field(1000, ge=1, le=1_000_000, description="Adam steps a search of cw_l2")
+    cw_searches: int = Field(5, ge=1, le=100, description="binary searches of cw_l2's constant")
+    cw_rate: float = Field(0.01, gt=0, le=10, description="Adam's learning rate in cw_l2")
+    cw_confidence: float = Field(0.0, ge=0, le=1e6, description="logit margin that cw_l2 asks for")
+    max_pixels: int = Field(1000, ge=1, le=1_000_000, description="pixels that single_pixel tries")
+    local_search_rounds: int = Field(150, ge=1, le=100_000, description="rounds of local_search")
+    local_search_selection: Literal["lowest", "highest"] = Field(
+        "highest",
+        description="scores that local_search follows; lowest: as the second paper ran it",
+    )
     grey_epsilons: GreyLevels = Field(
         (0.0, 8.0, 16.0, 29.0, 50.0),
         description="budgets of the lr_ attacks in grey levels 0..255, ascending",
@@ -127,6 +211,28 @@ class AttackConfig(AutoencoderConfig):
         return self
 
     @model_validator(mode="after")
+    def _networks_fit(self) -> AttackConfig:
+        check_classifier_on_features(self.classifier, "features" in self.defence)
+        random = self.autoencoder == "variational" or (
+            self.autoencoder == "denoising" and self.noise > 0
+        )
+        if self.stochastic and not random:
+            raise ValueError(
+                "--stochastic: expected autoencoder=variational, or denoising with noise > 0; "
+                f"received autoencoder={self.autoencoder}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _every_attack_applies(self) -> AttackConfig:
+        if self._wanted() == {"black_box"} and not set(self.attacks) & set(BY_QUERIES):
+            raise ValueError(
+                f"threat_models=black_box allows {', '.join(BY_QUERIES)}; "
+                f"received attacks={','.join(self.attacks)}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _every_name_applies(self) -> AttackConfig:
         wanted = self._wanted()
         for defence in self.defence:
@@ -145,9 +251,14 @@ class AttackConfig(AutoencoderConfig):
         return self
 
     def budgets(self, attack: str) -> tuple[float, ...]:
-        """Return an attack's budgets in [0, 1]; the lr_ attacks speak grey levels 0..255."""
+        """Return an attack's Linf budgets in [0, 1], ascending.
+
+        The lr_ attacks speak grey levels 0..255; minimum-norm attacks are also shown without limit.
+        """
         if speaks_grey_levels(attack):
             return tuple(grey / GREY for grey in self.grey_epsilons)
+        if attack in MINIMUM_NORM and self.epsilons[-1] != WHOLE_BOX:
+            return (*self.epsilons, WHOLE_BOX)
         return self.epsilons
 
     def attack_settings(self, attack: str) -> dict[str, Any]:
@@ -171,26 +282,16 @@ class AttackConfig(AutoencoderConfig):
         named = [t for t in self.threat_models if t != "all"]
         return [(d, t) for d in self.defence for t in named if t not in APPLIES[d]]
 
-    def classifier_config(
-        self, train_on: Literal["raw", "encoded"], *names: str
-    ) -> ClassifierConfig:
+    def classifier_config(self, train_on: TrainOn, *names: str) -> ClassifierConfig:
         """Return the config of a classifier of this attack run.
 
         Args:
-            train_on: `raw` or `encoded`.
+            train_on: `raw`, `encoded` or `features`.
             names: path of a child seed; none for the run's own seed.
         """
-        own = {"classifier": self.classifier, "train_on": train_on, "seed": self.seed}
-        if names:
-            own["seed"] = child_seed(self.seed, *names)
-        return ClassifierConfig(**{**self._training_fields(), **own})
-
-    def autoencoder_config(self) -> AutoencoderConfig:
-        """Return the config of the autoencoder of this attack run."""
-        return AutoencoderConfig(**self._training_fields())
-
-    def _training_fields(self) -> dict[str, Any]:
-        return self.model_dump(include=set(AutoencoderConfig.model_fields))
+        fields = self.model_dump(include=set(NetworksConfig.model_fields))
+        seed = child_seed(self.seed, *names) if names else self.seed
+        return ClassifierConfig(**fields | {"train_on": train_on, "seed": seed})
 
 
 def speaks_grey_levels(attack: str) -> bool:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from gauntlet.config.base import CommaSeparated, RunConfig
 
-AutoencoderKind = Literal["vanilla", "sparse", "denoising", "variational"]
-ClassifierKind = Literal["dense", "logistic_regression"]
+AutoencoderKind = Literal[
+    "vanilla", "sparse", "denoising", "variational",
+    "convolutional", "funn",
+    "magnet_1", "magnet_2",
+]  # fmt: skip
+ClassifierKind = Literal["dense", "convolutional", "logistic_regression"]
+TrainOn = Literal["raw", "encoded", "features"]
 Activation = Literal[
     "relu", "sigmoid", "tanh", "softsign", "softplus", "exponential", "elu", "linear"
 ]
@@ -17,39 +23,86 @@ Loss = Literal["categorical_crossentropy", "mean_squared_error", "binary_crossen
 Widths = Annotated[
     tuple[Annotated[int, Field(ge=1, le=65536)], ...], CommaSeparated, Field(min_length=1)
 ]
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
+BatchSize = Annotated[int, Field(ge=1, le=1_000_000)]
+Rate = Annotated[float, Field(gt=0, le=10)]
 
-_ONLY_FOR: dict[str, tuple[str, ...]] = {
-    "sparse": ("sparsity_penalty", "sparsity_weight", "sparsity_target"),
-    "denoising": ("noise",),
-    "variational": ("latent",),
+_DENSE = ("widths", "activation", "pre_output_activation", "output_activation")
+_CONVOLUTIONAL = ("filters", "features")
+_PLAIN_TRAINING = ("loss", "learning_rate")
+
+AUTOENCODER_READS: dict[str, tuple[str, ...]] = {
+    "vanilla": (*_DENSE, *_PLAIN_TRAINING),
+    "sparse": (*_DENSE, *_PLAIN_TRAINING, "sparsity_penalty", "sparsity_weight", "sparsity_target"),
+    "denoising": (*_DENSE, *_PLAIN_TRAINING, "noise"),
+    "variational": (*_DENSE, *_PLAIN_TRAINING, "latent"),
+    "convolutional": (*_CONVOLUTIONAL, *_PLAIN_TRAINING),
+    "funn": (
+        *_CONVOLUTIONAL, "attacker_noise", "gamma", "beta", "constraint", "init_epochs",
+        "defender_init_rate", "attacker_init_rate", "defender_rate", "attacker_rate",
+    ),
+    "magnet_1": (*_PLAIN_TRAINING, "noise"),
+    "magnet_2": (*_PLAIN_TRAINING, "noise"),
+}  # fmt: skip
+"""Every kind, and the parameters that it alone or among few reads; all kinds read the others."""
+
+_OWN = frozenset(name for names in AUTOENCODER_READS.values() for name in names)
+
+_FIRST_PAPER = {"epochs": 35, "batch_size": 1024, "learning_rate": 1e-3, "validation_size": 0,
+                "loss": "categorical_crossentropy", "noise": 0.0, "init_epochs": 9}  # fmt: skip
+_FUNN = _FIRST_PAPER | {"epochs": 40, "batch_size": 128, "learning_rate": 5e-4,
+                        "loss": "mean_squared_error"}  # fmt: skip
+_MAGNET = _FIRST_PAPER | {"epochs": 100, "batch_size": 256, "validation_size": 5000,
+                          "loss": "mean_squared_error", "noise": 0.1}  # fmt: skip
+
+AS_PUBLISHED: Mapping[str, Mapping[str, Any]] = {
+    # First paper, 4.3 and 6.
+    **dict.fromkeys(("vanilla", "sparse", "denoising", "variational"), _FIRST_PAPER),
+    # Second paper, 4.1: 9 + 31 epochs; the classic control as long, at the defender's first rate.
+    "convolutional": _FUNN,
+    "funn": _FUNN,
+    # MagNet's own code: the held-out images set the thresholds.
+    "magnet_1": _MAGNET,
+    "magnet_2": _MAGNET,
 }
-"""Parameters that one autoencoder kind alone reads: others do not fingerprint them."""
+"""What the `paper` preset says of each autoencoder's training."""
 
+_SMOKE = {"epochs": 5, "batch_size": 64, "init_epochs": 2}
 
 LBFGS_ITERATIONS = 100
 """scikit-learn's default, with which the published logistic regression stops."""
 
 
+class Schedule(NamedTuple):
+    """How long and how fast a network learns."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+
+
 class TrainingConfig(RunConfig):
     """How long and how fast a network learns."""
 
-    epochs: int = Field(ge=1, le=100_000, description="passes over the training images")
-    batch_size: int = Field(ge=1, le=1_000_000, description="images a gradient step")
-    learning_rate: float = Field(1e-3, gt=0, le=10, description="Adam's learning rate")
+    epochs: Epochs = Field(description="passes over the training images; funn: both phases")
+    batch_size: BatchSize = Field(description="images a gradient step")
+    learning_rate: Rate = Field(description="Adam's learning rate; funn has four of its own")
     validation_size: int = Field(
-        0, ge=0, description="last N training images held out for val/loss; 0 as published"
+        ge=0, description="last N training images held out: val/loss, thresholds of magnet"
     )
 
 
 class AutoencoderConfig(TrainingConfig):
-    """Train one autoencoder (first paper, sections 4 and 5.3 to 5.5)."""
+    """Train one autoencoder: first paper 4 and 5.3 to 5.5; second paper 3.2; MagNet's two."""
+
+    from_preset: ClassVar[frozenset[str]] = RunConfig.from_preset | frozenset(_FIRST_PAPER)
 
     autoencoder: AutoencoderKind = Field("vanilla", description="kind of autoencoder")
     widths: Widths = Field((504, 28), description="encoder widths; the decoder mirrors them")
     activation: Activation = Field("relu", description="hidden layers but the last")
     pre_output_activation: Activation = Field("exponential", description="last hidden layer")
     output_activation: Activation = Field("softplus", description="output layer")
-    loss: Loss = Field("categorical_crossentropy", description="reconstruction loss")
+    loss: Loss = Field(description="reconstruction loss")
     sparsity_penalty: Literal["l1", "kl"] = Field(
         "l1", description="sparse: L1 norm of the code, or KL divergence to sparsity_target"
     )
@@ -58,15 +111,62 @@ class AutoencoderConfig(TrainingConfig):
         0.05, gt=0, lt=1, description="sparse: wanted mean activation of a code unit (kl)"
     )
     noise: float = Field(
-        0.0, ge=0, le=10, description="denoising: standard deviation of the training noise; "
-        "0 as the paper states"
+        ge=0, le=10, description="denoising, magnet_: standard deviation of the training noise; "
+        "denoising 0 as its paper states"
     )  # fmt: skip
     latent: int = Field(2, ge=1, le=65536, description="variational: latent dimensions")
+    filters: Widths = Field(
+        (32, 64, 128), description="convolutional, funn: filters of the 3x3 convolutions, stride 2"
+    )
+    features: int = Field(
+        64, ge=1, le=65536, description="convolutional, funn: linear features of the encoder"
+    )
+    attacker_noise: int = Field(
+        16, ge=1, le=65536, description="funn: uniform numbers beside the attacker's features"
+    )
+    gamma: float = Field(
+        5.0, gt=0, le=1e6, description="funn: weight of the attacker's constraint (equation 8)"
+    )
+    beta: float = Field(
+        0.01, gt=0, lt=1, description="funn: the defender's error that the attacker must reach, "
+        "mean squared error per pixel"
+    )  # fmt: skip
+    constraint: Literal["at_least", "as_printed"] = Field(
+        "at_least", description="funn: error >= beta (equation 5), or <= beta, as equation 8 prints"
+    )
+    init_epochs: Epochs = Field(
+        description="funn: epochs of the first phase, which ignores the constraint"
+    )
+    defender_init_rate: Rate = Field(5e-4, description="funn: Adam, defender, first phase")
+    attacker_init_rate: Rate = Field(1e-3, description="funn: Adam, attacker, first phase")
+    defender_rate: Rate = Field(1e-5, description="funn: Adam, defender's encoder, second phase")
+    attacker_rate: Rate = Field(1e-5, description="funn: Adam, attacker's generator, second phase")
+
+    @classmethod
+    def preset_values(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what the preset says of the data, and of this kind of autoencoder."""
+        training = dict(AS_PUBLISHED.get(values.get("autoencoder", "vanilla"), _FIRST_PAPER))
+        if values.get("preset") == "smoke":
+            training |= _SMOKE | {"validation_size": min(training["validation_size"], 200)}
+        return {**super().preset_values(values), **training}
+
+    @field_validator("init_epochs")
+    @classmethod
+    def _a_phase_of_all(cls, init_epochs: int, info: ValidationInfo) -> int:
+        epochs = info.data.get("epochs", init_epochs)
+        if info.data.get("autoencoder") == "funn" and init_epochs > epochs:
+            raise ValueError(f"expected at most the {epochs} epochs of both phases")
+        return init_epochs
+
+    @property
+    def schedule(self) -> Schedule:
+        """How the autoencoder learns."""
+        return Schedule(self.epochs, self.batch_size, self.learning_rate)
 
     @property
     def iterations(self) -> int:
         """How often the training reports."""
-        return self.epochs
+        return self.schedule.epochs
 
     def autoencoder_settings(self) -> dict[str, Any]:
         """Return every parameter that can change the trained autoencoder, and no other."""
@@ -75,37 +175,103 @@ class AutoencoderConfig(TrainingConfig):
             hidden |= {"sparsity_target"}
         return _settings(self, AutoencoderConfig, hidden)
 
+    def autoencoder_config(self, kind: AutoencoderKind | None = None) -> AutoencoderConfig:
+        """Return the config of the autoencoder alone; of another kind with its own presets."""
+        fields = self.model_dump(include=set(AutoencoderConfig.model_fields))
+        if kind is not None and kind != self.autoencoder:
+            own = self.preset_values(fields)
+            fields = {k: v for k, v in fields.items() if v != own.get(k)} | {"autoencoder": kind}
+        return AutoencoderConfig(**fields)
 
-class ClassifierConfig(AutoencoderConfig):
-    """Train one classifier, on the images or on the autoencoder's output of them."""
+
+class NetworksConfig(AutoencoderConfig):
+    """An autoencoder and a classifier."""
 
     classifier: ClassifierKind = Field("dense", description="kind of classifier")
-    train_on: Literal["raw", "encoded"] = Field(
-        "raw", description="the images, or the autoencoder's output (defence `encoded`)"
+    classifier_epochs: Epochs | Literal["auto"] = Field(
+        "auto", description="auto, as published: dense as the autoencoder, 50 convolutional, "
+        "20 on features"
+    )  # fmt: skip
+    classifier_batch_size: BatchSize | Literal["auto"] = Field(
+        "auto", description="auto: dense as the autoencoder, else 128"
     )
+    classifier_rate: Rate | Literal["auto"] = Field(
+        "auto", description="auto: dense as the autoencoder, 0.01 convolutional, 0.001 on features"
+    )
+    head_units: int = Field(
+        64, ge=1, le=65536, description="hidden units of a dense classifier on features"
+    )
+
+
+_CLASSIFIER_SCHEDULES = {
+    "features": Schedule(20, 128, 1e-3),  # second paper, 4.1
+    "convolutional": Schedule(50, 128, 0.01),  # Carlini and Wagner's network, as MagNet has it
+}
+
+
+class ClassifierConfig(NetworksConfig):
+    """Train one classifier: on the images, or on the autoencoder's output or features of them."""
+
+    train_on: TrainOn = Field(
+        "raw", description="the images, the autoencoder's output (defence `encoded`) or its "
+        "features (defence `features`)"
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _features_are_flat(self) -> ClassifierConfig:
+        check_classifier_on_features(self.classifier, self.train_on == "features")
+        return self
+
+    @property
+    def schedule(self) -> Schedule:
+        """How the classifier learns; what is `auto` as published."""
+        name = self.train_on if self.train_on == "features" else self.classifier
+        published = _CLASSIFIER_SCHEDULES.get(name, super().schedule)
+        wanted = (self.classifier_epochs, self.classifier_batch_size, self.classifier_rate)
+        given = {k: w for k, w in zip(Schedule._fields, wanted, strict=True) if w != "auto"}
+        return published._replace(**given)  # type: ignore[arg-type]
 
     @property
     def iterations(self) -> int:
         """How often the training reports."""
-        return LBFGS_ITERATIONS if self.classifier == "logistic_regression" else self.epochs
+        return LBFGS_ITERATIONS if self._is_regression else self.schedule.epochs
+
+    @property
+    def _is_regression(self) -> bool:
+        return self.classifier == "logistic_regression"
 
     def classifier_settings(self) -> dict[str, Any]:
         """Return every parameter of the classifier's own training, without the autoencoder's.
 
         scikit-learn's logistic regression reads none of epochs, batch size, learning rate, seed.
         """
-        hidden = set(AutoencoderConfig.model_fields) - set(TrainingConfig.model_fields)
-        if self.classifier == "logistic_regression":
+        read = {*RunConfig.model_fields, "validation_size", "classifier", "train_on"}
+        if self._is_regression:
             # lbfgs starts from zero: not even the seed matters.
-            hidden |= {"epochs", "batch_size", "learning_rate", "seed"}
-        else:
-            hidden -= {"widths", "activation"}  # first paper, 5.2.2: the autoencoder's structure
-        return _settings(self, ClassifierConfig, hidden)
+            return _settings(
+                self, ClassifierConfig, set(ClassifierConfig.model_fields) - read | {"seed"}
+            )
+        if self.train_on == "features":
+            read |= {"head_units"}
+        elif self.classifier == "dense":
+            read |= {"widths", "activation"}  # first paper, 5.2.2: the autoencoder's structure
+        own = _settings(self, ClassifierConfig, set(ClassifierConfig.model_fields) - read)
+        return own | self.schedule._asdict()
+
+
+def check_classifier_on_features(classifier: str, on_features: bool) -> None:
+    """Check that a classifier can stand on features.
+
+    Raises:
+        ValueError: it wants images.
+    """
+    if on_features and classifier != "dense":
+        raise ValueError(f"--classifier: expected dense on features; received {classifier!r}")
 
 
 def unread_by(kind: str) -> set[str]:
     """Return the parameters that autoencoders of this kind do not read."""
-    return {name for other, names in _ONLY_FOR.items() if other != kind for name in names}
+    return set(_OWN - set(AUTOENCODER_READS[kind]))
 
 
 def _settings(config: RunConfig, model: type[RunConfig], hidden: set[str]) -> dict[str, Any]:
