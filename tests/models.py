@@ -78,6 +78,13 @@ def logits(name: str) -> Callable[[Any], Any]:
     return logits_of(defended(name).graph)
 
 
+@cache
+def plain(name: str) -> Callable[[Any], Any]:
+    """Return logits of images alone, as other libraries want them; the same object for a name."""
+    graph = defended(name).graph
+    return lambda images: graph(images, training=False)
+
+
 def attack(name: str, **changes: Any) -> Attack:
     """Return an attack with few iterations."""
     small = {"preset": "smoke", "steps": 4, "rel_step": 0.5, "restarts": 2, "target": 1,

@@ -34,7 +34,7 @@ gradient_attack = partial(
 
 
 def _linear(weights: np.ndarray):
-    return lambda images: tf.reshape(images, (-1, weights.shape[1])) @ weights.T
+    return lambda images, labels: tf.reshape(images, (-1, weights.shape[1])) @ weights.T
 
 
 def _mean_weights(weights: np.ndarray, pixels: np.ndarray) -> np.ndarray:
@@ -52,14 +52,18 @@ def _numpy_step(weights: np.ndarray, pixels: np.ndarray, targets: np.ndarray) ->
 
 
 def test_non_targeted_gradient_for_weights_that_sum_to_zero() -> None:
-    g = compiled_gradient(_linear(ZERO_SUM), other_classes, False)(*map(tf.constant, DATA))
+    g = compiled_gradient(_linear(ZERO_SUM), other_classes, False)(
+        *map(tf.constant, (*DATA, DATA[1]))
+    )
     by_hand = -ZERO_SUM[LABELS] - 2 * _mean_weights(ZERO_SUM, PIXELS)
     np.testing.assert_allclose(np.reshape(g, (3, 4)), by_hand, **CLOSE)
 
 
 @pytest.mark.parametrize("weights", [ZERO_SUM, ANY_SUM], ids=["zero sum", "any sum"])
 def test_non_targeted_gradient_in_general(weights: np.ndarray) -> None:
-    g = compiled_gradient(_linear(weights), other_classes, False)(*map(tf.constant, DATA))
+    g = compiled_gradient(_linear(weights), other_classes, False)(
+        *map(tf.constant, (*DATA, DATA[1]))
+    )
     others = weights.sum(axis=0) - weights[LABELS]
     by_hand = others - 2 * _mean_weights(weights, PIXELS)
     np.testing.assert_allclose(np.reshape(g, (3, 4)), by_hand, **CLOSE)
@@ -68,7 +72,7 @@ def test_non_targeted_gradient_in_general(weights: np.ndarray) -> None:
 @pytest.mark.parametrize("target", range(3))
 def test_targeted_gradient(target: int) -> None:
     labels = tf.fill([3], np.int64(target))
-    g = compiled_gradient(_linear(ANY_SUM), this_class, False)(tf.constant(DATA[0]), labels)
+    g = compiled_gradient(_linear(ANY_SUM), this_class, False)(tf.constant(DATA[0]), labels, labels)
     by_hand = ANY_SUM[target] - _mean_weights(ANY_SUM, PIXELS)
     np.testing.assert_allclose(np.reshape(g, (3, 4)), by_hand, **CLOSE)
 

@@ -54,7 +54,7 @@ ROWS = {
 @pytest.mark.parametrize(("name", "row"), ROWS.items(), ids=ROWS)
 def test_row_of_the_table(name: str, row: tuple, parts) -> None:
     scenario = Scenario(THREAT_MODELS[name], *parts)
-    seen = logits_of(scenario.attacked_graph)(BRIGHT).numpy().argmax(axis=1)
+    seen = logits_of(scenario.attacked_graph)(BRIGHT, None).numpy().argmax(axis=1)
     starts = scenario.starts(BRIGHT)
     assert (seen[0], scenario.judge(BRIGHT)[0], scenario.box) == (row[0], row[1], row[3])
     assert starts == pytest.approx(np.full_like(BRIGHT, row[2]), abs=1e-6)  # 1 - 0.8 in float32
@@ -95,15 +95,17 @@ def test_attacks_see_one_callable_a_model() -> None:
 def test_attacks_see_inference_mode() -> None:
     image = keras.Input(SHAPE)
     dropped = keras.Model(image, layers.Dropout(0.9)(layers.Flatten()(image)))
-    np.testing.assert_array_equal(logits_of(dropped)(BRIGHT), BRIGHT.reshape(2, -1))
+    np.testing.assert_array_equal(logits_of(dropped)(BRIGHT, None), BRIGHT.reshape(2, -1))
 
 
 def test_white_box_gradient_flows_through_the_autoencoder() -> None:
     logits = logits_of(Scenario(THREAT_MODELS["white_box"], defended("reformer")).attacked_graph)
     images, labels = map(tf.constant, blobs(N))
-    gradient = compiled_gradient(logits, cross_entropy, False)(images, labels).numpy()
+    gradient = compiled_gradient(logits, cross_entropy, False)(images, labels, labels).numpy()
     direction = np.random.default_rng(0).choice([-1.0, 1.0], images.shape).astype(np.float32)
-    up, down = (cross_entropy(labels, logits(images + h * direction)) for h in (0.004, -0.004))
+    up, down = (
+        cross_entropy(labels, logits(images + h * direction, labels)) for h in (0.004, -0.004)
+    )
     slope = np.asarray(up - down) / 0.008
     expected = (gradient * direction).sum(axis=(1, 2, 3))
     # Differences of second order, float32, ReLUs of the classifier: 2 % of the largest slope.
@@ -116,7 +118,7 @@ def test_white_box_and_gray_box_gradients_differ() -> None:
         compiled_gradient(
             logits_of(Scenario(THREAT_MODELS[name], defended("reformer")).attacked_graph),
             cross_entropy, False,
-        )(images, labels).numpy()
+        )(images, labels, labels).numpy()
         for name in ("white_box", "gray_box")
     )  # fmt: skip
     assert (np.sign(white) != np.sign(gray)).mean() > 0.05
@@ -146,9 +148,14 @@ def test_attack_that_speaks_grey_levels_is_the_unbounded_one(name: str) -> None:
 
 @pytest.mark.parametrize("name", BUILDERS)
 def test_attack_reads_exactly_what_the_config_says(name: str) -> None:
-    other = {"target": 3, "steps": 7, "rel_step": 0.3, "restarts": 9, "decay": 0.4,
-             "lr_variant": "sign", "lr_target": 2, "lr_targets_at": 40.0,
-             "lr_clip": True}  # fmt: skip
+    other = {
+        "target": 3, "steps": 7, "rel_step": 0.3, "restarts": 9, "decay": 0.4, "pgd_loss": "dlr",
+        "apgd_steps": 7, "apgd_restarts": 3, "square_queries": 9, "spsa_steps": 7,
+        "spsa_samples": 9, "deepfool_variant": "paper", "deepfool_steps": 7, "cw_steps": 9,
+        "cw_searches": 2, "cw_rate": 0.3, "cw_confidence": 2.0, "max_pixels": 9,
+        "local_search_rounds": 9, "local_search_selection": "lowest", "lr_variant": "sign",
+        "lr_target": 2, "lr_targets_at": 40.0, "lr_clip": True,
+    }  # fmt: skip
     default = build_attack(name, AttackConfig(preset="smoke"))
     changing = {
         key for key, value in other.items()
@@ -167,7 +174,7 @@ def test_attack_reads_exactly_what_the_config_says(name: str) -> None:
     ("defence", "threat_model", "said"),
     [
         ("none", "gray_box", "threat_models=gray_box makes no sense for defence=none"),
-        ("none", "encoded", "which allows white_box, transfer"),
+        ("none", "encoded", "which allows white_box, transfer, black_box"),
         ("none,reformer", "encoded", "threat_models=encoded makes no sense for defence=none"),
         ("none", "white_box,encoded", "threat_models=encoded makes no sense for defence=none"),
         ("none", "all,grey_box", "Did you mean 'gray_box'"),

@@ -6,14 +6,18 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-Logits = Callable[[Any], Any]
-"""From an image tensor to logits `(n, classes)`, differentiable; one stable object a model."""
+Logits = Callable[[Any, Any], Any]
+"""From images and their true labels to logits `(n, classes)`, differentiable.
+
+The labels matter where a defence rejects inputs: to be rejected is to be classified correctly. One
+stable object a model.
+"""
 
 Box = tuple[float, float] | None
 """The range that a pixel may take; None where there is no such range (threat model `encoded`)."""
@@ -34,14 +38,22 @@ class AttackResult:
     Attributes:
         epsilon: Linf budget, in the units of the images.
         adversarial: float32, shape of the attacked images.
-        gradient_calls: gradient evaluations an image.
-        queries: forward passes an image that are not part of a gradient evaluation.
+        gradient_calls: gradient evaluations an image, on average; of a Jacobian one a class.
+        queries: forward passes an image that are not part of a gradient evaluation, on average.
     """
 
     epsilon: float
     adversarial: NDArray[np.float32]
-    gradient_calls: int
-    queries: int
+    gradient_calls: float
+    queries: float
+
+
+class Crafted(NamedTuple):
+    """What an attack made of one batch, and what each image of it cost on average."""
+
+    images: Any
+    gradient_calls: float
+    queries: float
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,9 @@ class Attack(ABC):
     bounded: ClassVar[bool] = True
     """False for a published attack that leaves its budget or the box; kept out of worst cases."""
 
+    skips_misclassified: ClassVar[bool] = False
+    """True: images that are misclassified already stay as they are; False: attacked like others."""
+
     @final
     def __call__(
         self,
@@ -85,8 +100,7 @@ class Attack(ABC):
         Args:
             logits: what the attacker differentiates.
             images: `(n, height, width, channels)`, float32, inside the box; left untouched.
-            labels: true class of each image `(n,)`. An image that is misclassified already is
-                attacked like any other.
+            labels: true class of each image `(n,)`.
             epsilons: Linf budgets >= 0; 0 returns the images themselves.
             box: range of a pixel.
             seed: of the attack's randomness; same seed, same result.
@@ -97,40 +111,40 @@ class Attack(ABC):
         """
         _check(images, labels, epsilons, box)
         batches = list(_batches(images, labels))
-        states = self._prepare(logits, batches)
+        states = self._prepare(logits, batches, box, seed)
         for epsilon in epsilons:
-            perturbed = [
+            crafted = [
                 self._bounded_perturb(logits, batch, epsilon, box, state, seed)
                 for batch, state in zip(batches, states, strict=True)
             ]
-            yield AttackResult(epsilon, np.concatenate(perturbed), *self._cost(epsilon))
+            parts = [c.images[: b.size] for b, c in zip(batches, crafted, strict=True)]
+            yield AttackResult(epsilon, np.concatenate(parts), *_average_cost(batches, crafted))
 
     @abstractmethod
     def _perturb(
         self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
-    ) -> Any:
-        """Return adversarial images for one batch at one budget > 0, as a tensor."""
+    ) -> Crafted:
+        """Return adversarial images for one batch at one budget > 0, and what they cost."""
 
-    def _prepare(self, logits: Logits, batches: Sequence[Batch]) -> Sequence[Any]:  # noqa: ARG002
+    def _prepare(
+        self,
+        logits: Logits,  # noqa: ARG002
+        batches: Sequence[Batch],
+        box: Box,  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+    ) -> Sequence[Any]:
         """Return what all budgets share, one state a batch."""
         return [None] * len(batches)
 
-    @abstractmethod
-    def _calls(self) -> tuple[int, int]:
-        """Return gradient evaluations and further forward passes an image and budget."""
-
-    def _cost(self, epsilon: float) -> tuple[int, int]:
-        return self._calls() if epsilon > 0 else (0, 0)
-
     def _bounded_perturb(
         self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
-    ) -> NDArray[np.float32]:
+    ) -> Crafted:
         if epsilon == 0:
-            return np.asarray(batch.images)[: batch.size]
-        adversarial = self._perturb(logits, batch, epsilon, box, state, seed)
+            return Crafted(np.asarray(batch.images), 0, 0)
+        crafted = self._perturb(logits, batch, epsilon, box, state, seed)
         if self.bounded:
-            _check_budget(type(self).__name__, adversarial, batch.images, epsilon, box)
-        return np.asarray(adversarial)[: batch.size]
+            _check_budget(type(self).__name__, crafted.images, batch.images, epsilon, box)
+        return crafted._replace(images=np.asarray(crafted.images))
 
 
 def bounds(box: Box) -> tuple[Any, Any]:
@@ -161,6 +175,14 @@ def _batches(images: NDArray[np.float32], labels: NDArray[np.int64]) -> Iterator
             rows = np.arange(first, first + size) % len(images)  # wraps round: the padding
         valid = min(size, len(images) - first)
         yield Batch(tf.constant(images[rows]), tf.constant(labels[rows]), first, valid)
+
+
+def _average_cost(batches: Sequence[Batch], crafted: Sequence[Crafted]) -> tuple[float, float]:
+    sizes = [batch.size for batch in batches]
+    gradient_calls, queries = (
+        float(np.average([c[i] for c in crafted], weights=sizes)) for i in (1, 2)
+    )
+    return gradient_calls, queries
 
 
 def _check(

@@ -1,4 +1,4 @@
-"""Gradients of a loss with respect to the image, compiled once a model through cleverhans.
+"""Losses of logits, and their gradients with respect to the image, compiled through cleverhans.
 
 cleverhans compiles `compute_gradient` for each callable that it is given, so every function here is
 kept by model.
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from cleverhans.tf2.utils import compute_gradient
 
@@ -25,22 +26,55 @@ def cross_entropy(labels: Any, logits: Any) -> Any:
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
 
+def margin(labels: Any, logits: Any) -> Any:
+    """Return max of the other logits - the true one, `(n,)`; > 0 is misclassified.
+
+    Unlike the cross entropy it never saturates (Carlini and Wagner 2017, f6).
+    """
+    true = tf.one_hot(labels, tf.shape(logits)[1], on_value=True, off_value=False)
+    others = tf.reduce_max(tf.where(true, -np.inf, logits), axis=1)
+    return others - tf.gather(logits, labels, axis=1, batch_dims=1)
+
+
+def difference_of_logits_ratio(labels: Any, logits: Any) -> Any:
+    """Return DLR `(n,)`: the margin over the gap of the first to the third logit.
+
+    Croce and Hein 2020, equation 6: neither shift nor scale of the logits changes it. Of two
+    classes there is no third: the second stands in for it.
+    """
+    top = tf.math.top_k(logits, k=min(3, logits.shape[1])).values
+    return margin(labels, logits) / (top[:, 0] - top[:, -1] + 1e-12)
+
+
+LOSSES: dict[str, Loss] = {
+    "cross_entropy": cross_entropy,
+    "margin": margin,
+    "dlr": difference_of_logits_ratio,
+}
+"""What an untargeted attack may ascend."""
+
+
+def misclassified(logits: Logits, images: Any, labels: Any) -> Any:
+    """Return which images the attacked model gets wrong, `(n,)` bool, traceable."""
+    return tf.argmax(logits(images, labels), axis=1, output_type=labels.dtype) != labels
+
+
 def finite(gradient: Any) -> Any:
     """Return a gradient with 0 where it is NaN or infinite: such a pixel stays where it is."""
     return tf.where(tf.math.is_finite(gradient), gradient, tf.zeros_like(gradient))
 
 
-def loss_gradient(logits: Logits, images: Any, labels: Any) -> Any:
-    """Return the gradient of the cross entropy, traceable, shape of the images."""
-    return compute_gradient(logits, cross_entropy, images, labels, False)
+def loss_gradient(logits: Logits, loss: Loss, images: Any, labels: Any) -> Any:
+    """Return the gradient of a loss of the true labels, traceable, shape of the images."""
+    return compute_gradient(lambda x: logits(x, labels), loss, images, labels, False)
 
 
 @lru_cache(maxsize=KEPT_MODELS)
-def compiled_gradient(logits: Logits, loss: Loss, targeted: bool) -> Callable[[Any, Any], Any]:
-    """Return a compiled `(images, labels) -> d loss / d image`, negated if targeted."""
+def compiled_gradient(logits: Logits, loss: Loss, targeted: bool) -> Callable[[Any, Any, Any], Any]:
+    """Return a compiled `(images, labels, aims) -> d loss(aims) / d image`, negated if targeted."""
 
-    def gradient(images: Any, labels: Any) -> Any:
-        return compute_gradient(logits, loss, images, labels, targeted)
+    def gradient(images: Any, labels: Any, aims: Any) -> Any:
+        return compute_gradient(lambda x: logits(x, labels), loss, images, aims, targeted)
 
-    compiled: Callable[[Any, Any], Any] = tf.function(gradient)
+    compiled: Callable[[Any, Any, Any], Any] = tf.function(gradient)
     return compiled

@@ -9,14 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 from cleverhans.tf2.utils import clip_eta, optimize_linear
 
-from gauntlet.attacks.base import Attack, Batch, Box, Logits, bounds, clip_to, one_pass
-from gauntlet.attacks.gradients import cross_entropy, finite, loss_gradient
+from gauntlet.attacks.base import (
+    Attack,
+    Batch,
+    Box,
+    Crafted,
+    Logits,
+    bounds,
+    clip_to,
+    one_pass,
+)
+from gauntlet.attacks.gradients import LOSSES, Loss, cross_entropy, finite, loss_gradient
 from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
 
@@ -35,36 +44,40 @@ class BIM(Attack):
 
     def _perturb(
         self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
-    ) -> Any:
+    ) -> Crafted:
         del state, seed
-        loop = _projected_descent(logits, box)
-        return loop(batch.images, batch.labels, batch.images, epsilon, self.rel_step, self.steps)
-
-    def _calls(self) -> tuple[int, int]:
-        return self.steps, 0
+        loop = _projected_ascent(logits, cross_entropy, box)
+        images = batch.images
+        moved = loop(images, batch.labels, images, epsilon, self.rel_step, self.steps)
+        return Crafted(moved, self.steps, 0)
 
 
 @dataclass(frozen=True)
 class PGD(Attack):
-    """BIM from random starts (Madry et al. 2018); an image keeps its first hit, else its last loss.
+    """BIM from random starts (Madry et al. 2018).
 
-    Among restarts the one with the highest cross entropy wins unless an earlier one misclassifies.
+    An image keeps its first hit; without one, the restart with the highest loss.
 
     Attributes:
         steps: gradient evaluations a restart.
         rel_step: step size as a share of epsilon, (0, 1].
         restarts: random starts, uniform in the ball.
+        loss: name in `LOSSES`; the margin and DLR do not saturate where the cross entropy does.
     """
+
+    skips_misclassified: ClassVar[bool] = True
 
     steps: int
     rel_step: float
     restarts: int
+    loss: str = "cross_entropy"
 
     def _perturb(
         self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
-    ) -> Any:
+    ) -> Crafted:
         del state
-        loop, score = _projected_descent(logits, box), _score(logits)
+        loss = LOSSES[self.loss]
+        loop, score = _projected_ascent(logits, loss, box), _score(logits, loss)
         best, best_score = batch.images, score(batch.images, batch.labels)
         for restart in range(self.restarts):
             noise = epsilon * batch.uniform(child_seed(seed, "pgd", str(restart)))
@@ -74,10 +87,7 @@ class PGD(Attack):
             better = tried_score > best_score
             best = tf.where(better[:, None, None, None], tried, best)
             best_score = tf.where(better, tried_score, best_score)
-        return best
-
-    def _calls(self) -> tuple[int, int]:
-        return self.restarts * self.steps, self.restarts + 1
+        return Crafted(best, self.restarts * self.steps, self.restarts + 1)
 
 
 @dataclass(frozen=True)
@@ -96,38 +106,36 @@ class MIM(Attack):
 
     def _perturb(
         self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
-    ) -> Any:
+    ) -> Crafted:
         del state, seed
-        loop = _momentum_descent(logits, box)
-        return loop(batch.images, batch.labels, epsilon, self.rel_step, self.steps, self.decay)
-
-    def _calls(self) -> tuple[int, int]:
-        return self.steps, 0
+        loop = _momentum_ascent(logits, box)
+        moved = loop(batch.images, batch.labels, epsilon, self.rel_step, self.steps, self.decay)
+        return Crafted(moved, self.steps, 0)
 
 
 @lru_cache(maxsize=KEPT_MODELS)
-def _projected_descent(logits: Logits, box: Box) -> Callable[..., Any]:
+def _projected_ascent(logits: Logits, loss: Loss, box: Box) -> Callable[..., Any]:
     low, high = bounds(box)
 
     def run(x: Any, labels: Any, start: Any, epsilon: Any, rel_step: Any, steps: Any) -> Any:
         adversarial = start
         for _ in tf.range(tf.cast(steps, tf.int32)):
-            gradient = loss_gradient(logits, adversarial, labels)
+            gradient = loss_gradient(logits, loss, adversarial, labels)
             step = epsilon * rel_step
-            adversarial = _descended(x, adversarial, gradient, step, epsilon, low, high)
+            adversarial = _ascended(x, adversarial, gradient, step, epsilon, low, high)
         return adversarial
 
     return _with_scalars_as_tensors(run, images=3)
 
 
 @lru_cache(maxsize=KEPT_MODELS)
-def _momentum_descent(logits: Logits, box: Box) -> Callable[..., Any]:
+def _momentum_ascent(logits: Logits, box: Box) -> Callable[..., Any]:
     low, high = bounds(box)
 
     def run(x: Any, labels: Any, epsilon: Any, rel_step: Any, steps: Any, decay: Any) -> Any:
         adversarial, momentum = x, tf.zeros_like(x)
         for _ in tf.range(tf.cast(steps, tf.int32)):
-            gradient = finite(loss_gradient(logits, adversarial, labels))
+            gradient = finite(loss_gradient(logits, cross_entropy, adversarial, labels))
             size = tf.reduce_mean(tf.abs(gradient), axis=[1, 2, 3], keepdims=True)
             momentum = decay * momentum + gradient / tf.maximum(1e-12, size)
             step = epsilon * rel_step
@@ -138,7 +146,7 @@ def _momentum_descent(logits: Logits, box: Box) -> Callable[..., Any]:
 
 
 @one_pass
-def _descended(
+def _ascended(
     x: Any, adversarial: Any, gradient: Any, step: Any, epsilon: Any, low: Any, high: Any
 ) -> Any:
     """One step of cleverhans' `projected_gradient_descent`."""
@@ -157,12 +165,12 @@ def _moved(
 
 
 @lru_cache(maxsize=KEPT_MODELS)
-def _score(logits: Logits) -> Callable[[Any, Any], Any]:
+def _score(logits: Logits, loss: Loss) -> Callable[[Any, Any], Any]:
     def run(images: Any, labels: Any) -> Any:
-        z = logits(images)
+        z = logits(images, labels)
         hit = tf.argmax(z, axis=1, output_type=labels.dtype) != labels
         # A hit outranks every loss; among hits the first stays.
-        return tf.where(hit, np.float32(np.inf), cross_entropy(labels, z))
+        return tf.where(hit, np.float32(np.inf), loss(labels, z))
 
     compiled: Callable[[Any, Any], Any] = tf.function(run)
     return compiled

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from gauntlet.attacks.base import Attack, Batch, Box, Logits, clip_to
+from gauntlet.attacks.base import Attack, Batch, Box, Crafted, Logits, clip_to
 from gauntlet.attacks.gradients import compiled_gradient, finite
 from gauntlet.config.base import GREY
 
@@ -47,32 +47,32 @@ class LogisticRegressionAttack(Attack):
     targets_at: float
     clip: bool
 
-    def _prepare(self, logits: Logits, batches: Sequence[Batch]) -> Sequence[Any]:
+    def _prepare(
+        self, logits: Logits, batches: Sequence[Batch], box: Box, seed: int
+    ) -> Sequence[Any]:
+        del box, seed
         if self.rule == "non_targeted":
-            return [_step(other_classes, logits, b.images, b.labels, self.variant) for b in batches]
+            return [_step(other_classes, logits, b, b.labels, self.variant) for b in batches]
         table = self.targets(logits, batches)
         return [
-            _step(this_class, logits, b.images, tf.gather(table, b.labels), self.variant)
-            for b in batches
+            _step(this_class, logits, b, tf.gather(table, b.labels), self.variant) for b in batches
         ]
 
     def targets(self, logits: Logits, batches: Sequence[Batch]) -> NDArray[np.int64]:
         """Return the target of each class, `(classes,)`."""
         if self.rule == "one_target":
-            n_classes = int(logits(batches[0].images[:1]).shape[1])
+            n_classes = int(logits(batches[0].images[:1], batches[0].labels[:1]).shape[1])
             return np.full(n_classes, self.target, np.int64)
         fooled = sum(_fooled_table(logits, b, self.targets_at / GREY) for b in batches)
         return choose_targets(np.asarray(fooled), natural=self.rule == "natural")
 
     def _perturb(
         self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
-    ) -> Any:
+    ) -> Crafted:
         del logits, seed
         moved = batch.images + epsilon * state
-        return clip_to(box, moved) if self.clip else moved
-
-    def _calls(self) -> tuple[int, int]:
-        return (2, 1) if self.rule in ("natural", "non_natural") else (1, 0)
+        calls = (2, 1) if self.rule in ("natural", "non_natural") else (1, 0)
+        return Crafted(clip_to(box, moved) if self.clip else moved, *calls)
 
 
 def choose_targets(fooled: NDArray[np.int64], *, natural: bool) -> NDArray[np.int64]:
@@ -98,8 +98,8 @@ def this_class(labels: Any, logits: Any) -> Any:
     return tf.gather(tf.nn.log_softmax(logits), labels, axis=1, batch_dims=1)
 
 
-def _step(objective: Any, logits: Logits, images: Any, labels: Any, variant: str) -> Any:
-    g = finite(compiled_gradient(logits, objective, False)(images, labels))
+def _step(objective: Any, logits: Logits, batch: Batch, aims: Any, variant: str) -> Any:
+    g = finite(compiled_gradient(logits, objective, False)(batch.images, batch.labels, aims))
     if variant == "sign":
         return tf.sign(g)
     largest = tf.reduce_max(g, axis=[1, 2, 3], keepdims=True)
@@ -108,8 +108,8 @@ def _step(objective: Any, logits: Logits, images: Any, labels: Any, variant: str
 
 
 def _fooled_table(logits: Logits, batch: Batch, epsilon: float) -> NDArray[np.int64]:
-    step = _step(other_classes, logits, batch.images, batch.labels, "gradient")
-    z = logits(batch.images + epsilon * step)[: batch.size]
+    step = _step(other_classes, logits, batch, batch.labels, "gradient")
+    z = logits(batch.images + epsilon * step, batch.labels)[: batch.size]
     table = np.zeros((z.shape[1], z.shape[1]), np.int64)
     np.add.at(table, (batch.labels[: batch.size].numpy(), np.argmax(z, axis=1)), 1)
     return table

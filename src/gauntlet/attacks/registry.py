@@ -22,7 +22,7 @@ BUILDERS: dict[str, Callable[[AttackConfig], Attack]] = {
     "fgsm": lambda _: FGSM(),
     "t_fgsm": lambda c: TargetedFGSM(c.target),
     "bim": lambda c: BIM(c.steps, c.rel_step),
-    "pgd": lambda c: PGD(c.steps, c.rel_step, c.restarts),
+    "pgd": lambda c: PGD(c.steps, c.rel_step, c.restarts, c.pgd_loss),
     "mim": lambda c: MIM(c.steps, c.rel_step, c.decay),
     "noise": lambda _: RandomNoise(),
     "lr_non_targeted": partial(_logistic_regression, "non_targeted"),

@@ -11,7 +11,16 @@ import numpy as np
 import tensorflow as tf
 from cleverhans.tf2.utils import optimize_linear
 
-from gauntlet.attacks.base import Attack, Batch, Box, Logits, bounds, clip_to, one_pass
+from gauntlet.attacks.base import (
+    Attack,
+    Batch,
+    Box,
+    Crafted,
+    Logits,
+    bounds,
+    clip_to,
+    one_pass,
+)
 from gauntlet.attacks.gradients import compiled_gradient, cross_entropy, finite
 
 
@@ -19,7 +28,10 @@ from gauntlet.attacks.gradients import compiled_gradient, cross_entropy, finite
 class SingleStep(Attack):
     """x + epsilon * direction(x), clipped to the box."""
 
-    def _prepare(self, logits: Logits, batches: Sequence[Batch]) -> Sequence[Any]:
+    def _prepare(
+        self, logits: Logits, batches: Sequence[Batch], box: Box, seed: int
+    ) -> Sequence[Any]:
+        del box, seed
         return [self._direction(logits, batch) for batch in batches]
 
     @abstractmethod
@@ -28,12 +40,10 @@ class SingleStep(Attack):
 
     def _perturb(
         self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
-    ) -> Any:
+    ) -> Crafted:
         del logits, seed
-        return _stepped(batch.images, state, tf.constant(epsilon, tf.float32), *bounds(box))
-
-    def _calls(self) -> tuple[int, int]:
-        return 1, 0
+        budget = tf.constant(epsilon, tf.float32)
+        return Crafted(_stepped(batch.images, state, budget, *bounds(box)), 1, 0)
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,8 @@ class FGSM(SingleStep):
     """Fast gradient sign method (Goodfellow et al. 2015): ascend the cross entropy of the truth."""
 
     def _direction(self, logits: Logits, batch: Batch) -> Any:
-        return _sign(compiled_gradient(logits, cross_entropy, False)(batch.images, batch.labels))
+        gradient = compiled_gradient(logits, cross_entropy, False)
+        return _sign(gradient(batch.images, batch.labels, batch.labels))
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,8 @@ class TargetedFGSM(SingleStep):
 
     def _direction(self, logits: Logits, batch: Batch) -> Any:
         targets = tf.fill(batch.labels.shape, tf.constant(self.target, batch.labels.dtype))
-        return _sign(compiled_gradient(logits, cross_entropy, True)(batch.images, targets))
+        gradient = compiled_gradient(logits, cross_entropy, True)
+        return _sign(gradient(batch.images, batch.labels, targets))
 
 
 @dataclass(frozen=True)
@@ -64,12 +76,9 @@ class RandomNoise(Attack):
 
     def _perturb(
         self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
-    ) -> Any:
+    ) -> Crafted:
         del logits, state
-        return clip_to(box, batch.images + epsilon * batch.uniform(seed))
-
-    def _calls(self) -> tuple[int, int]:
-        return 0, 0
+        return Crafted(clip_to(box, batch.images + epsilon * batch.uniform(seed)), 0, 0)
 
 
 @one_pass

@@ -33,6 +33,8 @@ THREAT_MODELS = {
     "transfer": ThreatModel("input", "surrogate", "defended"),
     # What the first paper measured: the perturbation is added behind the autoencoder.
     "encoded": ThreatModel("autoencoder_output", "classifier", "classifier"),
+    # Scores alone, no gradient (attacks `BY_QUERIES`): what beats white_box here was masked there.
+    "black_box": ThreatModel("input", "defended", "defended"),
 }
 
 
@@ -83,7 +85,8 @@ def logits_of(model: keras.Model) -> Logits:
     Always the same one for a model: cleverhans compiles anew for every new callable.
     """
 
-    def logits(images: Any) -> Any:
+    def logits(images: Any, labels: Any) -> Any:
+        del labels  # only a defence that rejects inputs needs them
         return model(images, training=False)
 
     return logits

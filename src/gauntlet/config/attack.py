@@ -275,7 +275,16 @@ class AttackConfig(NetworksConfig):
     def combinations(self) -> list[tuple[str, str]]:
         """Return the (defence, threat model) pairs to run, in the order of the tables."""
         wanted = self._wanted()
-        return [(d, t) for d in self.defence for t in APPLIES[d] if t in wanted]
+        return [
+            (d, t)
+            for d in self.defence
+            for t in APPLIES[d]
+            if t in wanted and self.attacks_under(t)
+        ]
+
+    def attacks_under(self, threat_model: str) -> tuple[str, ...]:
+        """Return the attacks of this run that a threat model allows."""
+        return tuple(a for a in self.attacks if threat_model != "black_box" or a in BY_QUERIES)
 
     def skipped(self) -> list[tuple[str, str]]:
         """Return the (defence, threat model) pairs that were named but make no sense together."""

@@ -86,9 +86,11 @@ class Cell:
         """
         if self.threat_model == "transfer":
             return (self.attack, "surrogate")
-        if self.defence == "reformer" and self.threat_model == "gray_box":
+        if self.defence in ("reformer", "magnet") and self.threat_model == "gray_box":
             return (self.attack, "none", "white_box")
-        return (self.attack, self.defence, self.threat_model)
+        # Where only queries are asked, the white box is a black one.
+        view = "white_box" if self.threat_model == "black_box" else self.threat_model
+        return (self.attack, self.defence, view)
 
 
 def plan_cells(config: AttackConfig, data: Dataset, models: Models) -> list[Cell]:
@@ -96,7 +98,7 @@ def plan_cells(config: AttackConfig, data: Dataset, models: Models) -> list[Cell
     return [
         _plan(config, data, models.used_by(defence, threat_model), defence, threat_model, attack)
         for defence, threat_model in config.combinations()
-        for attack in config.attacks
+        for attack in config.attacks_under(threat_model)
     ]
 
 
