@@ -34,7 +34,7 @@ gradient_attack = partial(
 
 
 def _linear(weights: np.ndarray):
-    return lambda images, labels: tf.reshape(images, (-1, weights.shape[1])) @ weights.T
+    return lambda images, _: tf.reshape(images, (-1, weights.shape[1])) @ weights.T
 
 
 def _mean_weights(weights: np.ndarray, pixels: np.ndarray) -> np.ndarray:
