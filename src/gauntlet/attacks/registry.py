@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from gauntlet.attacks.auto_pgd import AutoPGD
 from gauntlet.attacks.base import Attack
 from gauntlet.attacks.iterative import BIM, MIM, PGD
 from gauntlet.attacks.logistic_regression import LogisticRegressionAttack, Rule
@@ -25,6 +26,8 @@ BUILDERS: dict[str, Callable[[AttackConfig], Attack]] = {
     "pgd": lambda c: PGD(c.steps, c.rel_step, c.restarts, c.pgd_loss),
     "mim": lambda c: MIM(c.steps, c.rel_step, c.decay),
     "noise": lambda _: RandomNoise(),
+    "apgd_ce": lambda c: AutoPGD("cross_entropy", c.apgd_steps, c.apgd_restarts),
+    "apgd_dlr": lambda c: AutoPGD("dlr", c.apgd_steps, c.apgd_restarts),
     "lr_non_targeted": partial(_logistic_regression, "non_targeted"),
     "lr_natural": partial(_logistic_regression, "natural"),
     "lr_non_natural": partial(_logistic_regression, "non_natural"),
