@@ -21,7 +21,7 @@ from gauntlet.config.attack import BY_QUERIES, MINIMUM_NORM
 BOUNDED = [name for name in BUILDERS if not name.startswith("lr_")]
 PUBLISHED = [name for name in BUILDERS if name.startswith("lr_")]
 FILLS_ITS_BUDGET = [name for name in BOUNDED if name not in (*MINIMUM_NORM, "spsa")]
-RANDOM = ("pgd", "noise", "apgd_ce", "apgd_dlr")
+RANDOM = ("pgd", "noise", "apgd_ce", "apgd_dlr", "square")
 DETERMINISTIC = [name for name in BUILDERS if name not in RANDOM]
 BOXES = ((0.0, 1.0), (-2.0, 3.0), None)
 

@@ -10,6 +10,7 @@ from gauntlet.attacks.base import Attack
 from gauntlet.attacks.iterative import BIM, MIM, PGD
 from gauntlet.attacks.logistic_regression import LogisticRegressionAttack, Rule
 from gauntlet.attacks.single_step import FGSM, RandomNoise, TargetedFGSM
+from gauntlet.attacks.square import Square
 from gauntlet.config.attack import AttackConfig
 
 
@@ -28,6 +29,7 @@ BUILDERS: dict[str, Callable[[AttackConfig], Attack]] = {
     "noise": lambda _: RandomNoise(),
     "apgd_ce": lambda c: AutoPGD("cross_entropy", c.apgd_steps, c.apgd_restarts),
     "apgd_dlr": lambda c: AutoPGD("dlr", c.apgd_steps, c.apgd_restarts),
+    "square": lambda c: Square(c.square_queries),
     "lr_non_targeted": partial(_logistic_regression, "non_targeted"),
     "lr_natural": partial(_logistic_regression, "natural"),
     "lr_non_natural": partial(_logistic_regression, "non_natural"),
