@@ -7,9 +7,11 @@ from functools import partial
 
 from gauntlet.attacks.auto_pgd import AutoPGD
 from gauntlet.attacks.base import Attack
+from gauntlet.attacks.carlini_wagner import CarliniWagnerL2
 from gauntlet.attacks.iterative import BIM, MIM, PGD
 from gauntlet.attacks.logistic_regression import LogisticRegressionAttack, Rule
 from gauntlet.attacks.single_step import FGSM, RandomNoise, TargetedFGSM
+from gauntlet.attacks.spsa import SPSA
 from gauntlet.attacks.square import Square
 from gauntlet.config.attack import AttackConfig
 
@@ -30,6 +32,8 @@ BUILDERS: dict[str, Callable[[AttackConfig], Attack]] = {
     "apgd_ce": lambda c: AutoPGD("cross_entropy", c.apgd_steps, c.apgd_restarts),
     "apgd_dlr": lambda c: AutoPGD("dlr", c.apgd_steps, c.apgd_restarts),
     "square": lambda c: Square(c.square_queries),
+    "spsa": lambda c: SPSA(c.spsa_steps, c.spsa_samples),
+    "cw_l2": lambda c: CarliniWagnerL2(c.cw_steps, c.cw_searches, c.cw_rate, c.cw_confidence),
     "lr_non_targeted": partial(_logistic_regression, "non_targeted"),
     "lr_natural": partial(_logistic_regression, "natural"),
     "lr_non_natural": partial(_logistic_regression, "non_natural"),
