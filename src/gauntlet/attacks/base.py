@@ -94,6 +94,7 @@ class Attack(ABC):
         epsilons: Sequence[float],
         box: Box = IMAGE_BOX,
         seed: int = 0,
+        batch_size: int | None = None,
     ) -> Iterator[AttackResult]:
         """Attack every image at every budget; one result a budget, in the order given.
 
@@ -104,13 +105,14 @@ class Attack(ABC):
             epsilons: Linf budgets >= 0; 0 returns the images themselves.
             box: range of a pixel.
             seed: of the attack's randomness; same seed, same result.
+            batch_size: images a compiled call; fewer than `BATCH` for logits of many draws.
 
         Raises:
             ValueError: images, labels or budgets are not as described.
             AssertionError: the attack broke its budget or the box: a bug in the attack.
         """
         _check(images, labels, epsilons, box)
-        batches = list(_batches(images, labels))
+        batches = list(_batches(images, labels, batch_size or BATCH))
         states = self._prepare(logits, batches, box, seed)
         for epsilon in epsilons:
             crafted = [
@@ -167,8 +169,10 @@ def clip_to(box: Box, images: Any) -> Any:
     return images if box is None else tf.clip_by_value(images, *box)
 
 
-def _batches(images: NDArray[np.float32], labels: NDArray[np.int64]) -> Iterator[Batch]:
-    size = min(BATCH, len(images))
+def _batches(
+    images: NDArray[np.float32], labels: NDArray[np.int64], batch_size: int
+) -> Iterator[Batch]:
+    size = min(batch_size, len(images))
     for first in range(0, len(images), size):
         rows: Any = slice(first, first + size)
         if first + size > len(images):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gauntlet.attacks.base import IMAGE_BOX, Box, Logits
 from gauntlet.defences.defended_model import DefendedModel
+from gauntlet.defences.stochastic import StochasticModel
 from gauntlet.networks import KEPT_MODELS
 
 
@@ -62,6 +63,21 @@ class Scenario:
     def judge(self) -> Callable[[NDArray[np.float32]], NDArray[np.int64]]:
         """From perturbed inputs to predicted classes."""
         return self._parts[self.threat_model.judged_by].predict
+
+    def votes(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the judge's classes of perturbed inputs by each draw, `(draws, n)`."""
+        return self._parts[self.threat_model.judged_by].votes(images)
+
+    @property
+    def samples(self) -> int:
+        """Draws behind the attacked logits of an image, each of them a query or a gradient call."""
+        attacked = self._parts[self.threat_model.gradient_of]
+        return attacked.samples if isinstance(attacked, StochasticModel) else 1
+
+    def restart(self, seed: int) -> None:
+        """Let the draws of a stochastic defence begin anew."""
+        if isinstance(self.defended, StochasticModel):
+            self.defended.restart(seed)
 
     @property
     def perturbs_input(self) -> bool:

@@ -82,6 +82,9 @@ APPLIES: dict[str, tuple[str, ...]] = {
 }
 """The threat models that make sense for each defence."""
 
+STOCHASTIC = ("encoded", "reformer")
+"""Defences that `stochastic` makes random, unless the perturbation is added behind them."""
+
 DETECTORS = ("l2", "l1", "jsd")
 
 Epsilons = Annotated[
@@ -264,6 +267,12 @@ class AttackConfig(NetworksConfig):
     def attack_settings(self, attack: str) -> dict[str, Any]:
         """Return the parameters that this attack reads, and its name."""
         return {"attack": attack, **self.model_dump(mode="json", include=set(READ_BY[attack]))}
+
+    def sampling_settings(self, defence: str, threat_model: str) -> dict[str, Any]:
+        """Return the parameters of a stochastic defence; none where nothing is drawn."""
+        if not self.stochastic or defence not in STOCHASTIC or threat_model == "encoded":
+            return {}
+        return self.model_dump(include={"stochastic", "eot_samples", "judge_draws"})
 
     def one_target(self, attack: str) -> int | None:
         """Return the class that an attack aims every image at, if it does."""

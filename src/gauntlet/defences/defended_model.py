@@ -38,6 +38,10 @@ class DefendedModel:
         """Return the class of each image `(n,)`, or -1 where the defence rejects it."""
         return np.asarray(self.logits(images).argmax(axis=1))
 
+    def votes(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the class of each image by each draw `(draws, n)`: one draw, if none is random."""
+        return self.predict(images)[None]
+
     def encode(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return what the classifier sees: the autoencoder's output, or the images themselves."""
         return images if self.autoencoder is None else predict(self.autoencoder, images)

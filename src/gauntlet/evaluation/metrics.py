@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import classification_report
 
-from gauntlet.evaluation.statistics import wilson
+from gauntlet.evaluation.statistics import standard_error, wilson
 
 Classes = NDArray[np.int64]
 
@@ -41,6 +41,18 @@ class AttackOutcome:
     def flipped(self) -> NDArray[np.bool_]:
         """Images that were right and are wrong now `(n,)`: clean errors are no success."""
         return np.asarray((self.clean == self.labels) & ~self.correct)
+
+
+def draw_metrics(labels: Classes, votes: Classes, name: str) -> Iterator[tuple[str, float]]:
+    """Yield how far the accuracy is certain in spite of random draws, if there were any.
+
+    Args:
+        labels: true classes `(n,)`.
+        votes: classes by each draw `(draws, n)`.
+        name: `clean` or `adv`.
+    """
+    if len(votes) > 1:
+        yield f"{name}/accuracy_se", standard_error(votes == labels)
 
 
 def clean_metrics(labels: Classes, clean: Classes) -> Iterator[tuple[str, float]]:

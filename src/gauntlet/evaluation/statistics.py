@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,6 +26,12 @@ def wilson(hits: NDArray[np.bool_]) -> Interval:
     """Return the share of hits `(n,)` with its Wilson 95 % interval over images: one seed."""
     interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(0.95, method="wilson")
     return Interval(float(hits.mean()), float(interval.low), float(interval.high))
+
+
+def standard_error(correct: NDArray[np.bool_]) -> float:
+    """Return the standard error of the accuracy over random draws; `correct` is `(draws, n)`."""
+    accuracies = correct.mean(axis=1)
+    return float(accuracies.std(ddof=1) / math.sqrt(len(accuracies)))
 
 
 def worst_case(correct: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:

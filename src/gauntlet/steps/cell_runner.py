@@ -89,35 +89,47 @@ class CellRunner:
         return load_model(stored)
 
     @lru_cache(maxsize=4)  # noqa: B019 -- a runner lives as long as its attack run
-    def _defended(self, classifier: StoredModel, autoencoder: StoredModel | None) -> DefendedModel:
+    def _defended(
+        self, classifier: StoredModel, autoencoder: StoredModel | None, stochastic: bool
+    ) -> DefendedModel:
         from gauntlet.defences.defended_model import DefendedModel
+        from gauntlet.defences.stochastic import StochasticModel
 
         before = None if autoencoder is None else self._load(autoencoder)
-        return DefendedModel(self._load(classifier), before)
+        if not stochastic:
+            return DefendedModel(self._load(classifier), before)
+        draws = self._config.eot_samples, self._config.judge_draws
+        seed = child_seed(self._config.seed, "judge")
+        return StochasticModel(self._load(classifier), before, *draws, seed)
 
     def _scenario(self, cell: Cell) -> Scenario:
         from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario
 
         models = cell.models
         surrogate = None if models.surrogate is None else self._load(models.surrogate)
-        defended = self._defended(models.classifier, models.autoencoder)
+        stochastic = bool(self._config.sampling_settings(cell.defence, cell.threat_model))
+        defended = self._defended(models.classifier, models.autoencoder, stochastic)
         return Scenario(THREAT_MODELS[cell.threat_model], defended, surrogate)
 
     def _craft(
         self, cell: Cell, scenario: Scenario, starts: NDArray[np.float32]
     ) -> list[AttackResult]:
+        from gauntlet.attacks.base import BATCH
         from gauntlet.attacks.registry import build_attack
         from gauntlet.attacks.threat_models import logits_of
 
         if self._crafted is None or self._crafted[0] != cell.crafting_key:
             attack = build_attack(cell.attack, self._config)
+            seed = child_seed(self._config.seed, "attack", cell.attack)
+            scenario.restart(child_seed(seed, "draws"))
             results = attack(
                 logits_of(scenario.attacked_graph),
                 starts,
                 self._data.y_test,
                 epsilons=self._config.budgets(cell.attack),
                 box=scenario.box,
-                seed=child_seed(self._config.seed, "attack", cell.attack),
+                seed=seed,
+                batch_size=max(1, BATCH // scenario.samples),
             )
             self._crafted = cell.crafting_key, list(results)
         return self._crafted[1]
@@ -130,25 +142,30 @@ class CellRunner:
         starts: NDArray[np.float32],
         crafted: list[AttackResult],
     ) -> None:
-        from gauntlet.evaluation.metrics import attack_metrics, clean_metrics
+        from gauntlet.defences.stochastic import majority
+        from gauntlet.evaluation.metrics import attack_metrics, clean_metrics, draw_metrics
 
-        clean = scenario.judge(starts)
-        outcomes = [self._outcome(scenario, starts, clean, result) for result in crafted]
+        votes = scenario.votes(starts)
+        clean = majority(votes)
         run.metrics(clean_metrics(self._data.y_test, clean))
+        run.metrics(draw_metrics(self._data.y_test, votes, "clean"))
         run.metrics(_scale(starts))
-        for result, outcome in zip(crafted, outcomes, strict=True):
-            step = metric_step(result.epsilon)
-            run.metrics(attack_metrics(outcome, self._config.one_target(cell.attack)), step)
-            run.metrics(_costs(result), step)
+        outcomes = []
+        for result in crafted:
+            votes, step = scenario.votes(result.adversarial), metric_step(result.epsilon)
+            outcomes.append(self._outcome(starts, clean, majority(votes), result))
+            run.metrics(attack_metrics(outcomes[-1], self._config.one_target(cell.attack)), step)
+            run.metrics(draw_metrics(self._data.y_test, votes, "adv"), step)
+            run.metrics(_costs(result, scenario.samples), step)
         attacked = np.stack([outcome.attacked for outcome in outcomes])
         run.arrays(EXAMPLES, labels=self._data.y_test, clean=clean, attacked=attacked)
         self._log_pictures(run, cell, scenario, starts, crafted, outcomes)
 
     def _outcome(
         self,
-        scenario: Scenario,
         starts: NDArray[np.float32],
         clean: NDArray[np.int64],
+        attacked: NDArray[np.int64],
         result: AttackResult,
     ) -> AttackOutcome:
         from gauntlet.evaluation.metrics import AttackOutcome
@@ -157,7 +174,7 @@ class CellRunner:
         return AttackOutcome(
             self._data.y_test,
             clean,
-            scenario.judge(result.adversarial),
+            attacked,
             np.sqrt(np.einsum("ij,ij->i", change, change)),
             change.max(axis=1),
         )
@@ -214,7 +231,8 @@ def _scale(starts: NDArray[np.float32]) -> Iterator[tuple[str, float]]:
     yield "perturbed/max", float(starts.max())
 
 
-def _costs(result: AttackResult) -> Iterator[tuple[str, float]]:
+def _costs(result: AttackResult, draws: int) -> Iterator[tuple[str, float]]:
+    """Yield what an image cost; where logits are a mean of draws, each draw is a call."""
     yield "attack/epsilon", result.epsilon
-    yield "attack/gradient_calls", result.gradient_calls
-    yield "attack/queries", result.queries
+    yield "attack/gradient_calls", result.gradient_calls * draws
+    yield "attack/queries", result.queries * draws

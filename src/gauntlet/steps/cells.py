@@ -107,6 +107,7 @@ def _plan(
 ) -> Cell:
     settings = {
         **config.attack_settings(name),
+        **config.sampling_settings(defence, threat_model),
         "defence": defence,
         "threat_model": threat_model,
         "seed": config.seed,
