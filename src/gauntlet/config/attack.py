@@ -27,7 +27,7 @@ from gauntlet.config.models import (
     ClassifierConfig,
     NetworksConfig,
     TrainOn,
-    check_classifier_on_features,
+    check_features,
 )
 from gauntlet.seeding import child_seed
 
@@ -212,7 +212,8 @@ class AttackConfig(NetworksConfig):
 
     @model_validator(mode="after")
     def _networks_fit(self) -> AttackConfig:
-        check_classifier_on_features(self.classifier, "features" in self.defence)
+        if "features" in self.defence:
+            check_features(self)
         random = self.autoencoder == "variational" or (
             self.autoencoder == "denoising" and self.noise > 0
         )

@@ -39,5 +39,5 @@ class DefendedModel:
         return np.asarray(self.logits(images).argmax(axis=1))
 
     def encode(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what the classifier sees: the autoencoder's output, or the images themselves."""
+        """Return the autoencoder's output, or the images themselves if there is none."""
         return images if self.autoencoder is None else predict(self.autoencoder, images)

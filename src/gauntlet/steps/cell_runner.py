@@ -89,18 +89,22 @@ class CellRunner:
         return load_model(stored)
 
     @lru_cache(maxsize=4)  # noqa: B019 -- a runner lives as long as its attack run
-    def _defended(self, classifier: StoredModel, autoencoder: StoredModel | None) -> DefendedModel:
+    def _defended(
+        self, defence: str, classifier: StoredModel, autoencoder: StoredModel | None
+    ) -> DefendedModel:
         from gauntlet.defences.defended_model import DefendedModel
+        from gauntlet.defences.features import FeaturesModel
 
         before = None if autoencoder is None else self._load(autoencoder)
-        return DefendedModel(self._load(classifier), before)
+        kind = FeaturesModel if defence == "features" else DefendedModel
+        return kind(self._load(classifier), before)
 
     def _scenario(self, cell: Cell) -> Scenario:
         from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario
 
         models = cell.models
         surrogate = None if models.surrogate is None else self._load(models.surrogate)
-        defended = self._defended(models.classifier, models.autoencoder)
+        defended = self._defended(cell.defence, models.classifier, models.autoencoder)
         return Scenario(THREAT_MODELS[cell.threat_model], defended, surrogate)
 
     def _craft(
