@@ -90,7 +90,7 @@ def defended(name: str) -> DefendedModel:
 
 def logits(name: str) -> Callable[[Any], Any]:
     """Return what an attacker differentiates; always the same object for a name."""
-    return logits_of(defended(name).graph)
+    return logits_of(defended(name).graph, defended(name).rejects)
 
 
 @cache

@@ -11,7 +11,8 @@ from keras import ops
 from numpy.typing import NDArray
 
 from gauntlet.autoencoders.architecture import build_autoencoder
-from gauntlet.config.models import AutoencoderConfig
+from gauntlet.autoencoders.magnet import noisy_once
+from gauntlet.config.models import MAGNET, AutoencoderConfig
 from gauntlet.errors import DivergenceError
 from gauntlet.networks import EpochReport, fit, predict
 from gauntlet.runtime import start_from
@@ -59,7 +60,8 @@ def train_autoencoder(
     start_from(child_seed(config.seed, "autoencoder"))
     model = build_autoencoder(config, images.shape[1:])
     model.compile(keras.optimizers.Adam(config.schedule.learning_rate), reconstruction_loss(config))
-    fit(model, images, images, config.schedule, config.validation_size, report)
+    inputs = noisy_once(config, images) if config.autoencoder in MAGNET else images
+    fit(model, inputs, images, config.schedule, config.validation_size, report)
     return model
 
 

@@ -26,7 +26,7 @@ def build_convolutional(
     for filters in (32, 64):
         for _ in range(2):
             x = layers.Conv2D(filters, 3, padding=padding, activation="relu")(x)
-        x = layers.MaxPooling2D()(x)
+        x = layers.MaxPooling2D(2)(x)
     x = layers.Dense(200, "relu")(layers.Flatten()(x))
     x = layers.Dropout(0.5, seed=child_seed(config.seed, "classifier", "dropout"))(x)
     x = layers.Dense(200, "relu")(x)

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from gauntlet.evaluation.metrics import defeated
 from gauntlet.evaluation.statistics import Interval, wilson, worst_case
 
 REFERENCE_EPSILON = 0.1
@@ -23,7 +24,7 @@ class CellResult:
         defence, threat_model, attack: what the cell is.
         epsilons: budgets in [0, 1], `(k,)`.
         labels, clean: true classes and the judge's classes without attack, `(n,)`.
-        attacked: the judge's classes under attack, `(k, n)`.
+        attacked: the judge's classes under attack, `(k, n)`; -1 is rejected.
         bounded: whether the attack keeps its budget and the box; others stay out of worst cases.
         run_id: of the cell's run.
     """
@@ -40,8 +41,8 @@ class CellResult:
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """Which examples keep their true class, `(k, n)`."""
-        return np.asarray(self.attacked == self.labels)
+        """Which examples keep their true class or are rejected, `(k, n)`."""
+        return defeated(self.labels, self.attacked)
 
     @property
     def accuracies(self) -> list[float]:
@@ -82,7 +83,7 @@ class Row:
 
     @cached_property
     def clean(self) -> Interval:
-        """Accuracy without attack."""
+        """Accuracy without attack; a rejected image is an error."""
         return wilson(self.cells[0].clean == self.cells[0].labels)
 
     @cached_property

@@ -7,7 +7,7 @@ from typing import get_args
 
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.base import metric_step
-from gauntlet.config.models import TrainOn
+from gauntlet.config.models import MAGNET, TrainOn
 from gauntlet.data.dataset import Dataset
 from gauntlet.report.attack_summary import CellResult, Summary, header, markdown, summarise, table
 from gauntlet.steps.autoencoder import ensure_autoencoder
@@ -50,6 +50,9 @@ def ensure_models(config: AttackConfig, data: Dataset) -> Models:
     found = {}
     if "autoencoder" in wanted:
         found["autoencoder"] = ensure_autoencoder(config.autoencoder_config(), data)
+    for kind in MAGNET:
+        if kind in wanted and (kind == "magnet_1" or "l1" in config.detectors):
+            found[kind] = ensure_autoencoder(config.autoencoder_config(kind), data)
     for train_on in TRAIN_ON:
         if train_on in wanted:
             before = None if train_on == "raw" else found["autoencoder"]

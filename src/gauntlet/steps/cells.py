@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gauntlet.config.attack import AttackConfig
+from gauntlet.config.models import MAGNET
 from gauntlet.data.dataset import Dataset
 from gauntlet.tracking.artifacts import StoredModel
 from gauntlet.tracking.step_cache import Fingerprint
@@ -15,6 +16,7 @@ COMPUTED_BY = (
     "gauntlet.autoencoders.layers",  # a loaded model runs this code too
     "gauntlet.data.registry",
     "gauntlet.defences.features",
+    "gauntlet.defences.magnet",
     "gauntlet.evaluation.metrics",
     "gauntlet.runtime",
 )
@@ -25,8 +27,9 @@ MADE_OF = {
     "encoded": ("autoencoder", "encoded"),
     "reformer": ("autoencoder", "raw"),
     "features": ("autoencoder", "features"),
+    "magnet": (*MAGNET, "raw"),
 }
-"""The models that each defence is made of: its autoencoder and its one classifier."""
+"""The models that each defence is made of: its autoencoders and its one classifier."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Models:
     """
 
     autoencoder: StoredModel | None = None
+    magnet_1: StoredModel | None = None
+    magnet_2: StoredModel | None = None
     raw: StoredModel | None = None
     encoded: StoredModel | None = None
     features: StoredModel | None = None
@@ -116,6 +121,7 @@ def _plan(
 ) -> Cell:
     settings = {
         **config.attack_settings(name),
+        **config.defence_settings(defence),
         "defence": defence,
         "threat_model": threat_model,
         "seed": config.seed,
