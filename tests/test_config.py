@@ -249,7 +249,7 @@ def test_what_makes_no_sense_together_is_refused() -> None:
         parse("attack", {"defence": "features", "classifier": "logistic_regression"})
     with pytest.raises(UsageError, match="--stochastic: expected autoencoder=variational"):
         parse("attack", {"stochastic": "true"})
-    with pytest.raises(UsageError, match="black_box allows noise, square"):
+    with pytest.raises(UsageError, match="black_box allows square, spsa"):
         parse("attack", {"threat_models": "black_box"})
     with pytest.raises(UsageError, match="--init_epochs: expected at most the 3 epochs"):
         parse("autoencoder", {"autoencoder": "funn", "epochs": "3"})

@@ -7,7 +7,16 @@ from functools import partial
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.base import metric_step
 from gauntlet.data.dataset import Dataset
-from gauntlet.report.attack_summary import CellResult, Summary, header, markdown, summarise, table
+from gauntlet.report.attack_summary import (
+    NORM_HEADER,
+    Summary,
+    header,
+    markdown,
+    norm_table,
+    summarise,
+    table,
+)
+from gauntlet.report.cell_result import CellResult
 from gauntlet.steps.autoencoder import ensure_autoencoder
 from gauntlet.steps.cell_runner import CellRunner
 from gauntlet.steps.cells import Cell, Models, plan_cells
@@ -106,6 +115,8 @@ def notes(config: AttackConfig, run: TrackedRun) -> list[str]:
 def _show(config: AttackConfig, summary: Summary, where: str) -> None:
     title = f"Robust accuracy, {config.dataset}, one seed ({config.seed})"
     show_table(title, header(summary), table(summary))
+    if norms := norm_table(summary):
+        show_table("Minimum-norm attacks, success / all attacked", NORM_HEADER, norms)
     for line in summary.headlines():
         say(line)
     for line in summary.warnings():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gauntlet.config.attack import AttackConfig, speaks_grey_levels
 from gauntlet.config.base import metric_step
 from gauntlet.data.dataset import Dataset
-from gauntlet.report.attack_summary import CellResult, reference_index
+from gauntlet.report.cell_result import CellResult, reference_index
 from gauntlet.seeding import child_seed
 from gauntlet.steps.cells import Cell
 from gauntlet.steps.inputs import grid_indices
@@ -73,6 +73,7 @@ class CellRunner:
             arrays["labels"],
             arrays["clean"],
             arrays["attacked"],
+            arrays["noise_l2"],
             not speaks_grey_levels(cell.attack),
             run_id,
         )
@@ -141,7 +142,9 @@ class CellRunner:
             run.metrics(attack_metrics(outcome, self._config.one_target(cell.attack)), step)
             run.metrics(_costs(result), step)
         attacked = np.stack([outcome.attacked for outcome in outcomes])
-        run.arrays(EXAMPLES, labels=self._data.y_test, clean=clean, attacked=attacked)
+        noise_l2 = np.stack([outcome.noise_l2 for outcome in outcomes])
+        run.arrays(EXAMPLES, labels=self._data.y_test, clean=clean, attacked=attacked,
+                   noise_l2=noise_l2)  # fmt: skip
         self._log_pictures(run, cell, scenario, starts, crafted, outcomes)
 
     def _outcome(
