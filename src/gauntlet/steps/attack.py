@@ -41,7 +41,7 @@ def run(config: AttackConfig) -> Summary:
             models = ensure_models(config, data)
             it.uses_models(model.model_id for model in models.all)
             it.tags(models.tags)
-            cells = _run_cells(config, data, models, it)
+            cells = run_cells(config, data, models, it)
             summary = summarise(cells)
             _log_summary(it, config, summary)
         _show(config, summary, where)
@@ -64,9 +64,10 @@ def ensure_models(config: AttackConfig, data: Dataset) -> Models:
     return Models(autoencoder, raw, encoded, surrogate)
 
 
-def _run_cells(
+def run_cells(
     config: AttackConfig, data: Dataset, models: Models, parent: TrackedRun
 ) -> list[CellResult]:
+    """Return the result of every cell of a config, on the test images of `data`."""
     runner = CellRunner(config, data)
     cells = plan_cells(config, data, models)
     results: dict[Cell, CellResult] = {}
