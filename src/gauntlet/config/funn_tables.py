@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.base import RunConfig
-from gauntlet.config.models import Epochs
+from gauntlet.config.models import AutoencoderConfig, Epochs, Widths
 from gauntlet.errors import UsageError
 
 Auto = Epochs | Literal["auto"]
@@ -56,6 +56,10 @@ class FunnTablesConfig(RunConfig):
         100, ge=1, description="first test images for local_search: 19,300 queries an image"
     )
     square_queries: int = Field(1000, ge=1, le=1_000_000, description="queries of square")
+    filters: Widths = Field(
+        AutoencoderConfig.model_fields["filters"].default,
+        description="of FUNN and the classic autoencoder",
+    )
     epochs: Auto = Field("auto", description="of FUNN and the classic autoencoder; auto: 40")
     init_epochs: Auto = Field("auto", description="of FUNN's first phase; auto: 9")
     magnet_epochs: Auto = Field("auto", description="of MagNet's autoencoders; auto: 100")
@@ -77,7 +81,7 @@ class FunnTablesConfig(RunConfig):
 
     def _table_1(self, autoencoder: str, seed: int) -> Iterator[Part]:
         fixed = {"autoencoder": autoencoder, "seed": seed, "defence": "features",
-                 "epochs": self.epochs, "init_epochs": self.init_epochs}  # fmt: skip
+                 "filters": self.filters, "epochs": self.epochs, "init_epochs": self.init_epochs}  # fmt: skip
 
         def part(name: str, images: int | Literal["all"], attacks: str, **own: Any) -> Part:
             return Part(name, self._attack(attacks=attacks, **fixed, **own), images)
