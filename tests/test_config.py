@@ -259,7 +259,7 @@ def test_autoencoder_without_code_has_no_features(entry_point: str, values: dict
         parse(entry_point, {"autoencoder": "magnet_2", **values})
     with pytest.raises(UsageError, match="--stochastic: expected autoencoder=variational"):
         parse("attack", {"stochastic": "true"})
-    with pytest.raises(UsageError, match="black_box allows noise, square"):
+    with pytest.raises(UsageError, match="black_box allows square, spsa"):
         parse("attack", {"threat_models": "black_box"})
     with pytest.raises(UsageError, match="--init_epochs: expected at most the 3 epochs"):
         parse("autoencoder", {"autoencoder": "funn", "epochs": "3"})

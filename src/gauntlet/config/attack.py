@@ -65,8 +65,8 @@ STRONG = ("pgd", "apgd_ce", "apgd_dlr", "square")
 MINIMUM_NORM = ("deepfool_l2", "deepfool_linf", "cw_l2", "single_pixel", "local_search")
 """Attacks that look for the nearest adversarial image: one search serves every budget."""
 
-BY_QUERIES = ("noise", "square", "spsa", "single_pixel", "local_search")
-"""Attacks that need no gradient: all that the threat model `black_box` allows."""
+BY_QUERIES = ("square", "spsa", "single_pixel", "local_search")
+"""Attacks that follow scores, not gradients: all that the threat model `black_box` allows."""
 
 DEFENCES = ("none", "encoded", "reformer", "features", "magnet")
 THREAT_MODELS = ("white_box", "gray_box", "transfer", "encoded", "black_box")

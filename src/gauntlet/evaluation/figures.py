@@ -62,6 +62,25 @@ def draw_curves(curves: Mapping[str, Curve], title: str) -> Figure:
     return figure
 
 
+def draw_bars(series: Mapping[str, Mapping[str, tuple[float, float, float]]], title: str) -> Figure:
+    """Draw shares as horizontal bars: series -> label -> (value, low, high), all in [0, 1]."""
+    labels = list(dict.fromkeys(label for bars in series.values() for label in bars))
+    figure = Figure(figsize=(9, 0.2 * len(labels) * (len(series) + 1) + 1.2))
+    axes = figure.subplots()
+    figure.subplots_adjust(left=0.34, right=0.97, bottom=0.08, top=0.93)
+    thickness = 0.8 / len(series)
+    for i, (name, bars) in enumerate(series.items()):
+        at = [labels.index(label) + (i + 0.5) * thickness - 0.4 for label in bars]
+        values, low, high = np.asarray(list(bars.values())).T
+        axes.barh(at, values, thickness, xerr=(values - low, high - values), label=name,
+                  error_kw={"lw": 0.8})  # fmt: skip
+    axes.set(title=title, yticks=range(len(labels)), yticklabels=labels, xlim=(0, 1))
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure
+
+
 def draw_learning_curve(history: Mapping[str, Sequence[float]], title: str) -> Figure:
     """Draw each metric's value an epoch, one panel a kind of metric (loss, accuracy)."""
     kinds = sorted({name.split("/")[-1] for name in history}, reverse=True)

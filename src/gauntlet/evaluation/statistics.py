@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 
 
 class Interval(NamedTuple):
@@ -25,6 +25,18 @@ def wilson(hits: NDArray[np.bool_]) -> Interval:
     """Return the share of hits `(n,)` with its Wilson 95 % interval over images: one seed."""
     interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(0.95, method="wilson")
     return Interval(float(hits.mean()), float(interval.low), float(interval.high))
+
+
+def over_seeds(values: Sequence[float]) -> Interval:
+    """Return the mean of one share a training, with its t interval (95 %), clipped to [0, 1].
+
+    Of one seed there is no interval: it is the value itself.
+    """
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return Interval(mean, mean, mean)
+    half = float(t.ppf(0.975, len(values) - 1)) * float(np.std(values, ddof=1)) / len(values) ** 0.5
+    return Interval(mean, max(mean - half, 0.0), min(mean + half, 1.0))
 
 
 def worst_case(correct: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:

@@ -9,7 +9,16 @@ from gauntlet.config.attack import AttackConfig
 from gauntlet.config.base import metric_step
 from gauntlet.config.models import MAGNET, TrainOn
 from gauntlet.data.dataset import Dataset
-from gauntlet.report.attack_summary import CellResult, Summary, header, markdown, summarise, table
+from gauntlet.report.attack_summary import (
+    NORM_HEADER,
+    Summary,
+    header,
+    markdown,
+    norm_table,
+    summarise,
+    table,
+)
+from gauntlet.report.cell_result import CellResult
 from gauntlet.steps.autoencoder import ensure_autoencoder
 from gauntlet.steps.cell_runner import CellRunner
 from gauntlet.steps.cells import MADE_OF, Cell, Models, plan_cells
@@ -36,7 +45,7 @@ def run(config: AttackConfig) -> Summary:
             models = ensure_models(config, data)
             it.uses_models(model.model_id for model in models.all)
             it.tags(models.tags)
-            cells = _run_cells(config, data, models, it)
+            cells = run_cells(config, data, models, it)
             summary = summarise(cells)
             _log_summary(it, config, summary)
         _show(config, summary, where)
@@ -63,9 +72,10 @@ def ensure_models(config: AttackConfig, data: Dataset) -> Models:
     return Models(**found)
 
 
-def _run_cells(
+def run_cells(
     config: AttackConfig, data: Dataset, models: Models, parent: TrackedRun
 ) -> list[CellResult]:
+    """Return the result of every cell of a config, on the test images of `data`."""
     runner = CellRunner(config, data)
     cells = plan_cells(config, data, models)
     results: dict[Cell, CellResult] = {}
@@ -114,6 +124,8 @@ def notes(config: AttackConfig, run: TrackedRun) -> list[str]:
 def _show(config: AttackConfig, summary: Summary, where: str) -> None:
     title = f"Robust accuracy, {config.dataset}, one seed ({config.seed})"
     show_table(title, header(summary), table(summary))
+    if norms := norm_table(summary):
+        show_table("Minimum-norm attacks, success / all attacked", NORM_HEADER, norms)
     for line in summary.headlines():
         say(line)
     for line in summary.warnings():

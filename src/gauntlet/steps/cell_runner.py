@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gauntlet.config.attack import AttackConfig, speaks_grey_levels
 from gauntlet.config.base import metric_step
 from gauntlet.data.dataset import Dataset
-from gauntlet.report.attack_summary import CellResult, reference_index
+from gauntlet.report.cell_result import CellResult, reference_index
 from gauntlet.seeding import child_seed
 from gauntlet.steps.cells import Cell, Models
 from gauntlet.steps.defended import build_defended, loaded
@@ -75,6 +75,7 @@ class CellRunner:
             arrays["labels"],
             arrays["clean"],
             arrays["attacked"],
+            arrays["noise_l2"],
             not speaks_grey_levels(cell.attack),
             run_id,
         )
@@ -136,7 +137,9 @@ class CellRunner:
         if isinstance(scenario.defended, MagNet):
             self._log_magnet(run, scenario.defended, starts, crafted)
         attacked = np.stack([outcome.attacked for outcome in outcomes])
-        run.arrays(EXAMPLES, labels=self._data.y_test, clean=clean, attacked=attacked)
+        noise_l2 = np.stack([outcome.noise_l2 for outcome in outcomes])
+        run.arrays(EXAMPLES, labels=self._data.y_test, clean=clean, attacked=attacked,
+                   noise_l2=noise_l2)  # fmt: skip
         self._log_pictures(run, cell, scenario, starts, crafted, outcomes)
 
     def _log_magnet(
