@@ -11,6 +11,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from gauntlet.autoencoders.architecture import build_autoencoder
+from gauntlet.autoencoders.funn import train_funn
 from gauntlet.checkpoint import Checkpoint
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.errors import DivergenceError
@@ -50,7 +51,7 @@ def train_autoencoder(
     report: EpochReport,
     checkpoint: Checkpoint | None = None,
 ) -> keras.Model:
-    """Build and train.
+    """Build and train; of `funn`, return the defender.
 
     Args:
         config: what to build and how to train it.
@@ -61,6 +62,8 @@ def train_autoencoder(
     Raises:
         DivergenceError: the loss or an output became NaN or infinite.
     """
+    if config.autoencoder == "funn":
+        return train_funn(config, images, report, checkpoint)[0]
     seed = child_seed(config.seed, "autoencoder")
     start_from(seed)
     model = build_autoencoder(config, images.shape[1:])
