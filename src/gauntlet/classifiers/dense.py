@@ -7,6 +7,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from gauntlet.checkpoint import Checkpoint
 from gauntlet.config.models import ClassifierConfig
 from gauntlet.networks import EpochReport, fit
 from gauntlet.runtime import start_from
@@ -30,14 +31,25 @@ def train_dense(
     labels: NDArray[np.int64],
     n_classes: int,
     report: EpochReport,
+    checkpoint: Checkpoint | None = None,
 ) -> keras.Model:
     """Train with Adam on the cross entropy of the logits."""
-    start_from(child_seed(config.seed, "classifier"))
+    seed = child_seed(config.seed, "classifier")
+    start_from(seed)
     model = build_dense(config, images.shape[1:], n_classes)
     model.compile(
         keras.optimizers.Adam(config.schedule.learning_rate),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    fit(model, images, labels, config.schedule, config.validation_size, report)
+    fit(
+        model,
+        images,
+        labels,
+        config.schedule,
+        config.validation_size,
+        report,
+        seed=seed,
+        checkpoint=checkpoint,
+    )
     return model

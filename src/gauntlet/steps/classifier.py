@@ -93,7 +93,9 @@ def _train(
             training.run.tags({"gauntlet.input.autoencoder": autoencoder.run_id})
             before = load_model(autoencoder)
             x_train, x_test = reconstruct(before, x_train), reconstruct(before, x_test)
-        model = train_classifier(config, x_train, data.y_train, data.n_classes, training.report)
+        model = train_classifier(
+            config, x_train, data.y_train, data.n_classes, training.report, training.checkpoint
+        )
         _evaluate(training, model, x_test, data)
         training.finish(model, x_test[:5])
 
