@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from gauntlet.attacks.base import Attack
 from gauntlet.attacks.registry import build_attack
 from gauntlet.attacks.threat_models import logits_of
+from gauntlet.autoencoders.encoder import encoder_of
 from gauntlet.autoencoders.training import train_autoencoder
 from gauntlet.classifiers.training import train_classifier
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
 from gauntlet.defences.defended_model import DefendedModel
+from gauntlet.defences.features import FeaturesModel
+from gauntlet.networks import predict
 
 # Keras collects garbage before each training: half a second with all of TensorFlow in memory.
 gc.freeze()
@@ -28,7 +31,7 @@ N_CLASSES = 3
 N = 12
 """Images that the tests attack: always as many, so that nothing is compiled twice."""
 
-DEFENDED = ("dense", "logistic_regression", "reformer")
+DEFENDED = ("dense", "logistic_regression", "reformer", "features")
 TRAINING = {"preset": "smoke", "epochs": 25, "batch_size": 12, "learning_rate": 0.01,
             "widths": (12, 6)}  # fmt: skip
 
@@ -66,16 +69,28 @@ def autoencoder() -> keras.Model:
 
 
 @cache
+def head() -> keras.Model:
+    """Return a trained classifier of the autoencoder's features of `blobs`."""
+    images, labels = blobs(60, seed=1)
+    fast = {"classifier_epochs": 40, "classifier_batch_size": 12, "classifier_rate": 0.02}
+    config = ClassifierConfig(**TRAINING, **fast, train_on="features", head_units=8)
+    features = predict(encoder_of(autoencoder()), images)
+    return train_classifier(config, features, labels, N_CLASSES, ignore)
+
+
+@cache
 def defended(name: str) -> DefendedModel:
     """Return one of `DEFENDED`."""
     if name == "reformer":
         return DefendedModel(classifier("dense"), autoencoder())
+    if name == "features":
+        return FeaturesModel(head(), autoencoder())
     return DefendedModel(classifier(name))
 
 
 def logits(name: str) -> Callable[[Any], Any]:
     """Return what an attacker differentiates; always the same object for a name."""
-    return logits_of(defended(name).graph)
+    return logits_of(defended(name).graph, defended(name).rejects)
 
 
 @cache

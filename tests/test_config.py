@@ -247,6 +247,16 @@ def test_strong_stands_for_the_ensemble() -> None:
 def test_what_makes_no_sense_together_is_refused() -> None:
     with pytest.raises(UsageError, match="--classifier: expected dense on features"):
         parse("attack", {"defence": "features", "classifier": "logistic_regression"})
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "values"), [("attack", {"defence": "features"}),
+                                ("classifier", {"train_on": "features"})],
+)  # fmt: skip
+def test_autoencoder_without_code_has_no_features(entry_point: str, values: dict) -> None:
+    said = "^--autoencoder: expected one that has features, vanilla, .*; received 'magnet_2'.$"
+    with pytest.raises(UsageError, match=said):
+        parse(entry_point, {"autoencoder": "magnet_2", **values})
     with pytest.raises(UsageError, match="--stochastic: expected autoencoder=variational"):
         parse("attack", {"stochastic": "true"})
     with pytest.raises(UsageError, match="black_box allows square, spsa"):

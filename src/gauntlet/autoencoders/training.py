@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from gauntlet.autoencoders.architecture import build_autoencoder
 from gauntlet.autoencoders.funn import train_funn
+from gauntlet.autoencoders.magnet import noisy_once
 from gauntlet.checkpoint import Checkpoint
-from gauntlet.config.models import AutoencoderConfig
+from gauntlet.config.models import MAGNET, AutoencoderConfig
 from gauntlet.errors import DivergenceError
 from gauntlet.networks import EpochReport, fit, predict
 from gauntlet.runtime import start_from
@@ -70,7 +71,7 @@ def train_autoencoder(
     model.compile(keras.optimizers.Adam(config.schedule.learning_rate), reconstruction_loss(config))
     fit(
         model,
-        images,
+        noisy_once(config, images) if config.autoencoder in MAGNET else images,
         images,
         config.schedule,
         config.validation_size,

@@ -24,10 +24,11 @@ from gauntlet.config.base import (
     unit_interval,
 )
 from gauntlet.config.models import (
+    MAGNET,
     ClassifierConfig,
     NetworksConfig,
     TrainOn,
-    check_classifier_on_features,
+    check_features,
 )
 from gauntlet.seeding import child_seed
 
@@ -212,7 +213,8 @@ class AttackConfig(NetworksConfig):
 
     @model_validator(mode="after")
     def _networks_fit(self) -> AttackConfig:
-        check_classifier_on_features(self.classifier, "features" in self.defence)
+        if "features" in self.defence:
+            check_features(self)
         random = self.autoencoder == "variational" or (
             self.autoencoder == "denoising" and self.noise > 0
         )
@@ -220,6 +222,15 @@ class AttackConfig(NetworksConfig):
             raise ValueError(
                 "--stochastic: expected autoencoder=variational, or denoising with noise > 0; "
                 f"received autoencoder={self.autoencoder}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _magnet_has_validation_images(self) -> AttackConfig:
+        if "magnet" in self.defence and not self.autoencoder_config(MAGNET[0]).validation_size:
+            raise ValueError(
+                "--validation_size: expected at least 1 for the thresholds of defence=magnet; "
+                "received 0"
             )
         return self
 
@@ -264,6 +275,13 @@ class AttackConfig(NetworksConfig):
     def attack_settings(self, attack: str) -> dict[str, Any]:
         """Return the parameters that this attack reads, and its name."""
         return {"attack": attack, **self.model_dump(mode="json", include=set(READ_BY[attack]))}
+
+    def defence_settings(self, defence: str) -> dict[str, Any]:
+        """Return the parameters that this defence reads beside those of its models."""
+        if defence != "magnet":
+            return {}
+        own = self.model_dump(mode="json", include={"detectors", "false_positive_rate"})
+        return own | {"validation_size": self.autoencoder_config(MAGNET[0]).validation_size}
 
     def one_target(self, attack: str) -> int | None:
         """Return the class that an attack aims every image at, if it does."""

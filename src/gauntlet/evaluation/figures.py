@@ -21,7 +21,8 @@ def draw_matrices(matrices: Mapping[str, Mapping[str, Any]], title: str) -> Figu
     """Draw count matrices side by side; colour is the share within a row.
 
     Args:
-        matrices: name -> `rows` and `columns` (labels of the axes) and `counts`.
+        matrices: name -> `rows` and `columns` (labels of the axes), `counts`, and `classes`
+            (labels of the ticks) if they are more than numbers.
         title: of the whole figure.
     """
     figure, panels = _panels(len(matrices), width=5.0, height=5.2)
@@ -29,8 +30,10 @@ def draw_matrices(matrices: Mapping[str, Mapping[str, Any]], title: str) -> Figu
     for axes, (name, matrix) in zip(panels, matrices.items(), strict=True):
         counts = np.asarray(matrix["counts"])
         ticks = range(len(counts))
-        axes.set(title=name, xlabel=matrix["columns"], ylabel=matrix["rows"], xticks=ticks,
-                 yticks=ticks)  # fmt: skip
+        names = matrix.get("classes", [str(tick) for tick in ticks])
+        axes.set(title=name, xlabel=matrix["columns"], ylabel=matrix["rows"])
+        axes.set_xticks(ticks, names, rotation=90 if "rejected" in names else 0)
+        axes.set_yticks(ticks, names)
         _fill_matrix(axes, counts)
     return figure
 

@@ -21,7 +21,7 @@ class Row:
 
     @cached_property
     def clean(self) -> Interval:
-        """Accuracy without attack."""
+        """Accuracy without attack; a rejected image is an error."""
         return wilson(self.cells[0].clean == self.cells[0].labels)
 
     @cached_property

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gauntlet.evaluation.metrics import defeated
 from gauntlet.evaluation.statistics import Interval, wilson
 
 REFERENCE_EPSILON = 0.1
@@ -23,7 +24,7 @@ class CellResult:
         defence, threat_model, attack: what the cell is.
         epsilons: budgets in [0, 1], `(k,)`.
         labels, clean: true classes and the judge's classes without attack, `(n,)`.
-        attacked: the judge's classes under attack, `(k, n)`.
+        attacked: the judge's classes under attack, `(k, n)`; -1 is rejected.
         noise_l2: L2 norm of each change, `(k, n)`.
         bounded: whether the attack keeps its budget and the box; others stay out of worst cases.
         run_id: of the cell's run.
@@ -42,8 +43,8 @@ class CellResult:
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """Which examples keep their true class, `(k, n)`."""
-        return np.asarray(self.attacked == self.labels)
+        """Which examples keep their true class or are rejected, `(k, n)`."""
+        return defeated(self.labels, self.attacked)
 
     @property
     def accuracies(self) -> list[float]:
@@ -62,7 +63,7 @@ class CellResult:
 
     @property
     def flipped(self) -> NDArray[np.bool_]:
-        """Which examples were right and are wrong now, `(k, n)`: clean errors are no success."""
+        """Which examples were right and now pass as another class, `(k, n)`."""
         return np.asarray((self.clean == self.labels) & ~self.correct)
 
     @property

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import get_args
 
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.base import metric_step
+from gauntlet.config.models import MAGNET, TrainOn
 from gauntlet.data.dataset import Dataset
 from gauntlet.report.attack_summary import (
     NORM_HEADER,
@@ -19,7 +21,7 @@ from gauntlet.report.attack_summary import (
 from gauntlet.report.cell_result import CellResult
 from gauntlet.steps.autoencoder import ensure_autoencoder
 from gauntlet.steps.cell_runner import CellRunner
-from gauntlet.steps.cells import Cell, Models, plan_cells
+from gauntlet.steps.cells import MADE_OF, Cell, Models, plan_cells
 from gauntlet.steps.classifier import ensure_classifier
 from gauntlet.steps.console import progress, say, show_table
 from gauntlet.steps.inputs import load_data
@@ -27,6 +29,8 @@ from gauntlet.steps.reuse import Reuse
 from gauntlet.steps.session import session
 from gauntlet.tracking.experiments import ATTACKS
 from gauntlet.tracking.runs import TrackedRun, tracked_run
+
+TRAIN_ON = get_args(TrainOn)
 
 
 def run(config: AttackConfig) -> Summary:
@@ -51,17 +55,21 @@ def run(config: AttackConfig) -> Summary:
 def ensure_models(config: AttackConfig, data: Dataset) -> Models:
     """Return every model that the config's combinations need, training what is missing."""
     combinations = config.combinations()
-    defences = {defence for defence, _ in combinations}
-    autoencoder = raw = encoded = surrogate = None
-    if defences - {"none"}:
-        autoencoder = ensure_autoencoder(config.autoencoder_config(), data)
-    if defences - {"encoded"}:
-        raw = ensure_classifier(config.classifier_config("raw"), data, None)
-    if "encoded" in defences:
-        encoded = ensure_classifier(config.classifier_config("encoded"), data, autoencoder)
+    wanted = {part for defence, _ in combinations for part in MADE_OF[defence]}
+    found = {}
+    if "autoencoder" in wanted:
+        found["autoencoder"] = ensure_autoencoder(config.autoencoder_config(), data)
+    for kind in MAGNET:
+        if kind in wanted and (kind == "magnet_1" or "l1" in config.detectors):
+            found[kind] = ensure_autoencoder(config.autoencoder_config(kind), data)
+    for train_on in TRAIN_ON:
+        if train_on in wanted:
+            before = None if train_on == "raw" else found["autoencoder"]
+            found[train_on] = ensure_classifier(config.classifier_config(train_on), data, before)
     if any(threat_model == "transfer" for _, threat_model in combinations):
-        surrogate = ensure_classifier(config.classifier_config("raw", "surrogate"), data, None)
-    return Models(autoencoder, raw, encoded, surrogate)
+        surrogate = config.classifier_config("raw", "surrogate")
+        found["surrogate"] = ensure_classifier(surrogate, data, None)
+    return Models(**found)
 
 
 def run_cells(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,19 +15,20 @@ from gauntlet.config.base import metric_step
 from gauntlet.data.dataset import Dataset
 from gauntlet.report.cell_result import CellResult, reference_index
 from gauntlet.seeding import child_seed
-from gauntlet.steps.cells import Cell
+from gauntlet.steps.cells import Cell, Models
+from gauntlet.steps.defended import build_defended, loaded
 from gauntlet.steps.inputs import grid_indices
-from gauntlet.tracking.artifacts import StoredModel, load_arrays, load_model
+from gauntlet.tracking.artifacts import load_arrays
 from gauntlet.tracking.experiments import ATTACKS
 from gauntlet.tracking.runs import TrackedRun, tracked_run
 
 if TYPE_CHECKING:
-    import keras
     from matplotlib.figure import Figure
 
     from gauntlet.attacks.base import AttackResult
     from gauntlet.attacks.threat_models import Scenario
     from gauntlet.defences.defended_model import DefendedModel
+    from gauntlet.defences.magnet import MagNet
     from gauntlet.evaluation.metrics import AttackOutcome
 
 EXAMPLES = "examples.npz"
@@ -84,36 +86,26 @@ class CellRunner:
 
         return configure_tensorflow()
 
-    @staticmethod
-    @lru_cache(maxsize=4)
-    def _load(stored: StoredModel) -> keras.Model:
-        return load_model(stored)
-
     @lru_cache(maxsize=4)  # noqa: B019 -- a runner lives as long as its attack run
-    def _defended(self, classifier: StoredModel, autoencoder: StoredModel | None) -> DefendedModel:
-        from gauntlet.defences.defended_model import DefendedModel
-
-        before = None if autoencoder is None else self._load(autoencoder)
-        return DefendedModel(self._load(classifier), before)
+    def _defended(self, defence: str, models: Models) -> DefendedModel:
+        return build_defended(defence, models, self._config, self._data)
 
     def _scenario(self, cell: Cell) -> Scenario:
         from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario
 
-        models = cell.models
-        surrogate = None if models.surrogate is None else self._load(models.surrogate)
-        defended = self._defended(models.classifier, models.autoencoder)
+        surrogate = loaded(cell.models.surrogate)
+        defended = self._defended(cell.defence, replace(cell.models, surrogate=None))
         return Scenario(THREAT_MODELS[cell.threat_model], defended, surrogate)
 
     def _craft(
         self, cell: Cell, scenario: Scenario, starts: NDArray[np.float32]
     ) -> list[AttackResult]:
         from gauntlet.attacks.registry import build_attack
-        from gauntlet.attacks.threat_models import logits_of
 
         if self._crafted is None or self._crafted[0] != cell.crafting_key:
             attack = build_attack(cell.attack, self._config)
             results = attack(
-                logits_of(scenario.attacked_graph),
+                scenario.logits,
                 starts,
                 self._data.y_test,
                 epsilons=self._config.budgets(cell.attack),
@@ -131,6 +123,7 @@ class CellRunner:
         starts: NDArray[np.float32],
         crafted: list[AttackResult],
     ) -> None:
+        from gauntlet.defences.magnet import MagNet
         from gauntlet.evaluation.metrics import attack_metrics, clean_metrics
 
         clean = scenario.judge(starts)
@@ -141,11 +134,30 @@ class CellRunner:
             step = metric_step(result.epsilon)
             run.metrics(attack_metrics(outcome, self._config.one_target(cell.attack)), step)
             run.metrics(_costs(result), step)
+        if isinstance(scenario.defended, MagNet):
+            self._log_magnet(run, scenario.defended, starts, crafted)
         attacked = np.stack([outcome.attacked for outcome in outcomes])
         noise_l2 = np.stack([outcome.noise_l2 for outcome in outcomes])
         run.arrays(EXAMPLES, labels=self._data.y_test, clean=clean, attacked=attacked,
                    noise_l2=noise_l2)  # fmt: skip
         self._log_pictures(run, cell, scenario, starts, crafted, outcomes)
+
+    def _log_magnet(
+        self,
+        run: TrackedRun,
+        magnet: MagNet,
+        images: NDArray[np.float32],
+        crafted: list[AttackResult],
+    ) -> None:
+        from gauntlet.evaluation.metrics import magnet_metrics
+
+        names = (f"magnet/threshold_{name}" for name in magnet.mark_names)
+        run.metrics(zip(names, magnet.thresholds, strict=True))
+        false_positives = magnet.verdicts(images).rejected.mean()
+        run.metrics([("magnet/false_positive_rate", float(false_positives))])
+        for result in crafted:
+            parts = magnet_metrics(self._data.y_test, *magnet.verdicts(result.adversarial))
+            run.metrics(parts, metric_step(result.epsilon))
 
     def _outcome(
         self,
@@ -208,7 +220,8 @@ class CellRunner:
             seen = scenario.perturbs_input
             rows["reconstruction"] = scenario.defended.encode(adversarial) if seen else start
         captions = {"image": outcome.clean[picked], "perturbed": outcome.attacked[picked]}
-        return draw_grid(rows, {k: [str(c) for c in v] for k, v in captions.items()}, title)
+        names = {k: ["rej." if c < 0 else str(c) for c in v] for k, v in captions.items()}
+        return draw_grid(rows, names, title)
 
 
 def _scale(starts: NDArray[np.float32]) -> Iterator[tuple[str, float]]:

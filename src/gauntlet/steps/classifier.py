@@ -21,7 +21,11 @@ from gauntlet.tracking.step_cache import Fingerprint
 if TYPE_CHECKING:
     import keras
 
-COMPUTED_BY = ("gauntlet.classifiers.training", "gauntlet.data.registry")
+COMPUTED_BY = (
+    "gauntlet.autoencoders.encoder",
+    "gauntlet.classifiers.training",
+    "gauntlet.data.registry",
+)
 
 
 def run(config: ClassifierConfig) -> StoredModel:
@@ -29,7 +33,7 @@ def run(config: ClassifierConfig) -> StoredModel:
     with session("classifier") as where:
         data = load_data(config)
         autoencoder = None
-        if config.train_on == "encoded":
+        if config.train_on != "raw":
             fields = set(AutoencoderConfig.model_fields)
             autoencoder = ensure_autoencoder(
                 AutoencoderConfig(**config.model_dump(include=fields)), data
@@ -49,9 +53,9 @@ def ensure_classifier(
     """Return the trained classifier of a config from the store, training it if it is missing.
 
     Args:
-        config: `train_on` says whether it learns from images or from the autoencoder's output.
+        config: `train_on` says whether it learns from images, or from what the autoencoder makes.
         data: training and test images.
-        autoencoder: for `train_on=encoded`.
+        autoencoder: for `train_on=encoded` and `train_on=features`.
         entry: take over the run that `mlflow run` opened.
     """
     before = {"autoencoder": autoencoder.weights_sha256} if autoencoder else {}
@@ -82,6 +86,7 @@ def _train(
     fingerprint: Fingerprint,
     entry: bool,
 ) -> None:
+    from gauntlet.autoencoders.encoder import encoder_of
     from gauntlet.autoencoders.training import reconstruct
     from gauntlet.classifiers.training import train_classifier
 
@@ -92,6 +97,8 @@ def _train(
             training.run.uses_models([autoencoder.model_id])
             training.run.tags({"gauntlet.input.autoencoder": autoencoder.run_id})
             before = load_model(autoencoder)
+            if config.train_on == "features":
+                before = encoder_of(before)
             x_train, x_test = reconstruct(before, x_train), reconstruct(before, x_test)
         model = train_classifier(
             config, x_train, data.y_train, data.n_classes, training.report, training.checkpoint
