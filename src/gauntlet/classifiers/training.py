@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from gauntlet.checkpoint import Checkpoint
 from gauntlet.classifiers.convolutional import build_convolutional
 from gauntlet.classifiers.dense import build_dense
 from gauntlet.classifiers.head import build_head
@@ -25,11 +26,13 @@ def train_classifier(
     labels: NDArray[np.int64],
     n_classes: int,
     report: EpochReport,
+    checkpoint: Checkpoint | None = None,
 ) -> keras.Model:
     """Return a trained model from images `(n, h, w, c)` (or features) to logits `(n, classes)`."""
     if config.classifier == "logistic_regression":
         return train_logistic_regression(images, labels, config.validation_size, report)
-    start_from(child_seed(config.seed, "classifier"))
+    seed = child_seed(config.seed, "classifier")
+    start_from(seed)
     name = config.train_on if config.train_on == "features" else config.classifier
     model = BUILDERS[name](config, images.shape[1:], n_classes)
     model.compile(
@@ -37,7 +40,16 @@ def train_classifier(
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    fit(model, images, labels, config.schedule, config.validation_size, report)
+    fit(
+        model,
+        images,
+        labels,
+        config.schedule,
+        config.validation_size,
+        report,
+        seed=seed,
+        checkpoint=checkpoint,
+    )
     return model
 
 

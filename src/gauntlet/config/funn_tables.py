@@ -80,8 +80,10 @@ class FunnTablesConfig(RunConfig):
         yield Network("magnet", self.seed, [self._table_2()])
 
     def _table_1(self, autoencoder: str, seed: int) -> Iterator[Part]:
-        fixed = {"autoencoder": autoencoder, "seed": seed, "defence": "features",
-                 "filters": self.filters, "epochs": self.epochs, "init_epochs": self.init_epochs}  # fmt: skip
+        fixed = {
+            "autoencoder": autoencoder, "seed": seed, "defence": "features",
+            "filters": self.filters, "epochs": self.epochs, "init_epochs": self.init_epochs,
+        }  # fmt: skip
 
         def part(name: str, images: int | Literal["all"], attacks: str, **own: Any) -> Part:
             return Part(name, self._attack(attacks=attacks, **fixed, **own), images)

@@ -81,15 +81,15 @@ def draw_bars(series: Mapping[str, Mapping[str, tuple[float, float, float]]], ti
     return figure
 
 
-def draw_learning_curve(history: Mapping[str, Sequence[float]], title: str) -> Figure:
-    """Draw each metric's value an epoch, one panel a kind of metric (loss, accuracy)."""
+def draw_learning_curve(history: Mapping[str, Mapping[int, float]], title: str) -> Figure:
+    """Draw each metric's value by epoch, one panel a kind of metric (loss, accuracy)."""
     kinds = sorted({name.split("/")[-1] for name in history}, reverse=True)
     figure, panels = _panels(len(kinds), width=5.0, height=4.0)
     figure.suptitle(title)
     for axes, kind in zip(panels, kinds, strict=True):
         for name, values in history.items():
             if name.split("/")[-1] == kind:
-                axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
+                axes.plot(list(values), list(values.values()), marker=".", label=name)
         axes.set(xlabel="epoch", ylabel=kind)
         axes.grid(alpha=0.3)
         axes.legend()

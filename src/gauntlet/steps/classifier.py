@@ -100,7 +100,9 @@ def _train(
             if config.train_on == "features":
                 before = encoder_of(before)
             x_train, x_test = reconstruct(before, x_train), reconstruct(before, x_test)
-        model = train_classifier(config, x_train, data.y_train, data.n_classes, training.report)
+        model = train_classifier(
+            config, x_train, data.y_train, data.n_classes, training.report, training.checkpoint
+        )
         _evaluate(training, model, x_test, data)
         training.finish(model, x_test[:5])
 
