@@ -33,8 +33,8 @@ N = 12
 """Images that the tests attack: always as many, so that nothing is compiled twice."""
 
 DEFENDED = ("dense", "logistic_regression", "reformer")
-EVERY_DEFENCE = (*DEFENDED, "convolutional", "features", "magnet")
-"""Some tests have these too: each kind compiles every attack anew."""
+FURTHER = ("convolutional", "features", "magnet")
+"""Every further kind compiles every attack anew, so few tests have these too."""
 
 TRAINING = {"preset": "smoke", "epochs": 25, "batch_size": 12, "learning_rate": 0.01,
             "widths": (12, 6)}  # fmt: skip
@@ -92,7 +92,7 @@ def magnet() -> MagNet:
 
 @cache
 def defended(name: str) -> DefendedModel:
-    """Return one of `EVERY_DEFENCE`."""
+    """Return one of `DEFENDED` or `FURTHER`."""
     if name == "magnet":
         return magnet()
     if name == "reformer":

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import DEFENDED, N_CLASSES, SHAPE, N, attack, blobs, defended, logits, run
+from models import DEFENDED, FURTHER, N_CLASSES, SHAPE, N, attack, blobs, defended, logits, run
 
 from gauntlet.attacks import base
 from gauntlet.attacks.base import TOLERANCE, Crafted
@@ -17,6 +17,7 @@ from gauntlet.attacks.iterative import PGD
 from gauntlet.attacks.registry import BUILDERS
 from gauntlet.attacks.single_step import FGSM
 from gauntlet.config.attack import BY_QUERIES, MINIMUM_NORM
+from gauntlet.evaluation.metrics import defeated
 
 BOUNDED = [name for name in BUILDERS if not name.startswith("lr_")]
 PUBLISHED = [name for name in BUILDERS if name.startswith("lr_")]
@@ -30,7 +31,7 @@ every_model = pytest.mark.parametrize("model", DEFENDED)
 
 
 def _accuracy(images: np.ndarray, model: str) -> float:
-    return float((defended(model).predict(images) == blobs(N)[1]).mean())
+    return float(defeated(blobs(N)[1], defended(model).predict(images)).mean())
 
 
 def _constant(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -143,6 +144,19 @@ def test_rounding_of_large_negative_pixels_is_no_broken_budget() -> None:
         adversarial = run(attack("fgsm"), logits("dense"), epsilon, data=data, box=None)
         # Between 32 and 64 float32 stands 3.8e-6 apart.
         assert np.abs(adversarial - images).max() <= epsilon + 3.8e-6
+
+
+@pytest.mark.parametrize("model", FURTHER)
+@every_attack
+def test_contract_holds_for_further_defences(name: str, model: str) -> None:
+    images = blobs(N)[0]
+    results = list(attack(name)(logits(model), *blobs(N), epsilons=[0, 0.2], seed=7))
+    unchanged, adversarial = (result.adversarial for result in results)
+    assert np.array_equal(unchanged, images) and np.isfinite(adversarial).all()
+    assert np.array_equal(adversarial, run(attack(name), logits(model), 0.2, seed=7))
+    if name in BOUNDED:
+        assert np.abs(adversarial - images).max() <= 0.2 + 2e-7  # rounding, as above
+        assert adversarial.min() >= 0 and adversarial.max() <= 1
 
 
 # --- determinism, batches, purity ---
@@ -341,6 +355,13 @@ def test_budget_zero_costs_nothing(name: str) -> None:
 @every_model
 @pytest.mark.parametrize("name", ["fgsm", "bim", "pgd", "mim", "lr_non_targeted"])
 def test_gradient_attack_beats_random_noise(name: str, model: str) -> None:
+    noisy = _accuracy(run(attack("noise"), logits(model), 0.25), model)
+    assert _accuracy(run(attack(name), logits(model), 0.25), model) < noisy - 0.2
+
+
+@pytest.mark.parametrize("model", FURTHER)
+@pytest.mark.parametrize("name", ["bim", "pgd"])
+def test_iterative_attack_beats_random_noise_on_further_defences(name: str, model: str) -> None:
     noisy = _accuracy(run(attack("noise"), logits(model), 0.25), model)
     assert _accuracy(run(attack(name), logits(model), 0.25), model) < noisy - 0.2
 
