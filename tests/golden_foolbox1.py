@@ -1,8 +1,9 @@
 """A small network by formula and what foolbox 1.8 finds on it: `golden_foolbox1.json`.
 
-`python tests/golden_foolbox1.py` computed it once, from the repository's root, in the environments of
-`make bench`. For each attack and image stand the distinct norms that foolbox found with `SEEDS` seeds,
-rounded to six digits; null is a failure.
+`python tests/golden_foolbox1.py` computed it once, in the environments of `make bench`. For each
+attack and image stand the distinct norms that foolbox found with `SEEDS` seeds, rounded to six
+digits; null is a failure. An image has 4 x 4 pixels: `local_search` draws one pixel to begin with,
+so the seeds show all that it can do.
 """
 
 from __future__ import annotations
