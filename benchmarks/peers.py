@@ -132,7 +132,7 @@ DUELS = (
     Duel("deepfool_l2", "foolbox 3", by_foolbox("L2DeepFoolAttack", steps=50), ">= 5", FOOLBOX3),
     Duel("deepfool_linf", "foolbox 3", by_foolbox("LinfDeepFoolAttack", steps=50),
          ">= 5", FOOLBOX3),
-    Duel("deepfool_l2", "ART", by_art("DeepFool", max_iter=50, nb_grads=CLASSES),
+    Duel("deepfool_l2", "ART", by_art("DeepFool", max_iter=50, nb_grads=CLASSES, batch_size=IMAGES),
          ">= 5", {"deepfool_variant": "paper", "deepfool_steps": 50}, images=50),
     Duel("cw_l2", "foolbox 3", by_foolbox("L2CarliniWagnerAttack", binary_search_steps=2, steps=50,
                                           initial_const=0.01, abort_early=False),
