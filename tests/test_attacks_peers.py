@@ -166,7 +166,9 @@ def test_golden_foolbox1(name: str, norm: str, golden_model: keras.Model) -> Non
     The random attacks were run with so many seeds that these are all that there are.
     """
     options: dict[str, Any] = {"deepfool_variant": "foolbox1", "deepfool_steps": 50,
-                               "max_pixels": 1000, "local_search_selection": "lowest"}  # fmt: skip
+                               "max_pixels": 1000,
+                               "local_search_rounds": 8,
+                               "local_search_selection": "lowest"}  # fmt: skip
     images, labels = data = golden_foolbox1.images()
     adversarial = run(attack(name, **options), logits_of(golden_model), EVERYTHING, data=data)
     success = np.argmax(golden_model(adversarial), axis=1) != labels
