@@ -21,6 +21,7 @@ from gauntlet.config.attack import AttackConfig
 from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
 from gauntlet.defences.defended_model import DefendedModel
 from gauntlet.defences.features import FeaturesModel
+from gauntlet.defences.magnet import MagNet
 from gauntlet.networks import predict
 
 # Keras collects garbage before each training: half a second with all of TensorFlow in memory.
@@ -31,7 +32,10 @@ N_CLASSES = 3
 N = 12
 """Images that the tests attack: always as many, so that nothing is compiled twice."""
 
-DEFENDED = ("dense", "logistic_regression", "reformer", "features")
+DEFENDED = ("dense", "logistic_regression", "reformer")
+EVERY_DEFENCE = (*DEFENDED, "convolutional", "features", "magnet")
+"""Some tests have these too: each kind compiles every attack anew."""
+
 TRAINING = {"preset": "smoke", "epochs": 25, "batch_size": 12, "learning_rate": 0.01,
             "widths": (12, 6)}  # fmt: skip
 
@@ -56,7 +60,8 @@ def blobs(n: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]
 @cache
 def classifier(kind: str) -> keras.Model:
     """Return a trained classifier of `blobs`."""
-    config = ClassifierConfig(**TRAINING, classifier=kind)
+    own = {"classifier_epochs": 15, "classifier_batch_size": 6} if kind == "convolutional" else {}
+    config = ClassifierConfig(**TRAINING | own, classifier=kind)
     return train_classifier(config, *blobs(60, seed=1), N_CLASSES, ignore)
 
 
@@ -79,8 +84,17 @@ def head() -> keras.Model:
 
 
 @cache
+def magnet() -> MagNet:
+    """Return detectors and a reformer before the dense classifier; two clean images in 99 fall."""
+    parts = MagNet(classifier("dense"), autoencoder(), autoencoder(), ("l2", "l1", "jsd"))
+    return parts.calibrated(blobs(99, seed=3)[0], 0.021)
+
+
+@cache
 def defended(name: str) -> DefendedModel:
-    """Return one of `DEFENDED`."""
+    """Return one of `EVERY_DEFENCE`."""
+    if name == "magnet":
+        return magnet()
     if name == "reformer":
         return DefendedModel(classifier("dense"), autoencoder())
     if name == "features":
