@@ -57,6 +57,13 @@ def test_accuracies() -> None:
     assert _cell().accuracies == [0.9, 0.4]
 
 
+def test_rejection_defeats_an_attack_and_spoils_a_clean_image() -> None:
+    rejected = replace(_cell(), clean=np.full(N, -1), attacked=np.full((2, N), -1))
+    assert rejected.accuracies == [1.0, 1.0] and rejected.success_rate.value == 0
+    (row,) = summarise([rejected]).rows
+    assert (row.clean.value, row.worst_at_reference.value) == (0, 1)
+
+
 REFERENCES = {
     "0.1 if there": ((0.0, 0.05, 0.1, 0.3), True, 2),
     "0.1 as it was computed": ((0.0, 0.1 + 1e-12, 0.3), True, 1),

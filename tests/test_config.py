@@ -249,6 +249,22 @@ def test_what_makes_no_sense_together_is_refused() -> None:
         parse("attack", {"defence": "features", "classifier": "logistic_regression"})
 
 
+@pytest.mark.parametrize("defence", ["magnet", "none,magnet"])
+def test_magnet_needs_validation_images(defence: str) -> None:
+    said = "^--validation_size: expected at least 1 .* defence=magnet; received 0.$"
+    with pytest.raises(UsageError, match=said):
+        parse("attack", {"defence": defence, "autoencoder": "magnet_1", "validation_size": "0"})
+    assert parse("attack", {"defence": defence}).defence == tuple(defence.split(","))
+
+
+def test_settings_of_magnet() -> None:
+    config = parse("attack", {"defence": "none,magnet", "preset": "smoke", "detectors": "jsd"})
+    assert config.defence_settings("none") == {}
+    assert config.defence_settings("magnet") == {
+        "detectors": ["jsd"], "false_positive_rate": 0.001, "validation_size": 200,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("entry_point", "values"), [("attack", {"defence": "features"}),
                                 ("classifier", {"train_on": "features"})],

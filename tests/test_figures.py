@@ -63,6 +63,12 @@ def test_matrix_writes_its_counts_but_no_zeros() -> None:
     assert axes.get_xlabel() == "clean prediction"
 
 
+def test_matrix_names_its_classes() -> None:
+    (axes,) = draw_matrices({"clean": MATRIX | {"classes": ["0", "1", "rejected"]}}, "t").axes
+    for ticks in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [tick.get_text() for tick in ticks] == ["0", "1", "rejected"]
+
+
 def test_matrix_colour_is_the_share_of_the_row() -> None:
     (axes,) = draw_matrices({"clean": MATRIX}, "title").axes
     shares = np.asarray(axes.images[0].get_array())

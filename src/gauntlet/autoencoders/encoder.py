@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from gauntlet.autoencoders.architecture import CODE
+from gauntlet.autoencoders.layers import CODE
 
 
 def encoder_of(autoencoder: keras.Model) -> keras.Model:

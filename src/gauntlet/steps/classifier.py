@@ -21,11 +21,7 @@ from gauntlet.tracking.step_cache import Fingerprint
 if TYPE_CHECKING:
     import keras
 
-COMPUTED_BY = (
-    "gauntlet.autoencoders.encoder",
-    "gauntlet.classifiers.training",
-    "gauntlet.data.registry",
-)
+COMPUTED_BY = ("gauntlet.classifiers.training", "gauntlet.data.registry")
 
 
 def run(config: ClassifierConfig) -> StoredModel:
@@ -59,12 +55,13 @@ def ensure_classifier(
         entry: take over the run that `mlflow run` opened.
     """
     before = {"autoencoder": autoencoder.weights_sha256} if autoencoder else {}
+    encoder = ("gauntlet.autoencoders.encoder",) if config.train_on == "features" else ()
     fingerprint = Fingerprint(
         "classifier",
         _subject(config),
         config.classifier_settings(),
         {"data": data.sha256, **before},
-        COMPUTED_BY,
+        (*COMPUTED_BY, *encoder),
     )
     return stored_model(
         Reuse().reuse_or_compute(
