@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from gauntlet.attacks.base import Attack
+from gauntlet.attacks.deepfool import DeepFool
 from gauntlet.attacks.iterative import BIM, MIM, PGD
 from gauntlet.attacks.logistic_regression import LogisticRegressionAttack, Rule
 from gauntlet.attacks.single_step import FGSM, RandomNoise, TargetedFGSM
@@ -25,6 +26,8 @@ BUILDERS: dict[str, Callable[[AttackConfig], Attack]] = {
     "pgd": lambda c: PGD(c.steps, c.rel_step, c.restarts, c.pgd_loss),
     "mim": lambda c: MIM(c.steps, c.rel_step, c.decay),
     "noise": lambda _: RandomNoise(),
+    "deepfool_l2": lambda c: DeepFool("l2", c.deepfool_variant, c.deepfool_steps),
+    "deepfool_linf": lambda c: DeepFool("linf", c.deepfool_variant, c.deepfool_steps),
     "lr_non_targeted": partial(_logistic_regression, "non_targeted"),
     "lr_natural": partial(_logistic_regression, "natural"),
     "lr_non_natural": partial(_logistic_regression, "non_natural"),
