@@ -21,7 +21,7 @@ from gauntlet.config.attack import BY_QUERIES, MINIMUM_NORM, WHOLE_BOX
 BOUNDED = [name for name in BUILDERS if not name.startswith("lr_")]
 PUBLISHED = [name for name in BUILDERS if name.startswith("lr_")]
 FILLS_ITS_BUDGET = [name for name in BOUNDED if name not in (*MINIMUM_NORM, "spsa")]
-RANDOM = ("pgd", "noise")
+RANDOM = ("pgd", "noise", "single_pixel", "local_search")
 DETERMINISTIC = [name for name in BUILDERS if name not in RANDOM]
 BOXES = ((0.0, 1.0), (-2.0, 3.0), None)
 
@@ -301,8 +301,8 @@ def test_nan_gradient_is_harmless(name: str) -> None:
     adversarial = run(attack(name), _nan_where_dark, _shows(name, 0.1), data=(bright, labels))
     moved = np.abs(adversarial - bright).max(axis=(1, 2, 3))
     assert np.isfinite(adversarial).all()
-    # pgd: hit before
-    assert (moved[::2] > 0).sum() >= 4
+    # pgd: hit before; one pixel cannot outshine a row.
+    assert name == "single_pixel" or (moved[::2] > 0).sum() >= 4
     assert name in RANDOM or (moved[1::2] == 0).all()
 
 
