@@ -1,8 +1,8 @@
 """Run an attack of foolbox 1.8 on a dense ReLU network; for that environment's Python alone.
 
-`python foolbox1_worker.py NETWORK.npz ATTACK SEEDS OPTIONS` writes JSON to stdout: one object a seed, as
-`benchmarks.foolbox1.Outcome` describes. NETWORK has `images` (n, h, w, c), `labels` (n,) and, a layer,
-`kernel_0`, `bias_0`, ...; OPTIONS is JSON, the attack's own.
+`python foolbox1_worker.py NETWORK.npz ATTACK SEEDS OPTIONS` writes JSON to stdout: one object a
+seed, as `benchmarks.foolbox1.Outcome` describes. NETWORK has `images` (n, h, w, c), `labels` (n,)
+and, a layer, `kernel_0`, `bias_0`, ...; OPTIONS is JSON, the attack's own.
 """
 
 from __future__ import annotations

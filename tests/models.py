@@ -117,7 +117,7 @@ def plain(name: str) -> Callable[[Any], Any]:
 def attack(name: str, **changes: Any) -> Attack:
     """Return an attack with few iterations."""
     small = {"preset": "smoke", "steps": 4, "rel_step": 0.5, "restarts": 2, "target": 1,
-             "lr_target": 2}  # fmt: skip
+             "lr_target": 2, "local_search_rounds": 20}  # fmt: skip
     return build_attack(name, AttackConfig(**(small | changes)))
 
 

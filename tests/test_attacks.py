@@ -16,13 +16,13 @@ from gauntlet.attacks.base import TOLERANCE, Crafted
 from gauntlet.attacks.iterative import PGD
 from gauntlet.attacks.registry import BUILDERS
 from gauntlet.attacks.single_step import FGSM
-from gauntlet.config.attack import BY_QUERIES, MINIMUM_NORM
+from gauntlet.config.attack import BY_QUERIES, MINIMUM_NORM, WHOLE_BOX
 from gauntlet.evaluation.metrics import defeated
 
 BOUNDED = [name for name in BUILDERS if not name.startswith("lr_")]
 PUBLISHED = [name for name in BUILDERS if name.startswith("lr_")]
 FILLS_ITS_BUDGET = [name for name in BOUNDED if name not in (*MINIMUM_NORM, "spsa")]
-RANDOM = ("pgd", "noise")
+RANDOM = ("pgd", "noise", "single_pixel", "local_search")
 DETERMINISTIC = [name for name in BUILDERS if name not in RANDOM]
 BOXES = ((0.0, 1.0), (-2.0, 3.0), None)
 
@@ -32,6 +32,11 @@ every_model = pytest.mark.parametrize("model", DEFENDED)
 
 def _accuracy(images: np.ndarray, model: str) -> float:
     return float(defeated(blobs(N)[1], defended(model).predict(images)).mean())
+
+
+def _shows(name: str, epsilon: float) -> float:
+    """Return a budget at which an attack changes something: a search may find nothing so near."""
+    return WHOLE_BOX if name in MINIMUM_NORM else epsilon
 
 
 def _constant(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -167,29 +172,33 @@ def test_contract_holds_for_further_defences(name: str, model: str) -> None:
 def test_same_seed_same_images_and_input_untouched(name: str, model: str) -> None:
     images = blobs(N)[0]  # read-only
     before = images.copy()
-    first, second = (run(attack(name), logits(model), 0.1, seed=7) for _ in range(2))
+    epsilon = _shows(name, 0.1)
+    first, second = (run(attack(name), logits(model), epsilon, seed=7) for _ in range(2))
     assert np.array_equal(first, second)
     assert np.array_equal(images, before) and not np.shares_memory(first, images)
 
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_other_seed_other_images(name: str) -> None:
-    one, two = (run(attack(name), logits("dense"), 0.1, seed=seed) for seed in (1, 2))
+    epsilon = _shows(name, 0.1)
+    one, two = (run(attack(name), logits("dense"), epsilon, seed=seed) for seed in (1, 2))
     assert not np.array_equal(one, two)
 
 
 @pytest.mark.parametrize("name", DETERMINISTIC)
 def test_attack_without_randomness_ignores_the_seed(name: str) -> None:
-    one, two = (run(attack(name), logits("dense"), 0.1, seed=seed) for seed in (1, 2))
+    epsilon = _shows(name, 0.1)
+    one, two = (run(attack(name), logits("dense"), epsilon, seed=seed) for seed in (1, 2))
     assert np.array_equal(one, two)
 
 
 @every_model
 @every_attack
 def test_batch_size_does_not_matter(name: str, model: str, monkeypatch) -> None:
-    whole = run(attack(name), logits(model), 0.1, seed=3)
+    epsilon = _shows(name, 0.1)
+    whole = run(attack(name), logits(model), epsilon, seed=3)
     monkeypatch.setattr(base, "BATCH", 5)  # 5 + 5 + 2 of 12
-    parts = run(attack(name), logits(model), 0.1, seed=3)
+    parts = run(attack(name), logits(model), epsilon, seed=3)
     # A matrix product over fewer rows may round otherwise: 1e-5 of a budget of 0.1.
     assert np.abs(whole - parts).max() <= 1e-6
 
@@ -303,9 +312,11 @@ def test_nan_gradient_is_harmless(name: str) -> None:
     images, labels = blobs(N)
     bright = images.copy()
     bright[::2] = np.clip(bright[::2] + 0.35, 0, 1)  # every second image has a gradient
-    adversarial = run(attack(name), _nan_where_dark, 0.1, data=(bright, labels))
+    adversarial = run(attack(name), _nan_where_dark, _shows(name, 0.1), data=(bright, labels))
     moved = np.abs(adversarial - bright).max(axis=(1, 2, 3))
-    assert np.isfinite(adversarial).all() and (moved[::2] > 0).sum() >= 4  # pgd: hit before
+    assert np.isfinite(adversarial).all()
+    # pgd: hit before; one pixel cannot outshine a row.
+    assert name == "single_pixel" or (moved[::2] > 0).sum() >= 4
     assert name in RANDOM or (moved[1::2] == 0).all()
 
 
@@ -338,8 +349,10 @@ def test_costs_are_what_the_model_sees(name: str, eager) -> None:
     seen = {"forward": 0, "backward": 0}
     (result,) = attack(name)(_counting(seen), *blobs(N), epsilons=[0.1])
     assert seen["backward"] == pytest.approx(result.gradient_calls * N)
+    # A backward pass a pair of classes shares one forward pass.
+    jacobian = N_CLASSES - 1 if name.startswith("deepfool_") else 1
     # One single image more may ask how many classes there are.
-    further = seen["forward"] - seen["backward"] - result.queries * N
+    further = seen["forward"] - seen["backward"] / jacobian - result.queries * N
     assert round(further, 6) in (0, 1)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 
+import mlflow
 import numpy as np
 import pytest
 
@@ -26,6 +28,7 @@ from gauntlet.report.funn_tables import (
     table_1,
     table_2,
 )
+from gauntlet.steps import funn_tables
 
 N = 10
 NETWORKS = {network.name: network for network in FunnTablesConfig(seeds=1).networks()}
@@ -173,3 +176,37 @@ def test_bars_leave_out_what_the_paper_has_not() -> None:
     assert list(series) == ["classic, ours", "classic, paper", "funn, ours", "funn, paper"]
     assert len(series["funn, ours"]) == len(TABLE_1) > len(series["funn, paper"])
     assert series["funn, paper"]["DeepFool L2, 200 steps"] == (0.0135, 0.0135, 0.0135)
+
+
+# --- from the data to the tables ---
+
+TINY = {
+    "preset": "smoke", "test_size": "20", "filters": "4,8", "epochs": "2", "init_epochs": "1",
+    "magnet_epochs": "2", "magnet_classifier_epochs": "1", "few": "8", "local_search_images": "2",
+    "square_queries": "10", "seeds": "2",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_from_nothing_to_tables_and_again_from_the_store(store, capsys) -> None:
+    tables = funn_tables.run(parse("funn_tables", TINY))
+    (parent,) = _runs(store, "tags.`gauntlet.step` = 'funn_tables'")
+    children = _runs(store, f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+    assert len(children) == sum(len(cells) for cells in tables.cells.values())
+    found = json.loads(mlflow.artifacts.load_text(f"runs:/{parent.info.run_id}/funn_tables.json"))
+    for entries in found.values():
+        for entry in entries:
+            metrics = store.get_run(entry["run_id"]).data.metrics
+            assert metrics["adv/success_rate"] == entry["success_rate"]["value"]
+    text = mlflow.artifacts.load_text(f"runs:/{parent.info.run_id}/funn_tables.md")
+    assert parent.info.run_id in text and "2 seeds from 0" in text
+    names = {file.path for file in store.list_artifacts(parent.info.run_id)}
+    assert {"table_1.png", "funn_tables.md", "funn_tables.json"} <= names
+    capsys.readouterr()
+    assert as_json(funn_tables.run(parse("funn_tables", TINY))) == as_json(tables)
+    assert "computed" not in capsys.readouterr().out
+
+
+def _runs(store, condition: str) -> list:
+    return store.search_runs(["0", *(e.experiment_id for e in store.search_experiments())],
+                             condition)  # fmt: skip

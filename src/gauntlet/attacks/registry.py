@@ -6,8 +6,11 @@ from collections.abc import Callable
 from functools import partial
 
 from gauntlet.attacks.base import Attack
+from gauntlet.attacks.deepfool import DeepFool
 from gauntlet.attacks.iterative import BIM, MIM, PGD
+from gauntlet.attacks.local_search import LocalSearch
 from gauntlet.attacks.logistic_regression import LogisticRegressionAttack, Rule
+from gauntlet.attacks.single_pixel import SinglePixel
 from gauntlet.attacks.single_step import FGSM, RandomNoise, TargetedFGSM
 from gauntlet.config.attack import AttackConfig
 
@@ -25,6 +28,10 @@ BUILDERS: dict[str, Callable[[AttackConfig], Attack]] = {
     "pgd": lambda c: PGD(c.steps, c.rel_step, c.restarts, c.pgd_loss),
     "mim": lambda c: MIM(c.steps, c.rel_step, c.decay),
     "noise": lambda _: RandomNoise(),
+    "deepfool_l2": lambda c: DeepFool("l2", c.deepfool_variant, c.deepfool_steps),
+    "deepfool_linf": lambda c: DeepFool("linf", c.deepfool_variant, c.deepfool_steps),
+    "single_pixel": lambda c: SinglePixel(c.max_pixels),
+    "local_search": lambda c: LocalSearch(c.local_search_rounds, c.local_search_selection),
     "lr_non_targeted": partial(_logistic_regression, "non_targeted"),
     "lr_natural": partial(_logistic_regression, "natural"),
     "lr_non_natural": partial(_logistic_regression, "non_natural"),

@@ -63,8 +63,8 @@ class FunnTablesConfig(RunConfig):
     epochs: Auto = Field("auto", description="of FUNN and the classic autoencoder; auto: 40")
     init_epochs: Auto = Field("auto", description="of FUNN's first phase; auto: 9")
     magnet_epochs: Auto = Field("auto", description="of MagNet's autoencoders; auto: 100")
-    classifier_epochs: Auto = Field(
-        "auto", description="auto: 20 on features, 50 of MagNet's classifier"
+    magnet_classifier_epochs: Auto = Field(
+        "auto", description="of the classifier behind MagNet; auto: 50"
     )
 
     @model_validator(mode="after")
@@ -105,6 +105,7 @@ class FunnTablesConfig(RunConfig):
         return Part("table 2", self._attack(
             attacks="deepfool_linf,fgsm,bim", steps=10, rel_step=1.0, seed=self.seed,
             defence="none,magnet", threat_models="white_box,gray_box", classifier="convolutional",
+            classifier_epochs=self.magnet_classifier_epochs,
             autoencoder="magnet_1", epochs=self.magnet_epochs,
         ), self.few)  # fmt: skip
 
@@ -112,7 +113,6 @@ class FunnTablesConfig(RunConfig):
         shared = {
             "preset": self.preset, "dataset": self.dataset, "train_size": self.train_size,
             "test_size": self.test_size, "threat_models": "white_box", "epsilons": (EPSILON,),
-            "classifier_epochs": self.classifier_epochs,
         }  # fmt: skip
         given = {k: v for k, v in (shared | own).items() if v != "auto"}
         try:
