@@ -22,7 +22,7 @@ from benchmarks.timing import Comparison, measured, seconds
 from gauntlet.attacks.base import AttackResult
 from gauntlet.attacks.registry import build_attack
 from gauntlet.attacks.threat_models import logits_of
-from gauntlet.classifiers.dense import train_dense
+from gauntlet.classifiers.training import train_classifier
 from gauntlet.config.attack import MINIMUM_NORM, WHOLE_BOX, AttackConfig
 from gauntlet.config.models import ClassifierConfig
 from gauntlet.data.registry import load
@@ -156,7 +156,7 @@ def trained() -> Target:
     """Return the network after five epochs, with the first `IMAGES` test images."""
     mnist = load("mnist")
     config = ClassifierConfig(classifier_epochs=5)
-    model = train_dense(config, mnist.x_train, mnist.y_train, CLASSES, lambda *_: None)
+    model = train_classifier(config, mnist.x_train, mnist.y_train, CLASSES, lambda *_: None)
     return Target(model, mnist.x_test, mnist.y_test).first(IMAGES)
 
 
