@@ -5,8 +5,10 @@ LOCK ?= requirements.lock
 ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready-$(notdir $(LOCK))
-COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes \
-	--python-version 3.11 --no-emit-index-url --no-header --quiet
+FOOLBOX1 := .venv-foolbox1
+RESOLVE := $(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-header --quiet
+COMPILE := $(RESOLVE) pyproject.toml --group dev
 
 .DEFAULT_GOAL := help
 .PHONY: help attack test test-slow check format lock ui bench clean
@@ -36,16 +38,17 @@ format: $(READY) ## format the code and mend what ruff can
 lock: $(READY) ## resolve the versions again; newest ones: make lock ARGS=--upgrade
 	$(COMPILE) $(ARGS) -o requirements.lock
 	$(COMPILE) $(ARGS) --extra cuda -c requirements.lock -o requirements-cuda.lock
+	$(RESOLVE) $(ARGS) benchmarks/foolbox1.in -o benchmarks/foolbox1.lock
 
 ui: $(READY) ## open the project's runs on http://127.0.0.1:5000
 	PATH="$(CURDIR)/$(BIN):$$PATH" mlflow server --host 127.0.0.1 --workers 1 \
 		--backend-store-uri "sqlite:///$(CURDIR)/mlflow.db" --artifacts-destination mlartifacts $(ARGS)
 
-bench: $(READY) ## measure speed
+bench: $(READY) $(FOOLBOX1)/.ready ## measure speed
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## delete the environment and the caches; runs stay
-	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv $(FOOLBOX1) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	rm -rf src/*.egg-info
 	find src tests benchmarks tuning -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -62,4 +65,11 @@ $(READY): $(LOCK) pyproject.toml
 		$(BIN)/python -m pip install --quiet --require-hashes -r .venv/uv.txt; }
 	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode $(LOCK)
 	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip install --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The second paper's attack library, in an environment of its own: it needs NumPy 1. It comes as source,
+# so the tool that builds it is pinned and checked too.
+$(FOOLBOX1)/.ready: benchmarks/foolbox1.lock | $(READY)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(FOOLBOX1)
+	$(BIN)/uv pip sync --python $(FOOLBOX1)/bin/python --require-hashes --build-constraints $< $<
 	@touch $@

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import shutil
 import signal
@@ -36,6 +37,16 @@ class Attacked(NamedTuple):
     config: RunConfig
     summary: Summary
     said: str
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """Take back what `show_log` did to the project's logger: no test sees another one's."""
+    logger = logging.getLogger("gauntlet")
+    level, handlers = logger.level, logger.handlers[:]
+    yield
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,15 @@ from numpy.typing import NDArray
 from gauntlet.attacks.base import Attack
 from gauntlet.attacks.registry import build_attack
 from gauntlet.attacks.threat_models import logits_of
+from gauntlet.autoencoders.encoder import encoder_of
 from gauntlet.autoencoders.training import train_autoencoder
 from gauntlet.classifiers.training import train_classifier
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
 from gauntlet.defences.defended_model import DefendedModel
+from gauntlet.defences.features import FeaturesModel
+from gauntlet.defences.magnet import MagNet
+from gauntlet.networks import predict
 
 # Keras collects garbage before each training: half a second with all of TensorFlow in memory.
 gc.freeze()
@@ -29,6 +33,9 @@ N = 12
 """Images that the tests attack: always as many, so that nothing is compiled twice."""
 
 DEFENDED = ("dense", "logistic_regression", "reformer")
+FURTHER = ("convolutional", "features", "magnet")
+"""Every further kind compiles every attack anew, so few tests have these too."""
+
 TRAINING = {"preset": "smoke", "epochs": 25, "batch_size": 12, "learning_rate": 0.01,
             "widths": (12, 6)}  # fmt: skip
 
@@ -53,7 +60,8 @@ def blobs(n: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]
 @cache
 def classifier(kind: str) -> keras.Model:
     """Return a trained classifier of `blobs`."""
-    config = ClassifierConfig(**TRAINING, classifier=kind)
+    own = {"classifier_epochs": 15, "classifier_batch_size": 6} if kind == "convolutional" else {}
+    config = ClassifierConfig(**TRAINING | own, classifier=kind)
     return train_classifier(config, *blobs(60, seed=1), N_CLASSES, ignore)
 
 
@@ -66,16 +74,37 @@ def autoencoder() -> keras.Model:
 
 
 @cache
+def head() -> keras.Model:
+    """Return a trained classifier of the autoencoder's features of `blobs`."""
+    images, labels = blobs(60, seed=1)
+    fast = {"classifier_epochs": 40, "classifier_batch_size": 12, "classifier_rate": 0.02}
+    config = ClassifierConfig(**TRAINING, **fast, train_on="features", head_units=8)
+    features = predict(encoder_of(autoencoder()), images)
+    return train_classifier(config, features, labels, N_CLASSES, ignore)
+
+
+@cache
+def magnet() -> MagNet:
+    """Return detectors and a reformer before the dense classifier; two clean images in 99 fall."""
+    parts = MagNet(classifier("dense"), autoencoder(), autoencoder(), ("l2", "l1", "jsd"))
+    return parts.calibrated(blobs(99, seed=3)[0], 0.021)
+
+
+@cache
 def defended(name: str) -> DefendedModel:
-    """Return one of `DEFENDED`."""
+    """Return one of `DEFENDED` or `FURTHER`."""
+    if name == "magnet":
+        return magnet()
     if name == "reformer":
         return DefendedModel(classifier("dense"), autoencoder())
+    if name == "features":
+        return FeaturesModel(head(), autoencoder())
     return DefendedModel(classifier(name))
 
 
 def logits(name: str) -> Callable[[Any], Any]:
     """Return what an attacker differentiates; always the same object for a name."""
-    return logits_of(defended(name).graph)
+    return logits_of(defended(name).graph, defended(name).rejects)
 
 
 @cache
@@ -90,7 +119,7 @@ def attack(name: str, **changes: Any) -> Attack:
     small = {"preset": "smoke", "steps": 4, "rel_step": 0.5, "restarts": 2, "target": 1,
              "lr_target": 2, "apgd_steps": 6, "apgd_restarts": 2, "square_queries": 40,
              "spsa_steps": 5, "spsa_samples": 8, "cw_steps": 30, "cw_searches": 3,
-             "cw_rate": 0.05}  # fmt: skip
+             "cw_rate": 0.05, "local_search_rounds": 20}  # fmt: skip
     return build_attack(name, AttackConfig(**(small | changes)))
 
 

@@ -7,14 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gauntlet.report.attack_summary import (
-    CellResult,
-    header,
-    markdown,
-    reference_index,
-    summarise,
-    table,
-)
+from gauntlet.report.attack_summary import header, markdown, norm_table, summarise, table
+from gauntlet.report.cell_result import CellResult, reference_index
 
 N = 10
 
@@ -37,7 +31,16 @@ def _cell(
     labels = np.zeros(n, int)
     clean = np.where(np.arange(n) == n - 1, 1, 0)
     return CellResult(
-        defence, threat_model, attack, epsilons, labels, clean, attacked, bounded, "r"
+        defence,
+        threat_model,
+        attack,
+        epsilons,
+        labels,
+        clean,
+        attacked,
+        np.full(attacked.shape, 2.0),
+        bounded,
+        "r",
     )
 
 
@@ -52,6 +55,13 @@ def _masked(threat_model: str, survivors: int, defence: str = "reformer") -> Cel
 
 def test_accuracies() -> None:
     assert _cell().accuracies == [0.9, 0.4]
+
+
+def test_rejection_defeats_an_attack_and_spoils_a_clean_image() -> None:
+    rejected = replace(_cell(), clean=np.full(N, -1), attacked=np.full((2, N), -1))
+    assert rejected.accuracies == [1.0, 1.0] and rejected.success_rate.value == 0
+    (row,) = summarise([rejected]).rows
+    assert (row.clean.value, row.worst_at_reference.value) == (0, 1)
 
 
 REFERENCES = {
@@ -226,3 +236,51 @@ its number overstates robustness
 def test_markdown() -> None:
     summary = summarise([_masked("white_box", 400), _masked("transfer", 100)])
     assert markdown(summary, "Attacks", ["seed 0", "MNIST"]) == GOLDEN
+
+
+# --- minimum-norm attacks and threat models that not all attacks have ---
+
+
+def _norm(fallen_at_once: range) -> CellResult:
+    budgets = {"epsilons": (0.0, 0.1, 1.0), "fallen": (range(0), range(2), fallen_at_once)}
+    return _cell(attack="deepfool_l2", **budgets)
+
+
+def test_minimum_norm_attack_falls_in_line_with_the_others_budgets() -> None:
+    (row,) = summarise([_norm(range(9)), _cell(fallen=(range(0), range(1, 5)))]).rows
+    assert row.epsilons == (0.0, 0.1)
+    assert row.worst_at_reference.value == 0.4  # 0 to 4 fall, 9 was wrong before
+    assert row.strongest.attack == "fgsm"
+
+
+def test_minimum_norm_table_is_over_all_that_was_found() -> None:
+    cell = _norm(range(8))
+    assert norm_table(summarise([_cell(), cell])) == [
+        ["none", "white_box", "deepfool_l2", "0.8000",
+         f"[{cell.success_rate.low:.4f}, {cell.success_rate.high:.4f}]", "2"]
+    ]  # fmt: skip
+    assert "deepfool_l2 | 0.8000" in markdown(summarise([cell]), "t", [])
+
+
+def test_noise_level_is_of_successes_alone() -> None:
+    cell = _norm(range(2))
+    noise = np.zeros_like(cell.noise_l2)
+    noise[-1] = np.arange(N)
+    assert replace(cell, noise_l2=noise).noise_level == 0.5  # images 0 and 1; 9 was wrong before
+
+
+def test_row_without_an_attack_leaves_its_column_empty() -> None:
+    summary = summarise([_cell(), _cell(attack="square"), _cell("none", "black_box", "square")])
+    assert header(summary)[3:5] == ["fgsm ε=0.1", "square ε=0.1"]
+    assert table(summary)[1][3:5] == ["", "0.4000"]
+
+
+def test_queries_that_beat_every_gradient_are_a_warning() -> None:
+    def cell(attack: str, survivors: int) -> CellResult:
+        return replace(_masked("white_box", survivors), attack=attack)
+
+    (said,) = summarise([cell("fgsm", 900), cell("bim", 700), cell("square", 600)]).warnings()
+    assert said.startswith("square on reformer, queries alone: leaves 0.6000, the best gradient "
+                           "attack (bim) 0.7000")  # fmt: skip
+    assert not list(summarise([cell("bim", 600), cell("square", 600)]).warnings())
+    assert not list(summarise([cell("square", 600)]).warnings())

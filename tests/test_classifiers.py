@@ -12,6 +12,7 @@ import pytest
 from models import N_CLASSES, SHAPE, blobs, ignore
 from sklearn.linear_model import LogisticRegression
 
+from gauntlet.classifiers.convolutional import build_convolutional
 from gauntlet.classifiers.dense import build_dense
 from gauntlet.classifiers.logistic_regression import as_frozen_dense, train_logistic_regression
 from gauntlet.classifiers.training import train_classifier
@@ -19,12 +20,14 @@ from gauntlet.config.models import ClassifierConfig
 from gauntlet.data.registry import load
 from gauntlet.networks import PREDICT_BATCH, predict
 
-KINDS = ("dense", "logistic_regression")
+KINDS = ("dense", "convolutional", "logistic_regression")
 IMAGES, LABELS = blobs(60, seed=1)
 
 
 def _config(kind: str = "dense", **changes) -> ClassifierConfig:
     tiny = {"preset": "smoke", "widths": (8,), "epochs": 8, "learning_rate": 0.02, "batch_size": 10}
+    if kind == "convolutional":
+        tiny |= {"classifier_epochs": 15, "classifier_batch_size": 6, "classifier_rate": 0.02}
     return ClassifierConfig(**{**tiny, **changes}, classifier=kind)
 
 
@@ -71,7 +74,7 @@ def test_same_seed_same_weights_bit_for_bit(kind: str) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["dense", "logistic_regression"])  # networks share one `fit`
 def test_held_out_images_are_not_learned(kind: str) -> None:
     other = IMAGES.copy()
     other[-12:] = 1 - other[-12:]
@@ -106,6 +109,42 @@ def test_dense_reports_loss_and_accuracy_of_both_parts() -> None:
     _train(report=report, validation_size=12)
     names = {"train/loss", "train/accuracy", "val/loss", "val/accuracy"}
     assert reported == [(epoch, names) for epoch in range(1, 9)]
+
+
+# --- convolutional ---
+
+
+def test_convolutional_architecture_of_the_paper() -> None:
+    model = build_convolutional(ClassifierConfig(classifier="convolutional"), (28, 28, 1), 10)
+    # 28 - 2 - 2, pooled; 12 - 2 - 2, pooled.
+    sides = [layer.output.shape[1] for layer in model.layers if len(layer.output.shape) == 4]
+    assert sides == [28, 26, 24, 12, 10, 8, 4]
+    by_hand = (9 * 32 + 32) + (288 * 32 + 32) + (288 * 64 + 64) + (576 * 64 + 64)
+    by_hand += (16 * 64 * 200 + 200) + (200 * 200 + 200) + (200 * 10 + 10)
+    assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == by_hand
+
+
+@pytest.mark.parametrize("side", [4, 8, 19, 20])
+def test_convolutional_stands_on_small_images(side: int) -> None:
+    model = build_convolutional(ClassifierConfig(), (side, side, 1), 10)
+    assert min(layer.output.shape[1] for layer in model.layers) >= 1
+
+
+def test_dropout_is_seeded_and_off_at_inference() -> None:
+    models = [
+        build_convolutional(ClassifierConfig(seed=seed), SHAPE, N_CLASSES) for seed in (0, 0, 1)
+    ]
+    for model in models[1:]:
+        model.set_weights(models[0].get_weights())
+    first, same, other = (np.asarray(model(IMAGES, training=True)) for model in models)
+    assert np.array_equal(first, same) and not np.array_equal(first, other)
+    assert np.array_equal(models[0](IMAGES), models[2](IMAGES))
+
+
+def test_convolutional_learns_by_nesterov_momentum() -> None:
+    settings = _trained("convolutional").optimizer.get_config()
+    assert (settings["name"], settings["momentum"], settings["nesterov"]) == ("sgd", 0.9, True)
+    assert settings["learning_rate"] == pytest.approx(0.02)
 
 
 # --- logistic regression ---

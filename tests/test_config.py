@@ -247,9 +247,35 @@ def test_strong_stands_for_the_ensemble() -> None:
 def test_what_makes_no_sense_together_is_refused() -> None:
     with pytest.raises(UsageError, match="--classifier: expected dense on features"):
         parse("attack", {"defence": "features", "classifier": "logistic_regression"})
+
+
+@pytest.mark.parametrize("defence", ["magnet", "none,magnet"])
+def test_magnet_needs_validation_images(defence: str) -> None:
+    said = "^--validation_size: expected at least 1 .* defence=magnet; received 0.$"
+    with pytest.raises(UsageError, match=said):
+        parse("attack", {"defence": defence, "autoencoder": "magnet_1", "validation_size": "0"})
+    assert parse("attack", {"defence": defence}).defence == tuple(defence.split(","))
+
+
+def test_settings_of_magnet() -> None:
+    config = parse("attack", {"defence": "none,magnet", "preset": "smoke", "detectors": "jsd"})
+    assert config.defence_settings("none") == {}
+    assert config.defence_settings("magnet") == {
+        "detectors": ["jsd"], "false_positive_rate": 0.001, "validation_size": 200,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "values"), [("attack", {"defence": "features"}),
+                                ("classifier", {"train_on": "features"})],
+)  # fmt: skip
+def test_autoencoder_without_code_has_no_features(entry_point: str, values: dict) -> None:
+    said = "^--autoencoder: expected one that has features, vanilla, .*; received 'magnet_2'.$"
+    with pytest.raises(UsageError, match=said):
+        parse(entry_point, {"autoencoder": "magnet_2", **values})
     with pytest.raises(UsageError, match="--stochastic: expected autoencoder=variational"):
         parse("attack", {"stochastic": "true"})
-    with pytest.raises(UsageError, match="black_box allows noise, square"):
+    with pytest.raises(UsageError, match="black_box allows square, spsa"):
         parse("attack", {"threat_models": "black_box"})
     with pytest.raises(UsageError, match="--init_epochs: expected at most the 3 epochs"):
         parse("autoencoder", {"autoencoder": "funn", "epochs": "3"})

@@ -18,7 +18,8 @@ MATRIX = {
     "counts": [[9, 1, 0], [0, 5, 0], [0, 0, 0]],
 }
 IMAGES = np.linspace(0, 1, 3 * 4 * 4, dtype=np.float32).reshape(3, 4, 4, 1)
-HISTORY = {"train/loss": [3.0, 2.0], "val/loss": [4.0, 3.0], "train/accuracy": [0.1, 0.5]}
+HISTORY = {"train/loss": {1: 3.0, 2: 2.0}, "val/loss": {1: 4.0, 2: 3.0},
+           "train/accuracy": {2: 0.1, 3: 0.5}}  # fmt: skip
 
 FIGURES = {
     "matrices": lambda: draw_matrices({"clean": MATRIX, "moved": MATRIX}, "title"),
@@ -62,6 +63,12 @@ def test_matrix_writes_its_counts_but_no_zeros() -> None:
     assert axes.get_xlabel() == "clean prediction"
 
 
+def test_matrix_names_its_classes() -> None:
+    (axes,) = draw_matrices({"clean": MATRIX | {"classes": ["0", "1", "rejected"]}}, "t").axes
+    for ticks in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [tick.get_text() for tick in ticks] == ["0", "1", "rejected"]
+
+
 def test_matrix_colour_is_the_share_of_the_row() -> None:
     (axes,) = draw_matrices({"clean": MATRIX}, "title").axes
     shares = np.asarray(axes.images[0].get_array())
@@ -84,11 +91,12 @@ def test_no_two_of_forty_curves_look_alike() -> None:
     assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 40
 
 
-def test_learning_curve_has_a_panel_a_kind_and_starts_at_epoch_1() -> None:
+def test_learning_curve_has_a_panel_a_kind_and_the_epochs_of_each_metric() -> None:
     panels = draw_learning_curve(HISTORY, "title").axes
     assert [axes.get_ylabel() for axes in panels] == ["loss", "accuracy"]
     assert [line.get_label() for line in panels[0].lines] == ["train/loss", "val/loss"]
     np.testing.assert_array_equal(panels[0].lines[0].get_xydata(), [[1, 3], [2, 2]])
+    np.testing.assert_array_equal(panels[1].lines[0].get_xydata(), [[2, 0.1], [3, 0.5]])
 
 
 RANGES = {

@@ -15,6 +15,7 @@ from gauntlet.evaluation.metrics import (
     attack_metrics,
     clean_metrics,
     count_matrix,
+    magnet_metrics,
     matrices,
     report_by_class,
 )
@@ -23,7 +24,7 @@ from gauntlet.evaluation.statistics import Interval, wilson, worst_case
 # image:                0  1  2  3  4  5  6  7
 LABELS = np.array([0, 0, 1, 1, 2, 2, 2, 0])
 CLEAN = np.array([0, 0, 1, 2, 2, 2, 1, 0])  # 3 and 6 are wrong before any attack
-ATTACKED = np.array([0, 1, 2, 2, 2, 0, 2, -1])  # 1, 2, 5, 7 flip; 6 is put right; 7 is rejected
+ATTACKED = np.array([0, 1, 2, 2, 2, 0, 2, -1])  # 1, 2, 5 flip; 6 is put right; 7 is rejected
 L2 = np.array([9, 1, 2, 9, 9, 3, 9, 6], np.float32)
 OUTCOME = AttackOutcome(LABELS, CLEAN, ATTACKED, L2, L2 / 10)
 
@@ -33,17 +34,17 @@ def _metrics(outcome: AttackOutcome = OUTCOME, target: int | None = None) -> dic
 
 
 def test_flipped_and_correct() -> None:
-    assert OUTCOME.correct.tolist() == [True, False, False, False, True, False, True, False]
-    assert OUTCOME.flipped.tolist() == [False, True, True, False, False, True, False, True]
+    assert OUTCOME.correct.tolist() == [True, False, False, False, True, False, True, True]
+    assert OUTCOME.flipped.tolist() == [False, True, True, False, False, True, False, False]
 
 
 HAND = {
-    "adv/accuracy": 3 / 8,  # images 0, 4, 6
-    "adv/success_rate": 4 / 8,  # 1, 2, 5, 7 of all: clean errors are no success
-    "adv/success_rate_of_correct": 4 / 6,  # of those that were right
+    "adv/accuracy": 4 / 8,  # images 0, 4, 6 and 7: rejected, the attack has come to nothing
+    "adv/success_rate": 3 / 8,  # 1, 2, 5 of all: clean errors are no success
+    "adv/success_rate_of_correct": 3 / 6,  # of those that were right
     "adv/unchanged": 3 / 8,  # images 0, 3, 4
-    "adv/noise_l2": 3.0,  # (1 + 2 + 3 + 6) / 4: successes only
-    "adv/noise_l2_median": 2.5,
+    "adv/noise_l2": 2.0,  # (1 + 2 + 3) / 3: successes only
+    "adv/noise_l2_median": 2.0,
     "adv/change_linf": 0.9,  # of all images
 }
 
@@ -80,6 +81,29 @@ def test_clean_metrics() -> None:
     assert metrics["clean/accuracy_high"] == pytest.approx(wilson(LABELS == CLEAN).high)
 
 
+def test_rejected_clean_image_is_an_error_but_no_attacks_success() -> None:
+    rejected = replace(OUTCOME, clean=np.full(8, -1), attacked=np.full(8, -1))
+    assert dict(clean_metrics(LABELS, rejected.clean))["clean/accuracy"] == 0
+    assert _metrics(rejected)["adv/accuracy"] == 1 and _metrics(rejected)["adv/success_rate"] == 0
+
+
+def test_rejected_clean_image_that_passes_under_attack_was_wrong_before() -> None:
+    outcome = replace(OUTCOME, clean=np.full(8, -1))
+    assert outcome.correct.tolist() == OUTCOME.correct.tolist() and not outcome.flipped.any()
+
+
+def test_parts_of_magnet_by_hand() -> None:
+    rejected = np.array([0, 0, 1, 0, 0, 0, 0, 1], bool)
+    # Reformed, 0, 4 and 6 are right; bare, all but 3 and 6; 2 and 7 are rejected.
+    reformed = np.where(ATTACKED < 0, 1, ATTACKED)
+    assert dict(magnet_metrics(LABELS, CLEAN, reformed, rejected)) == {
+        "magnet/accuracy_none": 6 / 8,
+        "magnet/accuracy_detector": 6 / 8,
+        "magnet/accuracy_reformer": 3 / 8,
+        "magnet/accuracy_both": 5 / 8,
+    }
+
+
 # --- matrices ---
 
 
@@ -110,9 +134,16 @@ def test_three_matrices_say_what_their_axes_are() -> None:
     assert views["moved"]["counts"] == [[1, 1, 0, 1], [0, 0, 2, 0], [1, 0, 2, 0], [0, 0, 0, 0]]
 
 
+def test_rejected_is_a_class_where_it_occurs() -> None:
+    views = matrices(OUTCOME, 3)
+    assert views["clean"]["classes"] == ["0", "1", "2"]
+    assert views["attacked"]["classes"] == ["0", "1", "2", "rejected"]
+
+
 def test_matrices_agree_with_the_metrics() -> None:
     views = matrices(OUTCOME, 3)
-    assert np.trace(views["attacked"]["counts"]) / 8 == _metrics()["adv/accuracy"]
+    attacked = np.array(views["attacked"]["counts"])
+    assert (np.trace(attacked) + attacked[:, -1].sum()) / 8 == _metrics()["adv/accuracy"]
     assert np.trace(views["moved"]["counts"]) / 8 == _metrics()["adv/unchanged"]
 
 

@@ -194,8 +194,8 @@ def test_run_from_end_to_end(store, tiny) -> None:
 
 def test_draws_are_part_of_a_cell_only_where_something_is_drawn(tiny) -> None:
     drawn, still = (tiny("attack", **STOCHASTIC | {"stochastic": s}) for s in ("true", "false"))
-    white, encoded = plan_cells(drawn, load_data(drawn), Models(*[None] * 4))
-    as_before = plan_cells(still, load_data(still), Models(*[None] * 4))
+    white, encoded = plan_cells(drawn, load_data(drawn), Models())
+    as_before = plan_cells(still, load_data(still), Models())
     more = {"stochastic": True, "eot_samples": 3, "judge_draws": 7}
-    assert white.fingerprint.settings == as_before[0].fingerprint.settings | more
-    assert encoded.fingerprint.settings == as_before[1].fingerprint.settings
+    assert white.fingerprint.config == as_before[0].fingerprint.config | more
+    assert encoded.fingerprint.config == as_before[1].fingerprint.config

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import tensorflow as tf
 
 from gauntlet.attacks.base import Attack, Batch, Box, Crafted, Logits
+from gauntlet.networks import KEPT_MODELS
 
 
 @dataclass(frozen=True)
@@ -40,3 +42,13 @@ class MinimumNormAttack(Attack):
         del logits, box, seed
         change = tf.reduce_max(tf.abs(state.images - batch.images), axis=[1, 2, 3], keepdims=True)
         return state._replace(images=tf.where(change <= epsilon, state.images, batch.images))
+
+
+@lru_cache(maxsize=KEPT_MODELS)
+def compiled_logits(logits: Logits, shape: tuple[int, ...]) -> Callable[[Any, Any], Any]:
+    """Compile logits for any number of images of this shape."""
+    rows = [tf.TensorSpec((None, *shape), tf.float32), tf.TensorSpec((None,), tf.int64)]
+    compiled: Callable[[Any, Any], Any] = tf.function(
+        lambda images, labels: logits(images, labels), input_signature=rows
+    )
+    return compiled

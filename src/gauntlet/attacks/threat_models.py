@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from gauntlet.attacks.base import IMAGE_BOX, Box, Logits
@@ -55,9 +56,18 @@ class Scenario:
         return parts
 
     @property
+    def _attacked(self) -> DefendedModel:
+        return self._parts[self.threat_model.gradient_of]
+
+    @property
     def attacked_graph(self) -> keras.Model:
         """The model whose gradient the attacker has."""
-        return self._parts[self.threat_model.gradient_of].graph
+        return self._attacked.graph
+
+    @property
+    def logits(self) -> Logits:
+        """What the attacker sees of it."""
+        return logits_of(self._attacked.graph, self._attacked.rejects)
 
     @property
     def judge(self) -> Callable[[NDArray[np.float32]], NDArray[np.int64]]:
@@ -95,14 +105,29 @@ class Scenario:
 
 
 @lru_cache(maxsize=KEPT_MODELS)
-def logits_of(model: keras.Model) -> Logits:
+def logits_of(model: keras.Model, rejects: bool = False) -> Logits:
     """Return the one callable through which attacks see a model: inference mode, logits.
 
     Always the same one for a model: cleverhans compiles anew for every new callable.
+
+    Args:
+        model: from images to logits.
+        rejects: its last logit is the largest where it rejects an image; see `fold_rejection`.
     """
 
     def logits(images: Any, labels: Any) -> Any:
-        del labels  # only a defence that rejects inputs needs them
-        return model(images, training=False)
+        found = model(images, training=False)
+        return fold_rejection(found, labels) if rejects else found
 
     return logits
+
+
+def fold_rejection(logits: Any, labels: Any) -> Any:
+    """Return logits `(n, classes)` from `(n, classes + 1)`, the last one for a rejected image.
+
+    An image that is rejected does no harm, so the true class takes over the last logit where that
+    is larger: whatever makes such a model misclassify has passed its detectors too.
+    """
+    classes, rejection = logits[:, :-1], logits[:, -1:]
+    true = tf.one_hot(labels, classes.shape[1], on_value=True, off_value=False)
+    return tf.where(true, tf.maximum(classes, rejection), classes)

@@ -2,7 +2,8 @@
 
 Encoder: ReLU. Decoder: ReLU, exponential, softplus output (section 4.2). The kinds differ only in
 what stands around the code: `sparse` adds a penalty on it (5.3), `denoising` noise before the
-encoder (5.4), `variational` a sampled latent after it (5.5).
+encoder (5.4), `variational` a sampled latent after it (5.5). The second paper's networks are in
+`convolutional`, MagNet's two in `magnet`.
 """
 
 from __future__ import annotations
@@ -12,16 +13,20 @@ import math
 import keras
 from keras import layers
 
+from gauntlet.autoencoders.convolutional import build_convolutional
+from gauntlet.autoencoders.layers import CODE as CODE
 from gauntlet.autoencoders.layers import KLSparsity, Sampling, TrainingNoise
-from gauntlet.config.models import AutoencoderConfig
+from gauntlet.autoencoders.magnet import build_magnet
+from gauntlet.config.models import MAGNET, AutoencoderConfig
 from gauntlet.seeding import child_seed
-
-CODE = "code"
-"""Name of the layer whose output is the encoding."""
 
 
 def build_autoencoder(config: AutoencoderConfig, image_shape: tuple[int, ...]) -> keras.Model:
     """Return an untrained, uncompiled model `(n, *image_shape)` -> `(n, *image_shape)`."""
+    if config.autoencoder in ("convolutional", "funn"):
+        return build_convolutional(config, image_shape)
+    if config.autoencoder in MAGNET:
+        return build_magnet(config, image_shape)
     image = keras.Input(image_shape, name="image")
     x = layers.Flatten()(image)
     if config.autoencoder == "denoising" and config.noise > 0:

@@ -1,4 +1,4 @@
-"""The two layers that Keras lacks; both are stored in `.keras` files by name, never pickled."""
+"""The classes that Keras lacks, stored in `.keras` files by name, never pickled; a layer's name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import Any
 
 import keras
 from keras import ops
+
+CODE = "code"
+"""Name of the layer whose output is the encoding."""
 
 
 @keras.saving.register_keras_serializable(package="gauntlet")

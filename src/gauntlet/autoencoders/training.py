@@ -11,7 +11,10 @@ from keras import ops
 from numpy.typing import NDArray
 
 from gauntlet.autoencoders.architecture import build_autoencoder
-from gauntlet.config.models import AutoencoderConfig
+from gauntlet.autoencoders.funn import train_funn
+from gauntlet.autoencoders.magnet import noisy_once
+from gauntlet.checkpoint import Checkpoint
+from gauntlet.config.models import MAGNET, AutoencoderConfig
 from gauntlet.errors import DivergenceError
 from gauntlet.networks import EpochReport, fit, predict
 from gauntlet.runtime import start_from
@@ -44,29 +47,46 @@ class ReconstructionLoss(keras.losses.Loss):
 
 
 def train_autoencoder(
-    config: AutoencoderConfig, images: NDArray[np.float32], report: EpochReport
+    config: AutoencoderConfig,
+    images: NDArray[np.float32],
+    report: EpochReport,
+    checkpoint: Checkpoint | None = None,
 ) -> keras.Model:
-    """Build and train.
+    """Build and train; of `funn`, return the defender.
 
     Args:
         config: what to build and how to train it.
         images: `(n, height, width, channels)` in [0, 1].
         report: called after every epoch.
+        checkpoint: where the training is kept between epochs; none: nowhere.
 
     Raises:
         DivergenceError: the loss or an output became NaN or infinite.
     """
-    start_from(child_seed(config.seed, "autoencoder"))
+    if config.autoencoder == "funn":
+        return train_funn(config, images, report, checkpoint)[0]
+    seed = child_seed(config.seed, "autoencoder")
+    start_from(seed)
     model = build_autoencoder(config, images.shape[1:])
     model.compile(keras.optimizers.Adam(config.schedule.learning_rate), reconstruction_loss(config))
-    fit(model, images, images, config.schedule, config.validation_size, report)
+    fit(
+        model,
+        noisy_once(config, images) if config.autoencoder in MAGNET else images,
+        images,
+        config.schedule,
+        config.validation_size,
+        report,
+        seed=seed,
+        checkpoint=checkpoint,
+    )
     return model
 
 
 def reconstruction_loss(config: AutoencoderConfig) -> ReconstructionLoss:
-    """Return the loss that this config trains with."""
-    mean_in_keras = config.loss != "categorical_crossentropy"
-    return ReconstructionLoss(config.loss, config.autoencoder == "variational" and mean_in_keras)
+    """Return the loss that this config trains with; FUNN's is fixed."""
+    loss = "mean_squared_error" if config.autoencoder == "funn" else config.loss
+    mean_in_keras = loss != "categorical_crossentropy"
+    return ReconstructionLoss(loss, config.autoencoder == "variational" and mean_in_keras)
 
 
 def reconstruct(model: keras.Model, images: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import keras
-import numpy as np
 from keras import layers
-from numpy.typing import NDArray
 
 from gauntlet.config.models import ClassifierConfig
-from gauntlet.networks import EpochReport, fit
-from gauntlet.runtime import start_from
-from gauntlet.seeding import child_seed
 
 
 def build_dense(
@@ -22,22 +17,3 @@ def build_dense(
     for width in config.widths:
         x = layers.Dense(width, config.activation)(x)
     return keras.Model(image, layers.Dense(n_classes, name="logits")(x), name="dense")
-
-
-def train_dense(
-    config: ClassifierConfig,
-    images: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    n_classes: int,
-    report: EpochReport,
-) -> keras.Model:
-    """Train with Adam on the cross entropy of the logits."""
-    start_from(child_seed(config.seed, "classifier"))
-    model = build_dense(config, images.shape[1:], n_classes)
-    model.compile(
-        keras.optimizers.Adam(config.schedule.learning_rate),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    fit(model, images, labels, config.schedule, config.validation_size, report)
-    return model

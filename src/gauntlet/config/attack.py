@@ -24,10 +24,11 @@ from gauntlet.config.base import (
     unit_interval,
 )
 from gauntlet.config.models import (
+    MAGNET,
     ClassifierConfig,
     NetworksConfig,
     TrainOn,
-    check_classifier_on_features,
+    check_features,
 )
 from gauntlet.seeding import child_seed
 
@@ -64,8 +65,8 @@ STRONG = ("pgd", "apgd_ce", "apgd_dlr", "square")
 MINIMUM_NORM = ("deepfool_l2", "deepfool_linf", "cw_l2", "single_pixel", "local_search")
 """Attacks that look for the nearest adversarial image: one search serves every budget."""
 
-BY_QUERIES = ("noise", "square", "spsa", "single_pixel", "local_search")
-"""Attacks that need no gradient: all that the threat model `black_box` allows."""
+BY_QUERIES = ("square", "spsa", "single_pixel", "local_search")
+"""Attacks that follow scores, not gradients: all that the threat model `black_box` allows."""
 
 DEFENCES = ("none", "encoded", "reformer", "features", "magnet")
 THREAT_MODELS = ("white_box", "gray_box", "transfer", "encoded", "black_box")
@@ -215,7 +216,8 @@ class AttackConfig(NetworksConfig):
 
     @model_validator(mode="after")
     def _networks_fit(self) -> AttackConfig:
-        check_classifier_on_features(self.classifier, "features" in self.defence)
+        if "features" in self.defence:
+            check_features(self)
         random = self.autoencoder == "variational" or (
             self.autoencoder == "denoising" and self.noise > 0
         )
@@ -223,6 +225,15 @@ class AttackConfig(NetworksConfig):
             raise ValueError(
                 "--stochastic: expected autoencoder=variational, or denoising with noise > 0; "
                 f"received autoencoder={self.autoencoder}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _magnet_has_validation_images(self) -> AttackConfig:
+        if "magnet" in self.defence and not self.autoencoder_config(MAGNET[0]).validation_size:
+            raise ValueError(
+                "--validation_size: expected at least 1 for the thresholds of defence=magnet; "
+                "received 0"
             )
         return self
 
@@ -273,6 +284,13 @@ class AttackConfig(NetworksConfig):
         if not self.stochastic or defence not in STOCHASTIC or threat_model == "encoded":
             return {}
         return self.model_dump(include={"stochastic", "eot_samples", "judge_draws"})
+
+    def defence_settings(self, defence: str) -> dict[str, Any]:
+        """Return the parameters that this defence reads beside those of its models."""
+        if defence != "magnet":
+            return {}
+        own = self.model_dump(mode="json", include={"detectors", "false_positive_rate"})
+        return own | {"validation_size": self.autoencoder_config(MAGNET[0]).validation_size}
 
     def one_target(self, attack: str) -> int | None:
         """Return the class that an attack aims every image at, if it does."""

@@ -30,6 +30,9 @@ PLAIN_DATASETS = ("mnist", "fashion_mnist", "digits")
 PLAIN_CLASSES = 10
 GREY = 255.0
 
+REJECTED = -1
+"""Stands for a class where a defence rejects the image."""
+
 
 def _split(value: object) -> object:
     if not isinstance(value, str):

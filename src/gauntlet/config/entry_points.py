@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.base import PRESET, RunConfig
+from gauntlet.config.funn_tables import FunnTablesConfig
 from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
 from gauntlet.errors import UsageError, unknown_name
 
@@ -18,6 +19,7 @@ ENTRY_POINTS: Mapping[str, type[RunConfig]] = {
     "classifier": ClassifierConfig,
     "attack": AttackConfig,
     "main": AttackConfig,
+    "funn_tables": FunnTablesConfig,
 }
 
 

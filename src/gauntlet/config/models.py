@@ -46,6 +46,9 @@ AUTOENCODER_READS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Every kind, and the parameters that it alone or among few reads; all kinds read the others."""
 
+MAGNET: tuple[AutoencoderKind, AutoencoderKind] = ("magnet_1", "magnet_2")
+"""MagNet's autoencoders: images all the way through, without a code."""
+
 _OWN = frozenset(name for names in AUTOENCODER_READS.values() for name in names)
 
 _FIRST_PAPER = {"epochs": 35, "batch_size": 1024, "learning_rate": 1e-3, "validation_size": 0,
@@ -219,7 +222,8 @@ class ClassifierConfig(NetworksConfig):
 
     @model_validator(mode="after")
     def _features_are_flat(self) -> ClassifierConfig:
-        check_classifier_on_features(self.classifier, self.train_on == "features")
+        if self.train_on == "features":
+            check_features(self)
         return self
 
     @property
@@ -259,14 +263,22 @@ class ClassifierConfig(NetworksConfig):
         return own | self.schedule._asdict()
 
 
-def check_classifier_on_features(classifier: str, on_features: bool) -> None:
-    """Check that a classifier can stand on features.
+def check_features(config: NetworksConfig) -> None:
+    """Check that the classifier can stand on features of the autoencoder.
 
     Raises:
-        ValueError: it wants images.
+        ValueError: the classifier wants images, or the autoencoder has no code.
     """
-    if on_features and classifier != "dense":
-        raise ValueError(f"--classifier: expected dense on features; received {classifier!r}")
+    if config.classifier != "dense":
+        raise ValueError(
+            f"--classifier: expected dense on features; received {config.classifier!r}"
+        )
+    if config.autoencoder in MAGNET:
+        kinds = [kind for kind in AUTOENCODER_READS if kind not in MAGNET]
+        raise ValueError(
+            f"--autoencoder: expected one that has features, {', '.join(kinds)}; received "
+            f"{config.autoencoder!r}"
+        )
 
 
 def unread_by(kind: str) -> set[str]:

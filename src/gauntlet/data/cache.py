@@ -67,12 +67,12 @@ class CacheEntry:
         contents = {key: arrays[key] for key in KEYS}
         # File by file, a process may see the new archive with the old record: it then finds
         # the digests wrong, waits for the lock and reads again.
-        _replace(
+        replace_file(
             self.archive, lambda file: np.savez_compressed(file, allow_pickle=False, **contents)
         )
         if self.digests is None:
             text = json.dumps(digests_of(arrays), indent=1)
-            _replace(self.record, lambda file: file.write(text.encode()))
+            replace_file(self.record, lambda file: file.write(text.encode()))
 
     def _recorded(self) -> dict[str, str]:
         if not self.record.exists():
@@ -83,8 +83,8 @@ class CacheEntry:
         return recorded
 
 
-def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write beside `path`, then rename; the lock's holder is the only one that writes."""
+def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write beside `path`, then rename; the caller holds its lock, so nobody else writes."""
     part = path.with_name(f"{path.name}.part")
     with part.open("wb") as file:
         write(file)

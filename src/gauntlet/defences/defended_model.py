@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -22,6 +23,9 @@ class DefendedModel:
     classifier: keras.Model
     autoencoder: keras.Model | None = None
 
+    rejects: ClassVar[bool] = False
+    """True: the graph has one logit more, the largest where the defence rejects the image."""
+
     @cached_property
     def graph(self) -> keras.Model:
         """The whole defence as one Keras model from image to logits."""
@@ -31,7 +35,7 @@ class DefendedModel:
         return keras.Model(image, self.classifier(self.autoencoder(image)))
 
     def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return `(n, classes)` for images `(n, height, width, channels)` in [0, 1]."""
+        """Return the graph's logits for images `(n, height, width, channels)` in [0, 1]."""
         return predict(self.graph, images)
 
     def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -43,5 +47,5 @@ class DefendedModel:
         return self.predict(images)[None]
 
     def encode(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what the classifier sees: the autoencoder's output, or the images themselves."""
+        """Return the autoencoder's output, or the images themselves if there is none."""
         return images if self.autoencoder is None else predict(self.autoencoder, images)

@@ -21,7 +21,8 @@ def draw_matrices(matrices: Mapping[str, Mapping[str, Any]], title: str) -> Figu
     """Draw count matrices side by side; colour is the share within a row.
 
     Args:
-        matrices: name -> `rows` and `columns` (labels of the axes) and `counts`.
+        matrices: name -> `rows` and `columns` (labels of the axes), `counts`, and `classes`
+            (labels of the ticks) if they are more than numbers.
         title: of the whole figure.
     """
     figure, panels = _panels(len(matrices), width=5.0, height=5.2)
@@ -29,8 +30,10 @@ def draw_matrices(matrices: Mapping[str, Mapping[str, Any]], title: str) -> Figu
     for axes, (name, matrix) in zip(panels, matrices.items(), strict=True):
         counts = np.asarray(matrix["counts"])
         ticks = range(len(counts))
-        axes.set(title=name, xlabel=matrix["columns"], ylabel=matrix["rows"], xticks=ticks,
-                 yticks=ticks)  # fmt: skip
+        names = matrix.get("classes", [str(tick) for tick in ticks])
+        axes.set(title=name, xlabel=matrix["columns"], ylabel=matrix["rows"])
+        axes.set_xticks(ticks, names, rotation=90 if "rejected" in names else 0)
+        axes.set_yticks(ticks, names)
         _fill_matrix(axes, counts)
     return figure
 
@@ -59,15 +62,34 @@ def draw_curves(curves: Mapping[str, Curve], title: str) -> Figure:
     return figure
 
 
-def draw_learning_curve(history: Mapping[str, Sequence[float]], title: str) -> Figure:
-    """Draw each metric's value an epoch, one panel a kind of metric (loss, accuracy)."""
+def draw_bars(series: Mapping[str, Mapping[str, tuple[float, float, float]]], title: str) -> Figure:
+    """Draw shares as horizontal bars: series -> label -> (value, low, high), all in [0, 1]."""
+    labels = list(dict.fromkeys(label for bars in series.values() for label in bars))
+    figure = Figure(figsize=(9, 0.2 * len(labels) * (len(series) + 1) + 1.2))
+    axes = figure.subplots()
+    figure.subplots_adjust(left=0.34, right=0.97, bottom=0.08, top=0.93)
+    thickness = 0.8 / len(series)
+    for i, (name, bars) in enumerate(series.items()):
+        at = [labels.index(label) + (i + 0.5) * thickness - 0.4 for label in bars]
+        values, low, high = np.asarray(list(bars.values())).T
+        axes.barh(at, values, thickness, xerr=(values - low, high - values), label=name,
+                  error_kw={"lw": 0.8})  # fmt: skip
+    axes.set(title=title, yticks=range(len(labels)), yticklabels=labels, xlim=(0, 1))
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def draw_learning_curve(history: Mapping[str, Mapping[int, float]], title: str) -> Figure:
+    """Draw each metric's value by epoch, one panel a kind of metric (loss, accuracy)."""
     kinds = sorted({name.split("/")[-1] for name in history}, reverse=True)
     figure, panels = _panels(len(kinds), width=5.0, height=4.0)
     figure.suptitle(title)
     for axes, kind in zip(panels, kinds, strict=True):
         for name, values in history.items():
             if name.split("/")[-1] == kind:
-                axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
+                axes.plot(list(values), list(values.values()), marker=".", label=name)
         axes.set(xlabel="epoch", ylabel=kind)
         axes.grid(alpha=0.3)
         axes.legend()

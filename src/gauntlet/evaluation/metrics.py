@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import classification_report
 
-from gauntlet.evaluation.statistics import standard_error, wilson
+from gauntlet.evaluation.statistics import defeated, standard_error, wilson
 
 Classes = NDArray[np.int64]
 
@@ -20,8 +20,9 @@ class AttackOutcome:
 
     Attributes:
         labels: true classes `(n,)`.
-        clean: the judge's classes of the unattacked images `(n,)`.
-        attacked: the judge's classes of the attacked images `(n,)`; -1 is rejected.
+        clean: the judge's classes of the unattacked images `(n,)`; -1 is rejected: an error here.
+        attacked: the judge's classes of the attacked images `(n,)`; -1 is rejected: the attack is
+            defeated, as MagNet scores it.
         noise_l2: L2 norm of each change `(n,)`, in [0, 1] pixel units.
         noise_linf: Linf norm of each change `(n,)`.
     """
@@ -34,12 +35,15 @@ class AttackOutcome:
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """Attacked images that keep their true class `(n,)`."""
-        return np.asarray(self.attacked == self.labels)
+        """Attacked images that keep their true class or are rejected `(n,)`; see `defeated`."""
+        return defeated(self.labels, self.attacked)
 
     @property
     def flipped(self) -> NDArray[np.bool_]:
-        """Images that were right and are wrong now `(n,)`: clean errors are no success."""
+        """Images that were right and now pass as another class `(n,)`.
+
+        Clean errors are no success, nor is what a defence rejects, with or without attack.
+        """
         return np.asarray((self.clean == self.labels) & ~self.correct)
 
 
@@ -56,7 +60,7 @@ def draw_metrics(labels: Classes, votes: Classes, name: str) -> Iterator[tuple[s
 
 
 def clean_metrics(labels: Classes, clean: Classes) -> Iterator[tuple[str, float]]:
-    """Yield accuracy on unattacked images with its Wilson interval."""
+    """Yield accuracy on unattacked images with its Wilson interval; a rejected one is an error."""
     accuracy = wilson(clean == labels)
     yield "clean/accuracy", accuracy.value
     yield "clean/accuracy_low", accuracy.low
@@ -88,8 +92,25 @@ def attack_metrics(outcome: AttackOutcome, target: int | None) -> Iterator[tuple
         yield "adv/target_rate", float((outcome.attacked[others] == target).mean())
 
 
+def magnet_metrics(
+    labels: Classes, bare: Classes, reformed: Classes, rejected: NDArray[np.bool_]
+) -> Iterator[tuple[str, float]]:
+    """Yield the share of attacked images that parts of MagNet defeat.
+
+    Args:
+        labels: true classes `(n,)`.
+        bare: classes without defence `(n,)`.
+        reformed: classes after the reformer `(n,)`.
+        rejected: what the detectors reject `(n,)`; it counts as correct.
+    """
+    yield "magnet/accuracy_none", float((bare == labels).mean())
+    yield "magnet/accuracy_detector", float((rejected | (bare == labels)).mean())
+    yield "magnet/accuracy_reformer", float((reformed == labels).mean())
+    yield "magnet/accuracy_both", float((rejected | (reformed == labels)).mean())
+
+
 def report_by_class(labels: Classes, predicted: Classes) -> str:
-    """Return scikit-learn's precision, recall and F1 of each class, as text."""
+    """Return scikit-learn's precision, recall and F1 of each class, as text; -1 is rejected."""
     return str(classification_report(labels, predicted, digits=4, zero_division=0))
 
 
@@ -112,6 +133,15 @@ def matrices(outcome: AttackOutcome, n_classes: int) -> dict[str, dict[str, obje
         "moved": ("clean prediction", outcome.clean, "attacked prediction", outcome.attacked),
     }
     return {
-        name: {"rows": rows, "columns": columns, "counts": count_matrix(r, c, n_classes).tolist()}
+        name: {
+            "rows": rows,
+            "columns": columns,
+            **_counted(count_matrix(r, c, n_classes), n_classes),
+        }
         for name, (rows, r, columns, c) in views.items()
     }
+
+
+def _counted(counts: NDArray[np.int64], n_classes: int) -> dict[str, object]:
+    names = [*map(str, range(n_classes)), "rejected"][: len(counts)]
+    return {"classes": names, "counts": counts.tolist()}

@@ -1,4 +1,4 @@
-"""Intervals and worst cases."""
+"""What counts as defeated, intervals and worst cases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
+
+from gauntlet.config.base import REJECTED
 
 
 class Interval(NamedTuple):
@@ -34,6 +36,27 @@ def standard_error(correct: NDArray[np.bool_]) -> float:
     return float(accuracies.std(ddof=1) / math.sqrt(len(accuracies)))
 
 
+def over_seeds(values: Sequence[float]) -> Interval:
+    """Return the mean of one share a training, with its t interval (95 %), clipped to [0, 1].
+
+    Of one seed there is no interval: it is the value itself.
+    """
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return Interval(mean, mean, mean)
+    half = float(t.ppf(0.975, len(values) - 1)) * float(np.std(values, ddof=1)) / len(values) ** 0.5
+    return Interval(mean, max(mean - half, 0.0), min(mean + half, 1.0))
+
+
 def worst_case(correct: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
     """Return which examples `(n,)` survive every attack; each item is one attack's `(n,)`."""
     return np.asarray(np.all(correct, axis=0))
+
+
+def defeated(labels: NDArray[np.int64], attacked: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell where an attack came to nothing: the true class is predicted, or -1, rejected.
+
+    At every budget, 0 too: there robust accuracy exceeds `clean/accuracy` by the false positives.
+    Shapes broadcast.
+    """
+    return np.asarray((attacked == labels) | (attacked == REJECTED))

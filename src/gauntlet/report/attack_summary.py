@@ -6,70 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
+from gauntlet.config.attack import BY_QUERIES, MINIMUM_NORM
 from gauntlet.evaluation.statistics import Interval, wilson, worst_case
-
-REFERENCE_EPSILON = 0.1
-REFERENCE_GREY = 16 / 255
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """What one cell measured, example by example.
-
-    Attributes:
-        defence, threat_model, attack: what the cell is.
-        epsilons: budgets in [0, 1], `(k,)`.
-        labels, clean: true classes and the judge's classes without attack, `(n,)`.
-        attacked: the judge's classes under attack, `(k, n)`.
-        bounded: whether the attack keeps its budget and the box; others stay out of worst cases.
-        run_id: of the cell's run.
-    """
-
-    defence: str
-    threat_model: str
-    attack: str
-    epsilons: tuple[float, ...]
-    labels: NDArray[np.int64]
-    clean: NDArray[np.int64]
-    attacked: NDArray[np.int64]
-    bounded: bool
-    run_id: str
-
-    @property
-    def correct(self) -> NDArray[np.bool_]:
-        """Which examples keep their true class, `(k, n)`."""
-        return np.asarray(self.attacked == self.labels)
-
-    @property
-    def accuracies(self) -> list[float]:
-        """Robust accuracy at each budget."""
-        return [float(row.mean()) for row in self.correct]
-
-    @property
-    def reference(self) -> int:
-        """Index of the budget that tables show: 0.1 (16 grey levels), else the largest."""
-        return reference_index(self.epsilons, self.bounded)
-
-    @property
-    def at_reference(self) -> Interval:
-        """Robust accuracy at the reference budget."""
-        return wilson(self.correct[self.reference])
-
-    @property
-    def budget(self) -> str:
-        """The reference budget as text, in the attack's own unit."""
-        epsilon = self.epsilons[self.reference]
-        return f"{epsilon:g}" if self.bounded else f"{255 * epsilon:g}/255"
-
-
-def reference_index(epsilons: Sequence[float], bounded: bool = True) -> int:
-    """Return the index of the budget that tables and pictures show."""
-    wanted = REFERENCE_EPSILON if bounded else REFERENCE_GREY
-    near = [i for i, e in enumerate(epsilons) if abs(e - wanted) < 1e-9]
-    return near[0] if near else len(epsilons) - 1
+from gauntlet.report.cell_result import CellResult, reference_index
 
 
 @dataclass(frozen=True)
@@ -82,7 +21,7 @@ class Row:
 
     @cached_property
     def clean(self) -> Interval:
-        """Accuracy without attack."""
+        """Accuracy without attack; a rejected image is an error."""
         return wilson(self.cells[0].clean == self.cells[0].labels)
 
     @cached_property
@@ -92,8 +31,15 @@ class Row:
 
     @property
     def epsilons(self) -> tuple[float, ...]:
-        """Budgets of the worst case."""
-        return self.judged[0].epsilons
+        """Budgets of the worst case: those that all attacks have.
+
+        Minimum-norm attacks have one more at the end, so an index means the same for all.
+        """
+        return min((cell.epsilons for cell in self.judged), key=len)
+
+    @property
+    def _reference(self) -> int:
+        return reference_index(self.epsilons, self.judged[0].bounded)
 
     def worst(self, index: int) -> Interval:
         """Return robust accuracy at one budget against all attacks: an example falls with any."""
@@ -102,12 +48,16 @@ class Row:
     @property
     def worst_at_reference(self) -> Interval:
         """Worst case at the budget that tables show."""
-        return self.worst(self.judged[0].reference)
+        return self.worst(self._reference)
 
     @property
     def strongest(self) -> CellResult:
         """The single attack that leaves the least at the reference budget."""
-        return min(self.judged, key=lambda cell: cell.at_reference)
+        return min(self.judged, key=lambda cell: wilson(cell.correct[self._reference]))
+
+    def cell(self, attack: str) -> CellResult | None:
+        """Return the cell of an attack, if this threat model allows it."""
+        return next((cell for cell in self.cells if cell.attack == attack), None)
 
 
 @dataclass(frozen=True)
@@ -119,7 +69,7 @@ class Summary:
     @property
     def attacks(self) -> list[CellResult]:
         """One cell of each attack, in order: names and budgets of the columns."""
-        return list(self.rows[0].cells)
+        return list({cell.attack: cell for row in self.rows for cell in row.cells}.values())
 
     def headlines(self) -> Iterator[str]:
         """Yield a sentence a defence: the strongest attack under the strongest threat model."""
@@ -137,6 +87,8 @@ class Summary:
     def warnings(self) -> Iterator[str]:
         """Yield a sentence where an attacker who knows less does better: masked gradients."""
         white = {r.defence: r for r in self.rows if r.threat_model == "white_box"}
+        for row in white.values():
+            yield from _beaten_by_queries(row)
         for row in self.rows:
             # `encoded` perturbs another space, so its budgets do not compare.
             if row.defence in white and row.threat_model not in ("white_box", "encoded"):
@@ -144,12 +96,27 @@ class Summary:
 
 
 def _masked(white: Row, weaker: Row) -> Iterator[str]:
-    for known, blind in zip(white.cells, weaker.cells, strict=True):
-        if blind.at_reference.high < known.at_reference.low:
+    for blind in weaker.cells:
+        known = white.cell(blind.attack)
+        if known is not None and blind.at_reference.high < known.at_reference.low:
             yield (
                 f"{known.attack} on {white.defence}: {weaker.threat_model} leaves "
                 f"{blind.at_reference.value:.4f}, white_box {known.at_reference.value:.4f}: the "
                 "white-box gradient is masked, so its number overstates robustness"
+            )
+
+
+def _beaten_by_queries(white: Row) -> Iterator[str]:
+    """Compare the best attack that follows gradients with each that only asks (Athalye 2018)."""
+    gradient = [c for c in white.judged if c.attack not in BY_QUERIES]
+    best = min(gradient, key=lambda cell: cell.at_reference, default=None)
+    for cell in white.judged:
+        asks = cell.attack in BY_QUERIES
+        if best is not None and asks and cell.at_reference.high < best.at_reference.low:
+            yield (
+                f"{cell.attack} on {white.defence}, queries alone: leaves "
+                f"{cell.at_reference.value:.4f}, the best gradient attack ({best.attack}) "
+                f"{best.at_reference.value:.4f}: the white-box gradient is masked"
             )
 
 
@@ -175,7 +142,7 @@ def table(summary: Summary) -> list[list[str]]:
             row.defence,
             row.threat_model,
             f"{row.clean.value:.4f}",
-            *(f"{c.at_reference.value:.4f}" for c in row.cells),
+            *(_accuracy(row.cell(c.attack)) for c in summary.attacks),
             f"{row.worst_at_reference.value:.4f}",
             f"[{row.worst_at_reference.low:.4f}, {row.worst_at_reference.high:.4f}]",
         ]
@@ -183,13 +150,42 @@ def table(summary: Summary) -> list[list[str]]:
     ]
 
 
+def _accuracy(cell: CellResult | None) -> str:
+    return "" if cell is None else f"{cell.at_reference.value:.4f}"
+
+
+NORM_HEADER = ("defence", "threat model", "attack", "success rate", "95 % interval", "noise level")
+
+
+def norm_table(summary: Summary) -> list[list[str]]:
+    """Return the minimum-norm attacks as text: success / all attacked, mean L2 of successes."""
+    return [
+        [
+            row.defence,
+            row.threat_model,
+            cell.attack,
+            f"{cell.success_rate.value:.4f}",
+            f"[{cell.success_rate.low:.4f}, {cell.success_rate.high:.4f}]",
+            f"{cell.noise_level:.3g}",
+        ]
+        for row in summary.rows
+        for cell in row.cells
+        if cell.attack in MINIMUM_NORM
+    ]
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table."""
+    return ["| " + " | ".join(line) + " |" for line in (header, ["---"] * len(header), *rows)]
+
+
 def markdown(summary: Summary, title: str, notes: Sequence[str]) -> str:
     """Return title, notes, result table and headlines as Markdown."""
-    head = header(summary)
-    lines = [head, ["---"] * len(head), *table(summary)]
+    norms = norm_table(summary)
     return "\n".join([
         f"# {title}", "", *(f"- {note}" for note in notes), "",
-        *("| " + " | ".join(line) + " |" for line in lines), "",
+        *markdown_table(header(summary), table(summary)), "",
+        *([*markdown_table(NORM_HEADER, norms), ""] if norms else []),
         *(f"**{line}**\n" for line in summary.headlines()),
         *(f"> {line}\n" for line in summary.warnings()),
     ])  # fmt: skip

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import get_args
 
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.base import metric_step
+from gauntlet.config.models import MAGNET, TrainOn
 from gauntlet.data.dataset import Dataset
-from gauntlet.report.attack_summary import CellResult, Summary, header, markdown, summarise, table
+from gauntlet.report.attack_summary import (
+    NORM_HEADER,
+    Summary,
+    header,
+    markdown,
+    norm_table,
+    summarise,
+    table,
+)
+from gauntlet.report.cell_result import CellResult
 from gauntlet.steps.autoencoder import ensure_autoencoder
 from gauntlet.steps.cell_runner import CellRunner
-from gauntlet.steps.cells import Cell, Models, plan_cells
+from gauntlet.steps.cells import MADE_OF, Cell, Models, plan_cells
 from gauntlet.steps.classifier import ensure_classifier
 from gauntlet.steps.console import progress, say, show_table
 from gauntlet.steps.inputs import load_data
@@ -18,6 +29,8 @@ from gauntlet.steps.reuse import Reuse
 from gauntlet.steps.session import session
 from gauntlet.tracking.experiments import ATTACKS
 from gauntlet.tracking.runs import TrackedRun, tracked_run
+
+TRAIN_ON = get_args(TrainOn)
 
 
 def run(config: AttackConfig) -> Summary:
@@ -32,7 +45,7 @@ def run(config: AttackConfig) -> Summary:
             models = ensure_models(config, data)
             it.uses_models(model.model_id for model in models.all)
             it.tags(models.tags)
-            cells = _run_cells(config, data, models, it)
+            cells = run_cells(config, data, models, it)
             summary = summarise(cells)
             _log_summary(it, config, summary)
         _show(config, summary, where)
@@ -42,22 +55,27 @@ def run(config: AttackConfig) -> Summary:
 def ensure_models(config: AttackConfig, data: Dataset) -> Models:
     """Return every model that the config's combinations need, training what is missing."""
     combinations = config.combinations()
-    defences = {defence for defence, _ in combinations}
-    autoencoder = raw = encoded = surrogate = None
-    if defences - {"none"}:
-        autoencoder = ensure_autoencoder(config.autoencoder_config(), data)
-    if defences - {"encoded"}:
-        raw = ensure_classifier(config.classifier_config("raw"), data, None)
-    if "encoded" in defences:
-        encoded = ensure_classifier(config.classifier_config("encoded"), data, autoencoder)
+    wanted = {part for defence, _ in combinations for part in MADE_OF[defence]}
+    found = {}
+    if "autoencoder" in wanted:
+        found["autoencoder"] = ensure_autoencoder(config.autoencoder_config(), data)
+    for kind in MAGNET:
+        if kind in wanted and (kind == "magnet_1" or "l1" in config.detectors):
+            found[kind] = ensure_autoencoder(config.autoencoder_config(kind), data)
+    for train_on in TRAIN_ON:
+        if train_on in wanted:
+            before = None if train_on == "raw" else found["autoencoder"]
+            found[train_on] = ensure_classifier(config.classifier_config(train_on), data, before)
     if any(threat_model == "transfer" for _, threat_model in combinations):
-        surrogate = ensure_classifier(config.classifier_config("raw", "surrogate"), data, None)
-    return Models(autoencoder, raw, encoded, surrogate)
+        surrogate = config.classifier_config("raw", "surrogate")
+        found["surrogate"] = ensure_classifier(surrogate, data, None)
+    return Models(**found)
 
 
-def _run_cells(
+def run_cells(
     config: AttackConfig, data: Dataset, models: Models, parent: TrackedRun
 ) -> list[CellResult]:
+    """Return the result of every cell of a config, on the test images of `data`."""
     runner = CellRunner(config, data)
     cells = plan_cells(config, data, models)
     results: dict[Cell, CellResult] = {}
@@ -106,6 +124,8 @@ def notes(config: AttackConfig, run: TrackedRun) -> list[str]:
 def _show(config: AttackConfig, summary: Summary, where: str) -> None:
     title = f"Robust accuracy, {config.dataset}, one seed ({config.seed})"
     show_table(title, header(summary), table(summary))
+    if norms := norm_table(summary):
+        show_table("Minimum-norm attacks, success / all attacked", NORM_HEADER, norms)
     for line in summary.headlines():
         say(line)
     for line in summary.warnings():

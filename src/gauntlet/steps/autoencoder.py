@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.data.dataset import Dataset
+from gauntlet.seeding import child_seed
 from gauntlet.steps.console import say
 from gauntlet.steps.inputs import grid_indices, load_data
 from gauntlet.steps.reuse import Reuse
 from gauntlet.steps.session import session
-from gauntlet.steps.training_run import training_run
+from gauntlet.steps.training_run import TrainingRun, training_run
 from gauntlet.tracking.artifacts import StoredModel, stored_model
 from gauntlet.tracking.step_cache import Fingerprint
+
+if TYPE_CHECKING:
+    import keras
 
 COMPUTED_BY = ("gauntlet.autoencoders.training", "gauntlet.data.registry")
 
@@ -52,11 +61,31 @@ def _train(config: AutoencoderConfig, data: Dataset, fingerprint: Fingerprint, e
 
     name = f"{config.autoencoder} {config.dataset} seed {config.seed}"
     with training_run("autoencoders", name, config, data, fingerprint, entry) as training:
-        model = train_autoencoder(config, data.x_train, training.report)
+        if config.autoencoder == "funn":
+            model, rows = _play_funn(config, data, training)
+        else:
+            rows = {}
+            model = train_autoencoder(config, data.x_train, training.report, training.checkpoint)
         output = reconstruct(model, data.x_test)
         training.run.metrics(output_scale(output), config.epochs)
         training.run.metrics(reconstruction_metrics(config, data.x_test, output), config.epochs)
-        picked = grid_indices(data)
-        rows = {"image": data.x_test[picked], "reconstruction": output[picked]}
-        training.run.figure("images.png", draw_grid(rows, {}, f"{name}: test images"))
+        rows = {"image": data.x_test, "reconstruction": output, **rows}
+        picked = {row: images[grid_indices(data)] for row, images in rows.items()}
+        training.run.figure("images.png", draw_grid(picked, {}, f"{name}: test images"))
         training.finish(model, data.x_test[:5])
+
+
+def _play_funn(
+    config: AutoencoderConfig, data: Dataset, training: TrainingRun
+) -> tuple[keras.Model, dict[str, NDArray[np.float32]]]:
+    """Train both players; return the defender, and the attacker's test images as it sees them."""
+    from gauntlet.autoencoders.attacker import game_metrics
+    from gauntlet.autoencoders.funn import train_funn
+    from gauntlet.networks import predict
+
+    defender, attacker = train_funn(config, data.x_train, training.report, training.checkpoint)
+    attacked = attacker.attack(data.x_test, child_seed(config.seed, "autoencoder", "test"))
+    restored = predict(defender, attacked)
+    metrics = game_metrics("test", data.x_test, attacked, restored)
+    training.run.metrics(metrics, config.epochs)
+    return defender, {"attack": attacked, "its reconstruction": restored}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,21 +13,22 @@ from numpy.typing import NDArray
 from gauntlet.config.attack import AttackConfig, speaks_grey_levels
 from gauntlet.config.base import metric_step
 from gauntlet.data.dataset import Dataset
-from gauntlet.report.attack_summary import CellResult, reference_index
+from gauntlet.report.cell_result import CellResult, reference_index
 from gauntlet.seeding import child_seed
-from gauntlet.steps.cells import Cell
+from gauntlet.steps.cells import Cell, Models
+from gauntlet.steps.defended import build_defended, loaded
 from gauntlet.steps.inputs import grid_indices
-from gauntlet.tracking.artifacts import StoredModel, load_arrays, load_model
+from gauntlet.tracking.artifacts import load_arrays
 from gauntlet.tracking.experiments import ATTACKS
 from gauntlet.tracking.runs import TrackedRun, tracked_run
 
 if TYPE_CHECKING:
-    import keras
     from matplotlib.figure import Figure
 
     from gauntlet.attacks.base import AttackResult
     from gauntlet.attacks.threat_models import Scenario
     from gauntlet.defences.defended_model import DefendedModel
+    from gauntlet.defences.magnet import MagNet
     from gauntlet.evaluation.metrics import AttackOutcome
 
 EXAMPLES = "examples.npz"
@@ -73,6 +75,7 @@ class CellRunner:
             arrays["labels"],
             arrays["clean"],
             arrays["attacked"],
+            arrays["noise_l2"],
             not speaks_grey_levels(cell.attack),
             run_id,
         )
@@ -83,32 +86,15 @@ class CellRunner:
 
         return configure_tensorflow()
 
-    @staticmethod
-    @lru_cache(maxsize=4)
-    def _load(stored: StoredModel) -> keras.Model:
-        return load_model(stored)
-
     @lru_cache(maxsize=4)  # noqa: B019 -- a runner lives as long as its attack run
-    def _defended(
-        self, classifier: StoredModel, autoencoder: StoredModel | None, stochastic: bool
-    ) -> DefendedModel:
-        from gauntlet.defences.defended_model import DefendedModel
-        from gauntlet.defences.stochastic import StochasticModel
-
-        before = None if autoencoder is None else self._load(autoencoder)
-        if not stochastic:
-            return DefendedModel(self._load(classifier), before)
-        draws = self._config.eot_samples, self._config.judge_draws
-        seed = child_seed(self._config.seed, "judge")
-        return StochasticModel(self._load(classifier), before, *draws, seed)
+    def _defended(self, defence: str, models: Models) -> DefendedModel:
+        return build_defended(defence, models, self._config, self._data)
 
     def _scenario(self, cell: Cell) -> Scenario:
         from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario
 
-        models = cell.models
-        surrogate = None if models.surrogate is None else self._load(models.surrogate)
-        stochastic = bool(self._config.sampling_settings(cell.defence, cell.threat_model))
-        defended = self._defended(models.classifier, models.autoencoder, stochastic)
+        surrogate = loaded(cell.models.surrogate)
+        defended = self._defended(cell.defence, replace(cell.models, surrogate=None))
         return Scenario(THREAT_MODELS[cell.threat_model], defended, surrogate)
 
     def _craft(
@@ -116,14 +102,13 @@ class CellRunner:
     ) -> list[AttackResult]:
         from gauntlet.attacks.base import BATCH
         from gauntlet.attacks.registry import build_attack
-        from gauntlet.attacks.threat_models import logits_of
 
         if self._crafted is None or self._crafted[0] != cell.crafting_key:
             attack = build_attack(cell.attack, self._config)
             seed = child_seed(self._config.seed, "attack", cell.attack)
             scenario.restart(child_seed(seed, "draws"))
             results = attack(
-                logits_of(scenario.attacked_graph),
+                scenario.logits,
                 starts,
                 self._data.y_test,
                 epsilons=self._config.budgets(cell.attack),
@@ -142,6 +127,7 @@ class CellRunner:
         starts: NDArray[np.float32],
         crafted: list[AttackResult],
     ) -> None:
+        from gauntlet.defences.magnet import MagNet
         from gauntlet.defences.stochastic import majority
         from gauntlet.evaluation.metrics import attack_metrics, clean_metrics, draw_metrics
 
@@ -157,9 +143,30 @@ class CellRunner:
             run.metrics(attack_metrics(outcomes[-1], self._config.one_target(cell.attack)), step)
             run.metrics(draw_metrics(self._data.y_test, votes, "adv"), step)
             run.metrics(_costs(result, scenario.samples), step)
+        if isinstance(scenario.defended, MagNet):
+            self._log_magnet(run, scenario.defended, starts, crafted)
         attacked = np.stack([outcome.attacked for outcome in outcomes])
-        run.arrays(EXAMPLES, labels=self._data.y_test, clean=clean, attacked=attacked)
+        noise_l2 = np.stack([outcome.noise_l2 for outcome in outcomes])
+        run.arrays(EXAMPLES, labels=self._data.y_test, clean=clean, attacked=attacked,
+                   noise_l2=noise_l2)  # fmt: skip
         self._log_pictures(run, cell, scenario, starts, crafted, outcomes)
+
+    def _log_magnet(
+        self,
+        run: TrackedRun,
+        magnet: MagNet,
+        images: NDArray[np.float32],
+        crafted: list[AttackResult],
+    ) -> None:
+        from gauntlet.evaluation.metrics import magnet_metrics
+
+        names = (f"magnet/threshold_{name}" for name in magnet.mark_names)
+        run.metrics(zip(names, magnet.thresholds, strict=True))
+        false_positives = magnet.verdicts(images).rejected.mean()
+        run.metrics([("magnet/false_positive_rate", float(false_positives))])
+        for result in crafted:
+            parts = magnet_metrics(self._data.y_test, *magnet.verdicts(result.adversarial))
+            run.metrics(parts, metric_step(result.epsilon))
 
     def _outcome(
         self,
@@ -222,7 +229,8 @@ class CellRunner:
             seen = scenario.perturbs_input
             rows["reconstruction"] = scenario.defended.encode(adversarial) if seen else start
         captions = {"image": outcome.clean[picked], "perturbed": outcome.attacked[picked]}
-        return draw_grid(rows, {k: [str(c) for c in v] for k, v in captions.items()}, title)
+        names = {k: ["rej." if c < 0 else str(c) for c in v] for k, v in captions.items()}
+        return draw_grid(rows, names, title)
 
 
 def _scale(starts: NDArray[np.float32]) -> Iterator[tuple[str, float]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gauntlet.config.attack import AttackConfig
+from gauntlet.config.models import MAGNET
 from gauntlet.data.dataset import Dataset
 from gauntlet.tracking.artifacts import StoredModel
 from gauntlet.tracking.step_cache import Fingerprint
@@ -14,19 +15,37 @@ COMPUTED_BY = (
     "gauntlet.attacks.threat_models",
     "gauntlet.autoencoders.layers",  # a loaded model runs this code too
     "gauntlet.data.registry",
+    "gauntlet.defences.features",
+    "gauntlet.defences.magnet",
     "gauntlet.evaluation.metrics",
     "gauntlet.runtime",
 )
 
 
+MADE_OF = {
+    "none": ("raw",),
+    "encoded": ("autoencoder", "encoded"),
+    "reformer": ("autoencoder", "raw"),
+    "features": ("autoencoder", "features"),
+    "magnet": (*MAGNET, "raw"),
+}
+"""The models that each defence is made of: its autoencoders and its one classifier."""
+
+
 @dataclass(frozen=True)
 class Models:
-    """The trained models of an attack run, as they lie in the store; None: not needed."""
+    """The trained models of an attack run, as they lie in the store; None: not needed.
 
-    autoencoder: StoredModel | None
-    raw: StoredModel | None
-    encoded: StoredModel | None
-    surrogate: StoredModel | None
+    `raw`, `encoded`, `features` are classifiers, named after what they learned from.
+    """
+
+    autoencoder: StoredModel | None = None
+    magnet_1: StoredModel | None = None
+    magnet_2: StoredModel | None = None
+    raw: StoredModel | None = None
+    encoded: StoredModel | None = None
+    features: StoredModel | None = None
+    surrogate: StoredModel | None = None
 
     @property
     def all(self) -> list[StoredModel]:
@@ -46,18 +65,13 @@ class Models:
     @property
     def classifier(self) -> StoredModel:
         """The one classifier of a cell."""
-        (classifier,) = (m for m in (self.raw, self.encoded) if m is not None)
+        (classifier,) = filter(None, (self.raw, self.encoded, self.features))
         return classifier
 
     def used_by(self, defence: str, threat_model: str) -> Models:
         """Return only the models that a cell's result depends on."""
-        transfer = threat_model == "transfer"
-        return Models(
-            self.autoencoder if defence != "none" else None,
-            self.raw if defence != "encoded" else None,
-            self.encoded if defence == "encoded" else None,
-            self.surrogate if transfer else None,
-        )
+        surrogate = ("surrogate",) if threat_model == "transfer" else ()
+        return Models(**{name: getattr(self, name) for name in (*MADE_OF[defence], *surrogate)})
 
 
 @dataclass(frozen=True)
@@ -107,6 +121,7 @@ def _plan(
 ) -> Cell:
     settings = {
         **config.attack_settings(name),
+        **config.defence_settings(defence),
         **config.sampling_settings(defence, threat_model),
         "defence": defence,
         "threat_model": threat_model,

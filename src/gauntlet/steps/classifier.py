@@ -29,7 +29,7 @@ def run(config: ClassifierConfig) -> StoredModel:
     with session("classifier") as where:
         data = load_data(config)
         autoencoder = None
-        if config.train_on == "encoded":
+        if config.train_on != "raw":
             fields = set(AutoencoderConfig.model_fields)
             autoencoder = ensure_autoencoder(
                 AutoencoderConfig(**config.model_dump(include=fields)), data
@@ -49,18 +49,19 @@ def ensure_classifier(
     """Return the trained classifier of a config from the store, training it if it is missing.
 
     Args:
-        config: `train_on` says whether it learns from images or from the autoencoder's output.
+        config: `train_on` says whether it learns from images, or from what the autoencoder makes.
         data: training and test images.
-        autoencoder: for `train_on=encoded`.
+        autoencoder: for `train_on=encoded` and `train_on=features`.
         entry: take over the run that `mlflow run` opened.
     """
     before = {"autoencoder": autoencoder.weights_sha256} if autoencoder else {}
+    encoder = ("gauntlet.autoencoders.encoder",) if config.train_on == "features" else ()
     fingerprint = Fingerprint(
         "classifier",
         _subject(config),
         config.classifier_settings(),
         {"data": data.sha256, **before},
-        COMPUTED_BY,
+        (*COMPUTED_BY, *encoder),
     )
     return stored_model(
         Reuse().reuse_or_compute(
@@ -82,6 +83,7 @@ def _train(
     fingerprint: Fingerprint,
     entry: bool,
 ) -> None:
+    from gauntlet.autoencoders.encoder import encoder_of
     from gauntlet.autoencoders.training import reconstruct
     from gauntlet.classifiers.training import train_classifier
 
@@ -92,8 +94,12 @@ def _train(
             training.run.uses_models([autoencoder.model_id])
             training.run.tags({"gauntlet.input.autoencoder": autoencoder.run_id})
             before = load_model(autoencoder)
+            if config.train_on == "features":
+                before = encoder_of(before)
             x_train, x_test = reconstruct(before, x_train), reconstruct(before, x_test)
-        model = train_classifier(config, x_train, data.y_train, data.n_classes, training.report)
+        model = train_classifier(
+            config, x_train, data.y_train, data.n_classes, training.report, training.checkpoint
+        )
         _evaluate(training, model, x_test, data)
         training.finish(model, x_test[:5])
 

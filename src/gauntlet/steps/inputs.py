@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.models import TrainingConfig
+from gauntlet.config.models import MAGNET, TrainingConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.data.registry import load
 from gauntlet.errors import UsageError
@@ -20,11 +22,12 @@ def load_data(config: TrainingConfig) -> Dataset:
         DataError: the data set cannot be fetched.
     """
     data = load(config.dataset).take(_size(config.train_size), _size(config.test_size))
-    if config.validation_size >= len(data.x_train):
-        raise UsageError(
-            f"--validation_size: expected less than the {len(data.x_train)} training images; "
-            f"received {config.validation_size}."
-        )
+    for size in _validation_sizes(config):
+        if size >= len(data.x_train):
+            raise UsageError(
+                f"--validation_size: expected less than the {len(data.x_train)} training images; "
+                f"received {size}."
+            )
     for name in ("target", "lr_target") if isinstance(config, AttackConfig) else ():
         if (target := getattr(config, name)) >= data.n_classes:
             raise UsageError(
@@ -32,6 +35,12 @@ def load_data(config: TrainingConfig) -> Dataset:
                 f"received {target}."
             )
     return data
+
+
+def _validation_sizes(config: TrainingConfig) -> Iterator[int]:
+    yield config.validation_size
+    if isinstance(config, AttackConfig) and "magnet" in config.defence:
+        yield config.autoencoder_config(MAGNET[0]).validation_size  # of a preset of its own
 
 
 def grid_indices(data: Dataset) -> NDArray[np.int64]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gauntlet.checkpoint import Checkpoint
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.data.dataset import Dataset
-from gauntlet.steps.console import progress
+from gauntlet.steps.console import progress, say
 from gauntlet.tracking.artifacts import log_model
 from gauntlet.tracking.runs import TrackedRun, tracked_run
 from gauntlet.tracking.step_cache import Fingerprint
@@ -20,21 +21,26 @@ from gauntlet.tracking.step_cache import Fingerprint
 if TYPE_CHECKING:
     import keras
 
+SHOWN = 2
+"""Metrics beside the progress bar; a dozen would leave no room for the bar."""
+
 
 @dataclass
 class TrainingRun:
-    """An open training run."""
+    """An open training run, and where it is kept between epochs."""
 
     run: TrackedRun
+    checkpoint: Checkpoint
     _advance: Callable[[str], None]
-    _history: dict[str, list[float]] = field(default_factory=dict)
+    _history: dict[str, dict[int, float]] = field(default_factory=dict)
 
     def report(self, epoch: int, metrics: dict[str, float]) -> None:
         """Log and show one epoch; the `EpochReport` of a training."""
         self.run.metrics(metrics.items(), epoch)
         for name, value in metrics.items():
-            self._history.setdefault(name, []).append(value)
-        self._advance("  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+            self._history.setdefault(name, {})[epoch] = value
+        shown = list(metrics.items())[:SHOWN]
+        self._advance("  ".join(f"{name} {value:.4f}" for name, value in shown))
 
     def finish(self, model: keras.Model, example: NDArray[np.float32]) -> None:
         """Log the learning curve and the model; without epochs there is no curve."""
@@ -54,7 +60,7 @@ def training_run(
     fingerprint: Fingerprint,
     entry: bool,
 ) -> Iterator[TrainingRun]:
-    """Open a run for a training; see `tracked_run`."""
+    """Open a run for a training, see `tracked_run`; one that was interrupted goes on in it."""
     from gauntlet.runtime import configure_tensorflow
 
     device = {"gauntlet.device": configure_tensorflow()}
@@ -64,4 +70,9 @@ def training_run(
         progress(f"training {fingerprint.subject}", config.iterations) as advance,
     ):
         run.uses_data(data.name, data.sha256, len(data.x_train), "training")
-        yield TrainingRun(run, advance)
+        checkpoint = fingerprint.checkpoint(run.id)
+        if found := checkpoint.found:
+            say(f"resumed after epoch {len(found.history)} of {config.iterations}")
+            run.tags({"gauntlet.resumed_from": found.run_id})
+        yield TrainingRun(run, checkpoint, advance)
+    checkpoint.delete()

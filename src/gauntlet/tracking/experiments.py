@@ -15,6 +15,7 @@ PURPOSES: Mapping[str, str] = {
     "classifier": CLASSIFIERS,
     "attack": ATTACKS,
     "main": ATTACKS,
+    "funn_tables": ATTACKS,
 }
 """The experiment of each entry point."""
 

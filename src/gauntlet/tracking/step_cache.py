@@ -13,8 +13,9 @@ import mlflow
 from filelock import FileLock
 from mlflow.entities import Run, ViewType
 
+from gauntlet.checkpoint import Checkpoint
 from gauntlet.tracking.provenance import package_versions, source_digests
-from gauntlet.tracking.store import lock_path, tracking_uri
+from gauntlet.tracking.store import checkpoint_path, lock_path, tracking_uri
 
 FINGERPRINT = "gauntlet.fingerprint"
 PARTS = "gauntlet.fingerprint_parts"
@@ -72,7 +73,15 @@ class Fingerprint:
 
     def lock(self) -> FileLock:
         """Return the lock that lets one process of this machine compute the step."""
-        return FileLock(lock_path(f"{tracking_uri()} {self.digest}"))
+        return FileLock(lock_path(self._key))
+
+    def checkpoint(self, run_id: str) -> Checkpoint:
+        """Return the checkpoint of the training that is this step, for the lock's holder."""
+        return Checkpoint(checkpoint_path(self._key), self.digest, run_id)
+
+    @property
+    def _key(self) -> str:
+        return f"{tracking_uri()} {self.digest}"
 
 
 def find_run(fingerprint: Fingerprint) -> str | None:

@@ -58,9 +58,19 @@ def artifact_location(uri: str, experiment: str) -> str | None:
 
 def lock_path(key: str) -> Path:
     """Return a file for locks between the processes of this user on this machine."""
-    folder = default_folder() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.lock"
+    path = _cached_file("locks", key, ".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def checkpoint_path(key: str) -> Path:
+    """Return where this user keeps an unfinished training; there need not be a file."""
+    return _cached_file("checkpoints", key, ".npz")
+
+
+def _cached_file(folder: str, key: str, suffix: str) -> Path:
+    name = hashlib.sha256(key.encode()).hexdigest()[:32]
+    return default_folder() / folder / f"{name}{suffix}"
 
 
 def ui_command(uri: str) -> str:

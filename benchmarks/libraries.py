@@ -1,0 +1,31 @@
+"""foolbox 3 and ART, imported without their noise and without traces in the user's home."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+import warnings
+from types import ModuleType
+from unittest import mock
+
+
+@functools.cache
+def foolbox() -> ModuleType:
+    """Return foolbox, which imports what SciPy deprecates."""
+    with warnings.catch_warnings(action="ignore"):
+        import foolbox
+    return foolbox
+
+
+@functools.cache
+def art() -> ModuleType:
+    """Return ART, whose import writes `~/.art` and warns that there is no PyTorch."""
+    with (
+        tempfile.TemporaryDirectory() as home,
+        mock.patch.dict(os.environ, HOME=home),
+        warnings.catch_warnings(action="ignore"),
+    ):
+        import art.attacks.evasion
+        import art.estimators.classification
+    return art

@@ -1,0 +1,68 @@
+"""What the hungriest attacks take in memory on 10,000 images, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from benchmarks.timing import Comparison
+
+IMAGES = 10_000
+
+HUNGRY: dict[str, dict[str, Any]] = {
+    "pgd": {"steps": 3, "rel_step": 0.5},
+    "deepfool_l2": {"deepfool_steps": 3},
+    "cw_l2": {"cw_steps": 10, "cw_searches": 2},
+    "square": {"square_queries": 20},
+    "spsa": {"spsa_steps": 1},
+    "single_pixel": {"max_pixels": 100},
+    "local_search": {"local_search_rounds": 3},
+}
+"""Attacks with few steps: more of them take longer, not more memory."""
+
+
+def run() -> Iterator[Comparison]:
+    """Measure each; the seconds that the table shows are no comparison here."""
+    for name, options in HUNGRY.items():
+        command = [sys.executable, "-m", "benchmarks.memory", name, json.dumps(options)]
+        said = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603
+        taken, spent = json.loads(said)
+        yield Comparison(f"{name}: GiB for {IMAGES:,} images", [taken], "<= 2", (spent, spent))
+
+
+def main() -> None:
+    """Print the GiB above the process's own, and the seconds."""
+    from benchmarks.peers import Target, ours
+    from benchmarks.timing import seconds
+    from gauntlet.classifiers.dense import build_dense
+    from gauntlet.config.models import ClassifierConfig
+    from gauntlet.runtime import start_from
+
+    start_from(0)
+    model = build_dense(ClassifierConfig(), (28, 28, 1), 10)
+    images = np.random.default_rng(0).random((IMAGES, 28, 28, 1), np.float32)
+    labels = model.predict(images, verbose=0).argmax(axis=1)  # nothing is misclassified already
+    own = psutil.Process().memory_info().rss
+    target = Target(model, images, labels)
+    spent = seconds(lambda: ours(sys.argv[1], json.loads(sys.argv[2]), target))
+    print(json.dumps([(_peak() - own) / 2**30, spent]))
+
+
+def _peak() -> int:
+    """Return the largest resident memory so far, from Linux.
+
+    Not `resource.getrusage`: there a new process starts from the peak of the one that started it.
+    """
+    (line,) = (s for s in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in s)
+    return 1024 * int(line.split()[1])
+
+
+if __name__ == "__main__":
+    main()

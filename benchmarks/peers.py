@@ -1,0 +1,183 @@
+"""Attacks against foolbox 3, ART and foolbox 1.8.
+
+On the first paper's dense network, trained, and the first test images of MNIST. Seconds are of
+`IMAGES` images; what is slow gets fewer, and counts in proportion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache, cached_property, partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from benchmarks import foolbox1
+from benchmarks.libraries import art, foolbox
+from benchmarks.timing import Comparison, measured, seconds
+from gauntlet.attacks.base import AttackResult
+from gauntlet.attacks.registry import build_attack
+from gauntlet.attacks.threat_models import logits_of
+from gauntlet.classifiers.training import train_classifier
+from gauntlet.config.attack import MINIMUM_NORM, WHOLE_BOX, AttackConfig
+from gauntlet.config.models import ClassifierConfig
+from gauntlet.data.registry import load
+
+IMAGES, CLASSES = 1000, 10
+STEPS, EPSILON, REL_STEP = 40, 0.1, 0.25
+
+
+@dataclass(frozen=True)
+class Target:
+    """A trained network with images `(n, 28, 28, 1)` and labels `(n,)`, as each library wants."""
+
+    model: keras.Model
+    images: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    @cached_property
+    def for_foolbox(self) -> Any:
+        """Compiled, which makes foolbox a fifth faster than the plain model that it documents."""
+        compiled = tf.function(partial(self.model, training=False))
+        return foolbox().TensorFlowModel(compiled, bounds=(0, 1), device="/CPU:0")
+
+    @cached_property
+    def for_art(self) -> Any:
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return art().estimators.classification.TensorFlowV2Classifier(
+            self.model, CLASSES, self.images.shape[1:], loss_object=loss, clip_values=(0.0, 1.0)
+        )
+
+    def first(self, n: int) -> Target:
+        """Return the same with the first images alone."""
+        return Target(self.model, self.images[:n], self.labels[:n])
+
+
+Peer = Callable[[Target], float]
+"""Attacks all images of a target and returns the seconds."""
+
+
+def by_foolbox(name: str, epsilon: float | None = None, **options: Any) -> Peer:
+    """Return an attack of foolbox 3; no epsilon: the nearest adversarial images."""
+
+    def run(target: Target) -> float:
+        attack = getattr(foolbox().attacks, name)(**options)
+        x, y = tf.constant(target.images), tf.constant(target.labels)
+        return seconds(lambda: attack(target.for_foolbox, x, y, epsilons=epsilon))
+
+    return run
+
+
+def by_art(name: str, **options: Any) -> Peer:
+    """Return an attack of ART."""
+
+    def run(target: Target) -> float:
+        evasion = art().attacks.evasion
+        attack = getattr(evasion, name)(target.for_art, verbose=False, **options)
+        return seconds(lambda: attack.generate(target.images, target.labels))
+
+    return run
+
+
+def by_foolbox1(name: str, **options: Any) -> Peer:
+    """Return an attack of foolbox 1.8, which knows one image at a time."""
+
+    def run(target: Target) -> float:
+        weights = iter(target.model.get_weights())
+        layers = list(zip(weights, weights, strict=True))  # kernel, bias, kernel, ...
+        return foolbox1.attack(name, layers, target.images, target.labels, **options)[0].seconds
+
+    return run
+
+
+@dataclass(frozen=True)
+class Duel:
+    """One of our attacks against a peer's.
+
+    Attributes:
+        attack: name in the registry.
+        against: what the table says of the peer.
+        peer: the other side.
+        wanted: least speed-up.
+        options: parameters of ours.
+        images: that ours gets; the time of `IMAGES` is in proportion.
+        sample: that the peer gets, the same.
+    """
+
+    attack: str
+    against: str
+    peer: Peer
+    wanted: str
+    options: dict[str, Any] = field(default_factory=dict)
+    images: int = IMAGES
+    sample: int = IMAGES
+
+
+ITERATED = {"steps": STEPS, "rel_step": REL_STEP}
+FOOLBOX_ITERATED = {"epsilon": EPSILON, "steps": STEPS, "rel_stepsize": REL_STEP}
+ART_ITERATED = {"eps": EPSILON, "eps_step": EPSILON * REL_STEP, "max_iter": STEPS,
+                "batch_size": IMAGES}  # fmt: skip
+FOOLBOX3 = {"deepfool_variant": "foolbox3", "deepfool_steps": 50}
+
+DUELS = (
+    Duel("bim", "foolbox 3", by_foolbox("LinfBasicIterativeAttack", **FOOLBOX_ITERATED),
+         ">= 1.15", ITERATED),
+    Duel("bim", "ART", by_art("ProjectedGradientDescent", **ART_ITERATED), ">= 1.15", ITERATED),
+    Duel("pgd", "foolbox 3", by_foolbox("LinfPGD", **FOOLBOX_ITERATED),
+         ">= 1.15", ITERATED | {"restarts": 1}),
+    Duel("pgd", "ART", by_art("ProjectedGradientDescent", num_random_init=1, **ART_ITERATED),
+         ">= 1.15", ITERATED | {"restarts": 1}),
+    Duel("deepfool_l2", "foolbox 3", by_foolbox("L2DeepFoolAttack", steps=50), ">= 5", FOOLBOX3),
+    Duel("deepfool_linf", "foolbox 3", by_foolbox("LinfDeepFoolAttack", steps=50),
+         ">= 5", FOOLBOX3),
+    Duel("deepfool_l2", "ART", by_art("DeepFool", max_iter=50, nb_grads=CLASSES, batch_size=IMAGES),
+         ">= 5", {"deepfool_variant": "paper", "deepfool_steps": 50}, sample=50),
+    Duel("cw_l2", "foolbox 3", by_foolbox("L2CarliniWagnerAttack", binary_search_steps=2, steps=50,
+                                          initial_const=0.01, abort_early=False),
+         ">= 1.15", {"cw_searches": 2, "cw_steps": 50}),
+    Duel("single_pixel", "foolbox 1.8", by_foolbox1("single_pixel", max_pixels=1000), ">= 50",
+         {"max_pixels": 1000}, sample=20),
+    Duel("local_search", "foolbox 1.8", by_foolbox1("local_search", R=150), ">= 5",
+         {"local_search_rounds": 150, "local_search_selection": "lowest"}, images=100, sample=10),
+)  # fmt: skip
+
+
+def run() -> Iterator[Comparison]:
+    """Train the network, then every duel."""
+    target = trained()
+    for duel in DUELS:
+        yield fight(duel, target)
+
+
+@cache
+def trained() -> Target:
+    """Return the network after five epochs, with the first `IMAGES` test images."""
+    mnist = load("mnist")
+    config = ClassifierConfig(classifier_epochs=5)
+    model = train_classifier(config, mnist.x_train, mnist.y_train, CLASSES, lambda *_: None)
+    return Target(model, mnist.x_test, mnist.y_test).first(IMAGES)
+
+
+def fight(duel: Duel, target: Target, rounds: int = 3) -> Comparison:
+    """Measure a duel."""
+    many, few = target.first(duel.images), target.first(duel.sample)
+    return measured(
+        f"{duel.attack}: faster than {duel.against}",
+        lambda: seconds(lambda: ours(duel.attack, duel.options, many)) * IMAGES / duel.images,
+        lambda: duel.peer(few) * IMAGES / duel.sample,
+        duel.wanted,
+        rounds,
+    )
+
+
+def ours(name: str, options: dict[str, Any], target: Target) -> AttackResult:
+    """Run our attack at one budget; of a minimum-norm attack the one that bounds nothing."""
+    epsilon = WHOLE_BOX if name in MINIMUM_NORM else EPSILON
+    attack = build_attack(name, AttackConfig(**options))
+    logits = logits_of(target.model)
+    (result,) = attack(logits, target.images, target.labels, epsilons=[epsilon])
+    return result

@@ -1,0 +1,93 @@
+"""What attacks on single pixels share: queries of many images with one pixel changed each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from gauntlet.attacks.base import Batch, Box, Logits
+from gauntlet.attacks.minimum_norm import compiled_logits
+from gauntlet.networks import KEPT_MODELS
+from gauntlet.seeding import child_seed
+
+ROWS = 1024
+"""Changed images that are built and classified at once: more fall out of the cache."""
+
+
+def flat_pixels(batch: Batch) -> NDArray[np.float32]:
+    """Return a copy of the images, `(n, pixels, channels)`."""
+    n, *_, channels = batch.images.shape
+    return np.array(batch.images).reshape(n, -1, channels)
+
+
+def pixel_range(
+    images: NDArray[np.float32], box: Box
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return each image's lowest and highest value, `(n, 1)`: the box's, or without one its own."""
+    if box is None:
+        return images.min(axis=(1, 2))[:, None], images.max(axis=(1, 2))[:, None]
+    low, high = (np.full((len(images), 1), end, np.float32) for end in box)
+    return low, high
+
+
+def correct(logits: Logits, batch: Batch) -> NDArray[np.int64]:
+    """Return which images are classified correctly, by index."""
+    scores = compiled_logits(logits, batch.images.shape[1:])(batch.images, batch.labels)
+    return np.flatnonzero(np.argmax(scores, axis=1) == batch.labels)
+
+
+def generators(batch: Batch, seed: int, name: str) -> list[np.random.Generator]:
+    """Return a generator an image, by its place in the whole set: batches do not matter."""
+    places = range(batch.first, batch.first + len(batch.images))
+    return [np.random.default_rng(child_seed(seed, name, str(place))) for place in places]
+
+
+Query = Callable[..., NDArray[np.float32]]
+"""`(images, labels, pixels, values)` to the logits of each image with one pixel changed.
+
+Images are `(n, pixels, channels)`, labels `(n,)`, pixels `(n, k)` (-1: none) and their values
+`(n, k, channels)`; the logits are `(n, k, classes)`, NaN where no pixel was given.
+"""
+
+
+@lru_cache(maxsize=KEPT_MODELS)
+def one_pixel_query(logits: Logits, shape: tuple[int, ...]) -> Query:
+    """Return the query of images of a shape; it builds the changed images `ROWS` at a time."""
+    run = _compiled_query(logits, shape)
+
+    def query(
+        images: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        pixels: NDArray[np.int64],
+        values: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        given = pixels >= 0
+        owners = np.nonzero(given)[0]
+        changes = np.broadcast_to(values, (*pixels.shape, shape[2]))[given]
+        rows = owners, labels[owners], pixels[given], changes
+        originals = tf.constant(images)
+        parts = [slice(i, i + ROWS) for i in range(0, len(owners), ROWS)]
+        found = np.concatenate([run(originals, *(row[part] for row in rows)) for part in parts])
+        scores = np.full((*pixels.shape, found.shape[1]), np.nan, np.float32)
+        scores[given] = found
+        return scores
+
+    return query
+
+
+def _compiled_query(logits: Logits, shape: tuple[int, ...]) -> Callable[..., Any]:
+    def run(images: Any, owners: Any, labels: Any, pixels: Any, values: Any) -> Any:
+        copies = tf.gather(images, owners)
+        where = tf.stack([tf.range(tf.size(owners, tf.int64)), pixels], axis=1)
+        changed = tf.tensor_scatter_nd_update(copies, where, values)
+        return logits(tf.reshape(changed, (-1, *shape)), labels)
+
+    images = tf.TensorSpec((None, shape[0] * shape[1], shape[2]), tf.float32)
+    row, values = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None, shape[2]), tf.float32)
+    compiled: Callable[..., Any] = tf.function(run, input_signature=[images, row, row, row, values])
+    return compiled

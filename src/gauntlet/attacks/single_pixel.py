@@ -1,0 +1,56 @@
+"""SinglePixel: the attack of that name in foolbox 1, the second paper's library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gauntlet.attacks.base import Batch, Box, Crafted, Logits
+from gauntlet.attacks.minimum_norm import MinimumNormAttack
+from gauntlet.attacks.pixel_query import (
+    correct,
+    flat_pixels,
+    generators,
+    one_pixel_query,
+    pixel_range,
+)
+
+STRIDE = 64
+"""Pixels of each image that are tried before images with a hit are dropped."""
+
+
+@dataclass(frozen=True)
+class SinglePixel(MinimumNormAttack):
+    """Sets one pixel, all its channels, to the lowest or the highest value.
+
+    Pixels come in a random order of each image's own, the lowest value first; the first hit is
+    returned. Without a box the values are the image's own minimum and maximum.
+
+    Attributes:
+        max_pixels: pixels tried; with as many as an image has, success does not depend on the seed.
+    """
+
+    max_pixels: int
+
+    def _search(self, logits: Logits, batch: Batch, box: Box, seed: int) -> Crafted:
+        images, labels = flat_pixels(batch), np.asarray(batch.labels)
+        ends = np.concatenate(pixel_range(images, box), axis=1)
+        order = np.stack([
+            random.permutation(images.shape[1])[: self.max_pixels]
+            for random in generators(batch, seed, "single_pixel")
+        ])  # fmt: skip
+        query = one_pixel_query(logits, batch.images.shape[1:])
+        rows, queries = correct(logits, batch), len(images)
+        for first in range(0, order.shape[1], STRIDE):
+            if not len(rows):
+                break
+            pixels = np.repeat(order[rows, first : first + STRIDE], 2, axis=1)
+            values = np.tile(ends[rows], pixels.shape[1] // 2)
+            scores = query(images[rows], labels[rows], pixels, values[:, :, None])
+            hits = scores.argmax(axis=2) != labels[rows, None]
+            queries += hits.size
+            found, at = hits.any(axis=1), hits.argmax(axis=1)
+            images[rows[found], pixels[found, at[found]]] = values[found, at[found], None]
+            rows = rows[~found]
+        return Crafted(images.reshape(batch.images.shape), 0, queries / len(images))

@@ -1,0 +1,94 @@
+"""An unfinished training on disk: all that the next process needs to end it with the same bits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gauntlet.data.arrays import read_npz
+from gauntlet.data.cache import replace_file
+
+_log = logging.getLogger(__name__)
+
+
+class Saved(NamedTuple):
+    """What a checkpoint holds.
+
+    Attributes:
+        run_id: the run that wrote it.
+        history: the metrics of epochs 1, 2, ... so far.
+        arrays: weights, optimizer variables and states of random generators, in training's order.
+    """
+
+    run_id: str
+    history: list[dict[str, float]]
+    arrays: list[NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The checkpoint of one training.
+
+    Attributes:
+        path: the file; only the holder of the training's lock reads or writes it.
+        training: fingerprint digest of the training, without which a file is foreign.
+        run_id: the run that trains now.
+    """
+
+    path: Path
+    training: str
+    run_id: str
+
+    @cached_property
+    def found(self) -> Saved | None:
+        """What an interrupted process left, read once; a damaged or foreign file is no find."""
+        try:
+            return self._read()
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            _log.warning("checkpoint %s ignored, the training starts anew: %s", self.path, error)
+            return None
+
+    def save(self, history: Sequence[Mapping[str, float]], arrays: Sequence[NDArray[Any]]) -> None:
+        """Replace the file; a reader finds the old state or the new one, whole.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        about = {"training": self.training, "run_id": self.run_id, "history": list(history)}
+        contents = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)}
+        contents |= {str(i): array for i, array in enumerate(arrays)}
+        contents["sha256"] = _sha256(contents)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(self.path, lambda file: np.savez(file, allow_pickle=False, **contents))
+
+    def delete(self) -> None:
+        """Remove the file, if there is one."""
+        self.path.unlink(missing_ok=True)
+
+    def _read(self) -> Saved:
+        contents = read_npz(self.path)
+        recorded = contents.pop("sha256", None)
+        if recorded is None or not np.array_equal(recorded, _sha256(contents)):
+            raise ValueError("its SHA-256 differs from the recorded one")
+        about = json.loads(contents.pop("about").tobytes())
+        if about["training"] != self.training:
+            raise ValueError("it belongs to another training")
+        return Saved(about["run_id"], about["history"], list(contents.values()))
+
+
+def _sha256(contents: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8]:
+    digest = hashlib.sha256()
+    for name, array in contents.items():
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode() + array.tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)

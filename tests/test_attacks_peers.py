@@ -1,0 +1,183 @@
+"""The attacks against foolbox 3.3.4, ART 1.20.1 and, by golden numbers, foolbox 1.8."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import golden_foolbox1
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from models import DEFENDED, N_CLASSES, SHAPE, N, attack, blobs, defended, logits, plain, run
+from numpy.typing import NDArray
+
+from gauntlet.attacks.threat_models import logits_of
+
+IMAGES = blobs(N)[0]
+LABELS = np.concatenate([blobs(N)[1][1:2], blobs(N)[1][1:]])  # the first image is misclassified
+
+EVERYTHING = 1.0  # the budget at which a minimum-norm attack shows all that it found
+
+every_model = pytest.mark.parametrize("model", DEFENDED)
+
+
+@pytest.fixture(scope="module")
+def art(tmp_path_factory) -> Any:
+    """Import ART away from home, where its import writes `~/.art`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        import art.attacks.evasion
+        import art.estimators.classification
+    return art
+
+
+@pytest.fixture
+def by_art(art) -> Callable[..., NDArray[np.float32]]:
+    """Return what an attack of ART makes of `IMAGES`."""
+
+    def craft(name: str, model: str, **options: Any) -> NDArray[np.float32]:
+        classifier = art.estimators.classification.TensorFlowV2Classifier(
+            defended(model).graph, N_CLASSES, SHAPE,
+            loss_object=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            clip_values=(0.0, 1.0),
+        )  # fmt: skip
+        attack = getattr(art.attacks.evasion, name)(classifier, verbose=False, **options)
+        adversarial: NDArray[np.float32] = attack.generate(IMAGES, LABELS)
+        return adversarial
+
+    return craft
+
+
+def by_foolbox(
+    name: str, model: str, epsilon: float | None = None, **options: Any
+) -> NDArray[np.float32]:
+    """Return what an attack of foolbox 3 makes of `IMAGES`."""
+    import foolbox
+
+    attack = getattr(foolbox.attacks, name)(**options)
+    attacked = foolbox.TensorFlowModel(tf.function(plain(model)), bounds=(0, 1), device="/CPU:0")
+    images, labels = tf.constant(IMAGES), tf.constant(LABELS)
+    return np.asarray(attack(attacked, images, labels, epsilons=epsilon)[0])
+
+
+def fooled(model: str, images: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which of `IMAGES` the model misclassifies once they are replaced by `images`."""
+    return np.argmax(plain(model)(images), axis=1) != LABELS
+
+
+def l2(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the norms of the change from `IMAGES`."""
+    return np.linalg.norm((images - IMAGES).reshape(N, -1), axis=1)
+
+
+@cache
+def ours(name: str, model: str, epsilon: float = EVERYTHING, **options: Any) -> NDArray[np.float32]:
+    """Return what an attack of this project makes of `IMAGES`."""
+    return run(attack(name, **options), logits(model), epsilon, data=(IMAGES, LABELS))
+
+
+@every_model
+@pytest.mark.parametrize("epsilon", [0.05, 0.2])
+@pytest.mark.parametrize("peer", ["LinfPGD", "LinfBasicIterativeAttack"])
+def test_bim_equals_foolbox(model: str, epsilon: float, peer: str) -> None:
+    theirs = by_foolbox(peer, model, epsilon, steps=6, rel_stepsize=0.25, random_start=False)
+    adversarial = ours("bim", model, epsilon, steps=6, rel_step=0.25)
+    np.testing.assert_allclose(adversarial, theirs, rtol=0, atol=1e-5)
+
+
+@every_model
+def test_bim_equals_art(model: str, by_art) -> None:
+    theirs = by_art("ProjectedGradientDescent", model, eps=0.2, eps_step=0.05, max_iter=6)
+    adversarial = ours("bim", model, 0.2, steps=6, rel_step=0.25)
+    np.testing.assert_allclose(adversarial, theirs, rtol=0, atol=1e-5)
+
+
+@every_model
+@pytest.mark.parametrize("epsilon", [0.1, 0.15])
+def test_pgd_is_as_strong_as_foolbox(model: str, epsilon: float) -> None:
+    theirs = by_foolbox("LinfPGD", model, epsilon, steps=20, rel_stepsize=0.125, random_start=False)
+    adversarial = ours("pgd", model, epsilon, steps=20, rel_step=0.125, restarts=3)
+    assert np.all(fooled(model, adversarial) >= fooled(model, theirs))
+
+
+@every_model
+@pytest.mark.parametrize(("name", "peer"), [("deepfool_l2", "L2DeepFoolAttack"),
+                                            ("deepfool_linf", "LinfDeepFoolAttack")])  # fmt: skip
+def test_deepfool_equals_foolbox(model: str, name: str, peer: str) -> None:
+    theirs = by_foolbox(peer, model, steps=50)
+    adversarial = ours(name, model, deepfool_variant="foolbox3", deepfool_steps=50)
+    found = fooled(model, theirs)
+    assert found.sum() > 1 and np.array_equal(fooled(model, adversarial), found)
+    np.testing.assert_allclose(adversarial[found], theirs[found], rtol=0, atol=1e-4)
+
+
+def test_deepfool_l2_is_as_near_as_art(by_art) -> None:
+    """ART overshoots at the end alone, by 1e-6 here; the paper's variant by 2 %."""
+    theirs = by_art("DeepFool", "dense", max_iter=50, epsilon=1e-6, nb_grads=N_CLASSES)
+    adversarial = ours("deepfool_l2", "dense", deepfool_variant="paper", deepfool_steps=50)
+    right = ~fooled("dense", IMAGES)  # ART would turn a misclassified image into a right one
+    assert np.all(fooled("dense", adversarial)[right])
+    np.testing.assert_allclose(l2(adversarial)[right], l2(theirs)[right], rtol=0.03)
+
+
+def test_cw_is_as_near_as_foolbox() -> None:
+    """Foolbox returns a black image where it found nothing: it counts as none."""
+    theirs = by_foolbox("L2CarliniWagnerAttack", "dense", binary_search_steps=5, steps=40,
+                        stepsize=0.1, initial_const=1e-2, abort_early=False)  # fmt: skip
+    adversarial = ours("cw_l2", "dense", cw_steps=40, cw_searches=5, cw_rate=0.1)
+    found = fooled("dense", theirs) & theirs.any(axis=(1, 2, 3))
+    assert found.sum() > 1 and np.array_equal(fooled("dense", adversarial), found)
+    assert l2(adversarial)[found].mean() <= 1.05 * l2(theirs)[found].mean()
+
+
+@pytest.mark.parametrize(("name", "loss"), [("apgd_ce", "cross_entropy"),
+                                            ("apgd_dlr", "difference_logits_ratio")])  # fmt: skip
+def test_apgd_is_as_strong_as_art(name: str, loss: str, by_art) -> None:
+    """Random starts differ, so one image in a dozen may."""
+    theirs = by_art("AutoProjectedGradientDescent", "dense", eps=0.15, eps_step=0.3, max_iter=15,
+                    nb_random_init=1, loss_type=loss)  # fmt: skip
+    adversarial = ours(name, "dense", 0.15, apgd_steps=15, apgd_restarts=1)
+    assert 1 < fooled("dense", theirs).sum() <= fooled("dense", adversarial).sum() + 1
+
+
+@pytest.fixture(scope="module")
+def golden_model() -> keras.Model:
+    """Build the network of `golden_foolbox1`."""
+    (first, first_bias), (last, last_bias) = golden_foolbox1.layers()
+    image = keras.Input(golden_foolbox1.SHAPE)
+    hidden = keras.layers.Dense(first.shape[1], "relu")(keras.layers.Flatten()(image))
+    model = keras.Model(image, keras.layers.Dense(last.shape[1])(hidden))
+    model.set_weights([first, first_bias, last, last_bias])
+    return model
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+@pytest.mark.parametrize("name", ["deepfool_l2", "deepfool_linf", "single_pixel", "local_search"])
+def test_golden_foolbox1(name: str, norm: str, golden_model: keras.Model) -> None:
+    """The norm of each change is one of those that foolbox 1.8 found, 0 if it was fooled before.
+
+    The random attacks were run with so many seeds that these are all that there are.
+    """
+    options: dict[str, Any] = {"deepfool_variant": "foolbox1", "deepfool_steps": 50,
+                               "max_pixels": 1000,
+                               "local_search_rounds": 8,
+                               "local_search_selection": "lowest"}  # fmt: skip
+    images, labels = data = golden_foolbox1.images()
+    adversarial = run(attack(name, **options), logits_of(golden_model), EVERYTHING, data=data)
+    success = np.argmax(golden_model(adversarial), axis=1) != labels
+    changes = (adversarial - images).reshape(len(images), -1)
+    norms = np.linalg.norm(changes, axis=1, ord={"l2": 2, "linf": np.inf}[norm])
+    for found, hit, known in zip(norms, success, _golden(name, norm), strict=True):
+        assert (None in known) if not hit else np.isclose(found, _numbers(known), atol=1e-5).any()
+
+
+def _golden(name: str, norm: str) -> list[list[float | None]]:
+    return [image[norm] for image in json.loads(golden_foolbox1.GOLDEN.read_text())[name]]
+
+
+def _numbers(norms: list[float | None]) -> list[float]:
+    return [norm for norm in norms if norm is not None]
