@@ -117,7 +117,9 @@ def plain(name: str) -> Callable[[Any], Any]:
 def attack(name: str, **changes: Any) -> Attack:
     """Return an attack with few iterations."""
     small = {"preset": "smoke", "steps": 4, "rel_step": 0.5, "restarts": 2, "target": 1,
-             "lr_target": 2, "local_search_rounds": 20}  # fmt: skip
+             "lr_target": 2, "apgd_steps": 6, "apgd_restarts": 2, "square_queries": 40,
+             "spsa_steps": 5, "spsa_samples": 8, "cw_steps": 30, "cw_searches": 3,
+             "cw_rate": 0.05, "local_search_rounds": 20}  # fmt: skip
     return build_attack(name, AttackConfig(**(small | changes)))
 
 

@@ -17,12 +17,12 @@ from gauntlet.attacks.iterative import PGD
 from gauntlet.attacks.registry import BUILDERS
 from gauntlet.attacks.single_step import FGSM
 from gauntlet.config.attack import BY_QUERIES, MINIMUM_NORM, WHOLE_BOX
-from gauntlet.evaluation.metrics import defeated
+from gauntlet.evaluation.statistics import defeated
 
 BOUNDED = [name for name in BUILDERS if not name.startswith("lr_")]
 PUBLISHED = [name for name in BUILDERS if name.startswith("lr_")]
 FILLS_ITS_BUDGET = [name for name in BOUNDED if name not in (*MINIMUM_NORM, "spsa")]
-RANDOM = ("pgd", "noise", "single_pixel", "local_search")
+RANDOM = ("pgd", "noise", "apgd_ce", "apgd_dlr", "square", "spsa", "single_pixel", "local_search")
 DETERMINISTIC = [name for name in BUILDERS if name not in RANDOM]
 BOXES = ((0.0, 1.0), (-2.0, 3.0), None)
 

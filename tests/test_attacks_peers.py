@@ -23,7 +23,6 @@ LABELS = np.concatenate([blobs(N)[1][1:2], blobs(N)[1][1:]])  # the first image 
 EVERYTHING = 1.0  # the budget at which a minimum-norm attack shows all that it found
 
 every_model = pytest.mark.parametrize("model", DEFENDED)
-deep_models = pytest.mark.parametrize("model", ["dense", "reformer"])  # where a peer is slow
 
 
 @pytest.fixture(scope="module")
@@ -125,26 +124,24 @@ def test_deepfool_l2_is_as_near_as_art(by_art) -> None:
     np.testing.assert_allclose(l2(adversarial)[right], l2(theirs)[right], rtol=0.03)
 
 
-@deep_models
-def test_cw_is_as_near_as_foolbox(model: str) -> None:
+def test_cw_is_as_near_as_foolbox() -> None:
     """Foolbox returns a black image where it found nothing: it counts as none."""
-    theirs = by_foolbox("L2CarliniWagnerAttack", model, binary_search_steps=5, steps=40,
+    theirs = by_foolbox("L2CarliniWagnerAttack", "dense", binary_search_steps=5, steps=40,
                         stepsize=0.1, initial_const=1e-2, abort_early=False)  # fmt: skip
-    adversarial = ours("cw_l2", model, cw_steps=40, cw_searches=5, cw_rate=0.1)
-    found = fooled(model, theirs) & theirs.any(axis=(1, 2, 3))
-    assert found.sum() > 1 and np.array_equal(fooled(model, adversarial), found)
+    adversarial = ours("cw_l2", "dense", cw_steps=40, cw_searches=5, cw_rate=0.1)
+    found = fooled("dense", theirs) & theirs.any(axis=(1, 2, 3))
+    assert found.sum() > 1 and np.array_equal(fooled("dense", adversarial), found)
     assert l2(adversarial)[found].mean() <= 1.05 * l2(theirs)[found].mean()
 
 
-@deep_models
 @pytest.mark.parametrize(("name", "loss"), [("apgd_ce", "cross_entropy"),
                                             ("apgd_dlr", "difference_logits_ratio")])  # fmt: skip
-def test_apgd_is_as_strong_as_art(model: str, name: str, loss: str, by_art) -> None:
+def test_apgd_is_as_strong_as_art(name: str, loss: str, by_art) -> None:
     """Random starts differ, so one image in a dozen may."""
-    theirs = by_art("AutoProjectedGradientDescent", model, eps=0.15, eps_step=0.3, max_iter=15,
+    theirs = by_art("AutoProjectedGradientDescent", "dense", eps=0.15, eps_step=0.3, max_iter=15,
                     nb_random_init=1, loss_type=loss)  # fmt: skip
-    adversarial = ours(name, model, 0.15, apgd_steps=15, apgd_restarts=1)
-    assert 1 < fooled(model, theirs).sum() <= fooled(model, adversarial).sum() + 1
+    adversarial = ours(name, "dense", 0.15, apgd_steps=15, apgd_restarts=1)
+    assert 1 < fooled("dense", theirs).sum() <= fooled("dense", adversarial).sum() + 1
 
 
 @pytest.fixture(scope="module")

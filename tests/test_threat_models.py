@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 from models import SHAPE, N, autoencoder, blobs, classifier, defended
+from parameters import OTHER_VALUES
 
 from gauntlet.attacks.gradients import compiled_gradient, cross_entropy
 from gauntlet.attacks.registry import BUILDERS, build_attack
@@ -148,17 +149,9 @@ def test_attack_that_speaks_grey_levels_is_the_unbounded_one(name: str) -> None:
 
 @pytest.mark.parametrize("name", BUILDERS)
 def test_attack_reads_exactly_what_the_config_says(name: str) -> None:
-    other = {
-        "target": 3, "steps": 7, "rel_step": 0.3, "restarts": 9, "decay": 0.4, "pgd_loss": "dlr",
-        "apgd_steps": 7, "apgd_restarts": 3, "square_queries": 9, "spsa_steps": 7,
-        "spsa_samples": 9, "deepfool_variant": "paper", "deepfool_steps": 7, "cw_steps": 9,
-        "cw_searches": 2, "cw_rate": 0.3, "cw_confidence": 2.0, "max_pixels": 9,
-        "local_search_rounds": 9, "local_search_selection": "lowest", "lr_variant": "sign",
-        "lr_target": 2, "lr_targets_at": 40.0, "lr_clip": True,
-    }  # fmt: skip
     default = build_attack(name, AttackConfig(preset="smoke"))
     changing = {
-        key for key, value in other.items()
+        key for key, value in OTHER_VALUES.items()
         if build_attack(name, AttackConfig(preset="smoke", **{key: value})) != default
     }  # fmt: skip
     fields = set(config.READ_BY[name]) - {"epsilons", "grey_epsilons"}

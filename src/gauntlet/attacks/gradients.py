@@ -7,7 +7,7 @@ kept by model.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,34 @@ def finite(gradient: Any) -> Any:
 def loss_gradient(logits: Logits, loss: Loss, images: Any, labels: Any) -> Any:
     """Return the gradient of a loss of the true labels, traceable, shape of the images."""
     return compute_gradient(lambda x: logits(x, labels), loss, images, labels, False)
+
+
+def evaluate(logits: Logits, loss: Loss, images: Any, labels: Any) -> tuple[Any, Any, Any]:
+    """Return the gradient of a loss of the true labels, the loss `(n,)`, who is hit `(n,)`.
+
+    Traceable; one forward and one backward pass.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(images)
+        z = logits(images, labels)
+        value = loss(labels=labels, logits=z)
+    gradient = tape.gradient(value, images, unconnected_gradients="zero")
+    return finite(gradient), value, tf.argmax(z, axis=1, output_type=labels.dtype) != labels
+
+
+def score(logits: Logits, loss: Loss, images: Any, labels: Any) -> Any:
+    """Return the loss `(n,)`, infinite for an image that is misclassified: traceable."""
+    z = logits(images, labels)
+    hit = tf.argmax(z, axis=1, output_type=labels.dtype) != labels
+    # A hit outranks every loss; among hits the first stays.
+    return tf.where(hit, np.float32(np.inf), loss(labels=labels, logits=z))
+
+
+@lru_cache(maxsize=KEPT_MODELS)
+def compiled_score(logits: Logits, loss: Loss) -> Callable[[Any, Any], Any]:
+    """Return a compiled `(images, labels) -> score`."""
+    compiled: Callable[[Any, Any], Any] = tf.function(partial(score, logits, loss))
+    return compiled
 
 
 @lru_cache(maxsize=KEPT_MODELS)

@@ -25,7 +25,14 @@ from gauntlet.attacks.base import (
     clip_to,
     one_pass,
 )
-from gauntlet.attacks.gradients import LOSSES, Loss, cross_entropy, finite, loss_gradient
+from gauntlet.attacks.gradients import (
+    LOSSES,
+    Loss,
+    compiled_score,
+    cross_entropy,
+    finite,
+    loss_gradient,
+)
 from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
 
@@ -77,7 +84,7 @@ class PGD(Attack):
     ) -> Crafted:
         del state
         loss = LOSSES[self.loss]
-        loop, score = _projected_ascent(logits, loss, box), _score(logits, loss)
+        loop, score = _projected_ascent(logits, loss, box), compiled_score(logits, loss)
         best, best_score = batch.images, score(batch.images, batch.labels)
         for restart in range(self.restarts):
             noise = epsilon * batch.uniform(child_seed(seed, "pgd", str(restart)))
@@ -162,18 +169,6 @@ def _moved(
     """One step of cleverhans' `momentum_iterative_method`: the box comes last."""
     stepped = adversarial + optimize_linear(momentum, step, np.inf)
     return tf.clip_by_value(x + clip_eta(stepped - x, np.inf, epsilon), low, high)
-
-
-@lru_cache(maxsize=KEPT_MODELS)
-def _score(logits: Logits, loss: Loss) -> Callable[[Any, Any], Any]:
-    def run(images: Any, labels: Any) -> Any:
-        z = logits(images, labels)
-        hit = tf.argmax(z, axis=1, output_type=labels.dtype) != labels
-        # A hit outranks every loss; among hits the first stays.
-        return tf.where(hit, np.float32(np.inf), loss(labels, z))
-
-    compiled: Callable[[Any, Any], Any] = tf.function(run)
-    return compiled
 
 
 def _with_scalars_as_tensors(run: Callable[..., Any], images: int) -> Callable[..., Any]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from gauntlet.attacks.auto_pgd import AutoPGD
 from gauntlet.attacks.base import Attack
+from gauntlet.attacks.carlini_wagner import CarliniWagnerL2
 from gauntlet.attacks.deepfool import DeepFool
 from gauntlet.attacks.iterative import BIM, MIM, PGD
 from gauntlet.attacks.local_search import LocalSearch
 from gauntlet.attacks.logistic_regression import LogisticRegressionAttack, Rule
 from gauntlet.attacks.single_pixel import SinglePixel
 from gauntlet.attacks.single_step import FGSM, RandomNoise, TargetedFGSM
+from gauntlet.attacks.spsa import SPSA
+from gauntlet.attacks.square import Square
 from gauntlet.config.attack import AttackConfig
 
 
@@ -28,8 +32,13 @@ BUILDERS: dict[str, Callable[[AttackConfig], Attack]] = {
     "pgd": lambda c: PGD(c.steps, c.rel_step, c.restarts, c.pgd_loss),
     "mim": lambda c: MIM(c.steps, c.rel_step, c.decay),
     "noise": lambda _: RandomNoise(),
+    "apgd_ce": lambda c: AutoPGD("cross_entropy", c.apgd_steps, c.apgd_restarts),
+    "apgd_dlr": lambda c: AutoPGD("dlr", c.apgd_steps, c.apgd_restarts),
+    "square": lambda c: Square(c.square_queries),
+    "spsa": lambda c: SPSA(c.spsa_steps, c.spsa_samples),
     "deepfool_l2": lambda c: DeepFool("l2", c.deepfool_variant, c.deepfool_steps),
     "deepfool_linf": lambda c: DeepFool("linf", c.deepfool_variant, c.deepfool_steps),
+    "cw_l2": lambda c: CarliniWagnerL2(c.cw_steps, c.cw_searches, c.cw_rate, c.cw_confidence),
     "single_pixel": lambda c: SinglePixel(c.max_pixels),
     "local_search": lambda c: LocalSearch(c.local_search_rounds, c.local_search_selection),
     "lr_non_targeted": partial(_logistic_regression, "non_targeted"),

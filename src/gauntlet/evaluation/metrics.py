@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import classification_report
 
-from gauntlet.config.base import REJECTED
-from gauntlet.evaluation.statistics import wilson
+from gauntlet.evaluation.statistics import defeated, wilson
 
 Classes = NDArray[np.int64]
 
@@ -46,15 +45,6 @@ class AttackOutcome:
         Clean errors are no success, nor is what a defence rejects, with or without attack.
         """
         return np.asarray((self.clean == self.labels) & ~self.correct)
-
-
-def defeated(labels: Classes, attacked: Classes) -> NDArray[np.bool_]:
-    """Tell where an attack came to nothing: the true class is predicted, or -1, rejected.
-
-    At every budget, 0 too: there robust accuracy exceeds `clean/accuracy` by the false positives.
-    Shapes broadcast.
-    """
-    return np.asarray((attacked == labels) | (attacked == REJECTED))
 
 
 def clean_metrics(labels: Classes, clean: Classes) -> Iterator[tuple[str, float]]:

@@ -1,4 +1,4 @@
-"""Intervals and worst cases."""
+"""What counts as defeated, intervals and worst cases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, t
+
+from gauntlet.config.base import REJECTED
 
 
 class Interval(NamedTuple):
@@ -42,3 +44,12 @@ def over_seeds(values: Sequence[float]) -> Interval:
 def worst_case(correct: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
     """Return which examples `(n,)` survive every attack; each item is one attack's `(n,)`."""
     return np.asarray(np.all(correct, axis=0))
+
+
+def defeated(labels: NDArray[np.int64], attacked: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell where an attack came to nothing: the true class is predicted, or -1, rejected.
+
+    At every budget, 0 too: there robust accuracy exceeds `clean/accuracy` by the false positives.
+    Shapes broadcast.
+    """
+    return np.asarray((attacked == labels) | (attacked == REJECTED))

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gauntlet.evaluation.metrics import defeated
-from gauntlet.evaluation.statistics import Interval, wilson
+from gauntlet.evaluation.statistics import Interval, defeated, wilson
 
 REFERENCE_EPSILON = 0.1
 REFERENCE_GREY = 16 / 255

@@ -1,0 +1,179 @@
+"""A training that is cut off goes on where it was, to the same bits, whatever it trains."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+from models import blobs
+from servers import tracking_to, wait_until
+
+from gauntlet import networks
+from gauntlet.autoencoders.training import train_autoencoder
+from gauntlet.checkpoint import Checkpoint
+from gauntlet.config.models import AutoencoderConfig
+from gauntlet.steps import classifier
+from gauntlet.steps.training_run import TrainingRun
+from gauntlet.tracking.artifacts import stored_model
+
+IMAGES = blobs(36)[0]
+TINY = {"preset": "smoke", "widths": (6,), "epochs": 4, "batch_size": 10, "init_epochs": 2,
+        "filters": (3,), "features": 3}  # fmt: skip
+History = dict[int, dict[str, float]]
+Train = Callable[[networks.EpochReport, Checkpoint | None], list[np.ndarray]]
+
+
+def _train(*how, **changes) -> list[np.ndarray]:
+    return train_autoencoder(AutoencoderConfig(**TINY, **changes), IMAGES, *how).get_weights()
+
+
+TRAININGS: dict[str, tuple[Train, list[int]]] = {
+    # Noise and an order to go on with; a cut in each phase of the game.
+    "fit": (partial(_train, autoencoder="denoising", noise=0.3, validation_size=6), [3]),
+    "funn": (partial(_train, autoencoder="funn"), [2, 4]),
+}
+
+
+@pytest.fixture(autouse=True)
+def every_epoch_is_kept(monkeypatch) -> None:
+    monkeypatch.setattr(networks, "CHECKPOINT_SECONDS", -1.0)
+
+
+class _CutError(Exception):
+    """The end of a process, as far as the files are concerned."""
+
+
+def _report(into: History, cut_in: int | None = None) -> networks.EpochReport:
+    def report(epoch: int, metrics: dict[str, float]) -> None:
+        if epoch == cut_in:
+            raise _CutError  # before the epoch is kept
+        into[epoch] = metrics
+
+    return report
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_resumed_training_ends_with_the_same_bits(name, tmp_path) -> None:
+    train, cuts = TRAININGS[name]
+    whole: History = {}
+    expected = train(_report(whole), None)
+    for cut_in in cuts:
+        with pytest.raises(_CutError):
+            train(_report({}, cut_in), Checkpoint(tmp_path / "c.npz", "training", "cut"))
+    resumed: History = {}
+    checkpoint = Checkpoint(tmp_path / "c.npz", "training", "last")
+    assert checkpoint.found is not None and len(checkpoint.found.history) == cuts[-1] - 1
+    received = train(_report(resumed), checkpoint)
+    assert resumed == whole and list(resumed) == [1, 2, 3, 4]
+    assert all(np.array_equal(a, b) for a, b in zip(received, expected, strict=True))
+
+
+def test_finished_training_is_not_trained_further(tmp_path) -> None:
+    checkpoints = [Checkpoint(tmp_path / "c.npz", "training", name) for name in ("one", "two")]
+    histories: list[History] = [{}, {}]
+    one, two = (
+        _train(_report(history), checkpoint)
+        for history, checkpoint in zip(histories, checkpoints, strict=True)
+    )
+    assert histories[0] == histories[1]
+    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_short_epochs_are_not_kept_each(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(networks, "CHECKPOINT_SECONDS", 3600.0)
+    _train(_report({}), Checkpoint(tmp_path / "c.npz", "training", "run"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_epochs_see_the_images_in_orders_of_their_own() -> None:
+    orders = [networks.shuffled(36, networks.epoch_seed(3, epoch)).numpy() for epoch in (1, 2)]
+    assert all(sorted(order) == list(range(36)) for order in orders)
+    assert not np.array_equal(*orders) and not np.array_equal(orders[0], np.arange(36))
+
+
+# --- as runs ---
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("GAUNTLET_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def _interrupt_in(epoch: int, monkeypatch) -> None:
+    report = TrainingRun.report
+
+    def interrupted(training: TrainingRun, now: int, metrics: dict[str, float]) -> None:
+        if now == epoch:
+            raise KeyboardInterrupt
+        report(training, now, metrics)
+
+    monkeypatch.setattr(TrainingRun, "report", interrupted)
+
+
+def _runs(client: mlflow.MlflowClient):
+    """Return all runs, the oldest first."""
+    found = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    return sorted(found, key=lambda run: run.info.start_time)
+
+
+def _curve(client, run_id: str, name: str) -> list[tuple[int, float]]:
+    return [(m.step, m.value) for m in client.get_metric_history(run_id, name)]
+
+
+def test_killed_run_is_resumed_by_the_next(store, cache, tiny, monkeypatch, capsys) -> None:
+    config = tiny("classifier")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        _interrupt_in(3, patch)
+        classifier.run(config)
+    assert len(list((cache / "checkpoints").iterdir())) == 1
+    assert "resumed" not in capsys.readouterr().out
+    stored = classifier.run(config)
+    assert "resumed after epoch 2 of 4\n" in capsys.readouterr().out
+    killed, finished = _runs(store)
+    assert (killed.info.status, finished.info.status) == ("KILLED", "FINISHED")
+    assert finished.data.tags["gauntlet.resumed_from"] == killed.info.run_id
+    assert "gauntlet.resumed_from" not in killed.data.tags
+    for name in ("train/loss", "train/accuracy"):
+        before, after = (_curve(store, run.info.run_id, name) for run in (killed, finished))
+        assert before and after[: len(before)] == before
+    assert not list((cache / "checkpoints").iterdir())
+    assert stored.run_id == finished.info.run_id
+
+
+# --- as processes ---
+
+# As many epochs as take more than the five seconds between checkpoints, on any machine.
+FLAGS = {
+    "vanilla": ["--epochs=2000"],
+    "funn": ["--autoencoder=funn", "--epochs=150", "--filters=8,16", "--features=16"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", FLAGS)
+def test_kill_9_and_resume_gives_the_same_bits(kind, new_store, start, tmp_path) -> None:
+    command = ["python", "-m", "gauntlet", "autoencoder", "--preset=smoke", *FLAGS[kind]]
+    uris = {name: new_store() for name in ("cut", "whole")}
+    cache = {"GAUNTLET_CACHE": str(tmp_path / "cache")}
+    process = start(*command, uri=uris["cut"], **cache)
+    wait_until(lambda: any(tmp_path.glob("cache/checkpoints/*.npz")), process, 120)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(10)
+    for uri in uris.values():
+        process = start(*command, uri=uri, **cache)
+        out, err = process.communicate(timeout=250)
+        assert process.returncode == 0, err
+        assert ("resumed after epoch " in out) == (uri == uris["cut"])
+    digests = []
+    for uri in uris.values():
+        with tracking_to(uri, tmp_path) as client:
+            digests.append(stored_model(_runs(client)[-1].info.run_id).weights_sha256)
+    assert digests[0] == digests[1]
+    assert not any(tmp_path.glob("cache/checkpoints/*"))
