@@ -199,8 +199,9 @@ def test_batch_size_does_not_matter(name: str, model: str, monkeypatch) -> None:
     whole = run(attack(name), logits(model), epsilon, seed=3)
     monkeypatch.setattr(base, "BATCH", 5)  # 5 + 5 + 2 of 12
     parts = run(attack(name), logits(model), epsilon, seed=3)
-    # A matrix product over fewer rows may round otherwise: 1e-5 of a budget of 0.1.
-    assert np.abs(whole - parts).max() <= 1e-6
+    # A matrix product over fewer rows may round otherwise: 1e-5 of a budget of 0.1. The published
+    # attacks divide by their largest gradient, however small.
+    assert np.abs(whole - parts).max() <= (1e-6 if name in BOUNDED else 1e-5)
 
 
 @every_attack
