@@ -32,8 +32,11 @@ def draw_matrices(matrices: Mapping[str, Mapping[str, Any]], title: str) -> Figu
         ticks = range(len(counts))
         names = matrix.get("classes", [str(tick) for tick in ticks])
         axes.set(title=name, xlabel=matrix["columns"], ylabel=matrix["rows"])
-        axes.set_xticks(ticks, names, rotation=90 if "rejected" in names else 0)
+        axes.set_xticks(ticks, names)
         axes.set_yticks(ticks, names)
+        if not names[-1].isdigit():  # "rejected" must fit a cell
+            axes.get_xticklabels()[-1].set(fontsize=8)
+            axes.get_yticklabels()[-1].set(fontsize=8, rotation=90, va="center")
         _fill_matrix(axes, counts)
     return figure
 
