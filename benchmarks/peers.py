@@ -23,8 +23,9 @@ from gauntlet.attacks.base import AttackResult
 from gauntlet.attacks.registry import build_attack
 from gauntlet.attacks.threat_models import logits_of
 from gauntlet.classifiers.training import train_classifier
-from gauntlet.config.attack import MINIMUM_NORM, WHOLE_BOX, AttackConfig
+from gauntlet.config.attack import AttackConfig
 from gauntlet.config.models import ClassifierConfig
+from gauntlet.config.tables import MINIMUM_NORM, WHOLE_BOX
 from gauntlet.data.registry import load
 
 IMAGES, CLASSES = 1000, 10

@@ -16,7 +16,7 @@ from gauntlet.attacks.base import TOLERANCE, Crafted
 from gauntlet.attacks.iterative import PGD
 from gauntlet.attacks.registry import BUILDERS
 from gauntlet.attacks.single_step import FGSM
-from gauntlet.config.attack import BY_QUERIES, MINIMUM_NORM, WHOLE_BOX
+from gauntlet.config.tables import BY_QUERIES, MINIMUM_NORM, WHOLE_BOX
 from gauntlet.evaluation.statistics import defeated
 
 BOUNDED = [name for name in BUILDERS if not name.startswith("lr_")]

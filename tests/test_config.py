@@ -7,17 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gauntlet.config.attack import (
-    ATTACKS,
-    MINIMUM_NORM,
-    READ_BY,
-    STRONG,
-    AttackConfig,
-    speaks_grey_levels,
-)
+from gauntlet.config.attack import AttackConfig
 from gauntlet.config.base import PRESET, PRESETS
 from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse, to_string
 from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
+from gauntlet.config.tables import ATTACKS, MINIMUM_NORM, READ_BY, STRONG, speaks_grey_levels
 from gauntlet.errors import UsageError, unknown_name
 from gauntlet.seeding import child_seed
 

@@ -9,9 +9,9 @@ import mlflow
 import numpy as np
 import pytest
 
-from gauntlet.config.attack import STRONG
 from gauntlet.config.entry_points import parse
 from gauntlet.config.funn_tables import FunnTablesConfig
+from gauntlet.config.tables import STRONG
 from gauntlet.errors import UsageError
 from gauntlet.evaluation.statistics import over_seeds
 from gauntlet.report.cell_result import CellResult

@@ -13,7 +13,8 @@ import pytest
 from parameters import OTHER_VALUES
 from servers import tracking_to
 
-from gauntlet.config.attack import ATTACKS, READ_BY, AttackConfig
+from gauntlet.config.attack import AttackConfig
+from gauntlet.config.tables import ATTACKS, READ_BY
 from gauntlet.steps import attack, autoencoder, cells, classifier
 from gauntlet.steps.reuse import Reuse
 from gauntlet.tracking import provenance, step_cache

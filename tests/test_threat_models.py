@@ -13,8 +13,9 @@ from parameters import OTHER_VALUES
 from gauntlet.attacks.gradients import compiled_gradient, cross_entropy
 from gauntlet.attacks.registry import BUILDERS, build_attack
 from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario, logits_of
-from gauntlet.config import attack as config
-from gauntlet.config.attack import APPLIES, AttackConfig, speaks_grey_levels
+from gauntlet.config import tables as config
+from gauntlet.config.attack import AttackConfig
+from gauntlet.config.tables import APPLIES, speaks_grey_levels
 from gauntlet.defences.defended_model import DefendedModel
 
 PIXELS = int(np.prod(SHAPE))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from gauntlet.config.attack import BY_QUERIES, MINIMUM_NORM
+from gauntlet.config.tables import BY_QUERIES, MINIMUM_NORM
 from gauntlet.evaluation.statistics import Interval, wilson, worst_case
 from gauntlet.report.cell_result import CellResult, reference_index
 

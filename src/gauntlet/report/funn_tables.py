@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gauntlet.config.attack import STRONG
+from gauntlet.config.tables import STRONG
 from gauntlet.evaluation.statistics import Interval, over_seeds, wilson, worst_case
 from gauntlet.report.attack_summary import markdown_table
 from gauntlet.report.cell_result import CellResult

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gauntlet.config.attack import AttackConfig, speaks_grey_levels
+from gauntlet.config.attack import AttackConfig
 from gauntlet.config.base import metric_step
+from gauntlet.config.tables import speaks_grey_levels
 from gauntlet.data.dataset import Dataset
 from gauntlet.report.cell_result import CellResult, reference_index
 from gauntlet.seeding import child_seed

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gauntlet.config.attack import STOCHASTIC, AttackConfig
+from gauntlet.config.attack import AttackConfig
 from gauntlet.config.models import MAGNET
+from gauntlet.config.tables import STOCHASTIC
 from gauntlet.data.dataset import Dataset
 from gauntlet.seeding import child_seed
 from gauntlet.steps.cells import Models
