@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from benchmarks.timing import Comparison, compare
-from gauntlet.autoencoders.architecture import build_autoencoder
+from gauntlet.autoencoders.architecture import CODE, build_autoencoder
+from gauntlet.autoencoders.attacker import mean_squared_error
+from gauntlet.autoencoders.funn import Game, _run_epoch
 from gauntlet.autoencoders.training import reconstruction_loss
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.networks import fit
@@ -26,19 +31,69 @@ def run() -> Iterator[Comparison]:
     config = AutoencoderConfig(epochs=EPOCHS)
     images = np.random.default_rng(0).random((60_000, 28, 28, 1), np.float32)
     ours, theirs = (_compiled(config) for _ in range(2))
+    work = partial(fit, ours, images, images, config.schedule, 0, lambda *_: None, seed=0)
     yield compare(
         "training: cost over plain Keras fit",
-        lambda: fit(ours, images, images, config, lambda *_: None),
+        work,
         lambda: theirs.fit(images, images, epochs=EPOCHS, batch_size=config.batch_size, verbose=0),
         wanted="<= 1.02",
     )
     yield compare(
         "training: cost over its bare matrix products",
-        lambda: fit(ours, images, images, config, lambda *_: None),
+        work,
         lambda: _matrix_products(config.batch_size, EPOCHS * -(-len(images) // config.batch_size)),
         wanted="",
         rounds=3,
     )
+    yield _funn(images[:2048])
+
+
+def _funn(images: NDArray[np.float32]) -> Comparison:
+    """Compare an epoch of FUNN's second phase with the two gradients a batch that it needs.
+
+    One after the other: the defender sees what the attacker has learned from the same batch.
+    """
+    config = AutoencoderConfig(autoencoder="funn")
+    game = Game(config, images.shape[1:])
+    step, size, batch = game.step(images), len(images), config.batch_size
+    width = config.features + config.attacker_noise
+    codes = np.random.default_rng(0).random((size, width), np.float32)
+    by_attacker, by_encoder = _bare_gradients(game, config)
+
+    def bare() -> None:
+        for i in range(0, size, batch):
+            x, code = images[i : i + batch], codes[i : i + batch]
+            by_attacker(x, code)
+            by_encoder(x, code)
+
+    return compare(
+        "FUNN, second phase: cost over its bare gradients",
+        lambda: _run_epoch(step, size, batch, seed=0, epoch=1),
+        bare,
+        wanted="<= 1.10",
+    )
+
+
+def _bare_gradients(game: Game, config: AutoencoderConfig) -> tuple[Any, Any]:
+    """Return the gradient of the attacker's generator, and that of the defender's encoder."""
+    encoder = keras.Model(game.defender.input, game.defender.get_layer(CODE).output)
+
+    @tf.function
+    def by_attacker(x: Any, code: Any) -> Any:
+        with tf.GradientTape() as tape:
+            attacked = game.attacker.generator(code)
+            error = mean_squared_error(x, game.defender(attacked))
+            loss = mean_squared_error(x, attacked) + config.gamma * game.hinge(error)
+        return tape.gradient(loss, game.attacker.generator.trainable_weights)
+
+    @tf.function
+    def by_encoder(x: Any, code: Any) -> Any:
+        attacked = game.attacker.generator(code)
+        with tf.GradientTape() as tape:
+            loss = mean_squared_error(x, game.defender(attacked))
+        return tape.gradient(loss, encoder.trainable_weights)
+
+    return by_attacker, by_encoder
 
 
 def _compiled(config: AutoencoderConfig) -> keras.Model:

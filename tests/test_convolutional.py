@@ -5,8 +5,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from models import blobs, ignore
 
 from gauntlet.autoencoders.architecture import CODE, build_autoencoder
+from gauntlet.autoencoders.training import train_autoencoder
 from gauntlet.config.models import AutoencoderConfig
 
 MNIST = (28, 28, 1)
@@ -78,3 +80,14 @@ def test_stored_model_needs_no_code_of_the_project(tmp_path) -> None:
     loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     images = np.random.default_rng(0).random((3, 9, 13, 1), np.float32)
     assert np.array_equal(loaded(images), model(images))
+
+
+@pytest.mark.parametrize("loss", ["mean_squared_error", "binary_crossentropy"])
+def test_training_lowers_the_loss_and_follows_the_seed(loss: str) -> None:
+    images, history = blobs(36)[0], []
+    config = AutoencoderConfig(autoencoder="convolutional", preset="smoke", filters=(4,), epochs=6,
+                               batch_size=12, learning_rate=0.01, loss=loss)  # fmt: skip
+    model = train_autoencoder(config, images, lambda _, metrics: history.append(metrics))
+    assert history[-1]["train/loss"] < history[0]["train/loss"]
+    again = train_autoencoder(config, images, ignore).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), again, strict=True))

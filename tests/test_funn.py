@@ -25,6 +25,9 @@ from gauntlet.data.registry import load
 from gauntlet.errors import DivergenceError
 from gauntlet.networks import predict
 from gauntlet.runtime import start_from
+from gauntlet.steps import autoencoder
+from gauntlet.steps.inputs import load_data
+from gauntlet.tracking.artifacts import load_model
 
 IMAGES = blobs(36)[0]
 ROWS = tf.range(12)
@@ -275,3 +278,19 @@ def test_divergence_names_the_rates(eagerly) -> None:
     with pytest.raises(DivergenceError, match=r"in epoch 1: train/reconstruction is nan\.") as e:
         train_funn(_config(), images, report)
     assert "--defender_init_rate to --attacker_rate." in str(e.value) and len(reported) == 1
+
+
+def test_run_keeps_the_defender_and_measures_the_game(store, tiny) -> None:
+    config = tiny("autoencoder", autoencoder="funn", filters="4", features="4", init_epochs="2")
+    stored = autoencoder.run(config)
+    metrics = store.get_run(stored.run_id).data.metrics
+    images = load_data(config).x_test
+    output = reconstruct(load_model(stored), images)
+    assert metrics["test/loss"] == pytest.approx(np.square(images - output).mean(), rel=1e-5)
+    names = {"attacker_distortion", "attacker_distortion_l2", "near_constant", "defender_error",
+             "defender_error_l2"}  # fmt: skip
+    assert {f"test/{name}" for name in names} <= set(metrics)
+    for name in ("attacker_distortion", "defender_error"):
+        assert metrics[f"test/{name}"] == pytest.approx(metrics[f"train/{name}"], rel=0.5)
+    files = {file.path for file in store.list_artifacts(stored.run_id)}
+    assert {"images.png", "learning_curve.png"} <= files
