@@ -135,8 +135,12 @@ def _fill_row(axes: Axes, name: str, images: NDArray[np.float32], captions: Sequ
 
 
 def _panels(n: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(width * n, height))
-    panels = figure.subplots(1, n, squeeze=False)[0]
-    figure.subplots_adjust(left=0.6 / (width * n), right=1 - 0.15 / (width * n), wspace=0.2,
-                           bottom=0.11, top=0.88)  # fmt: skip
-    return figure, list(panels)
+    columns, rows = min(n, 4), -(-n // 4)
+    figure = Figure(figsize=(width * columns, height * rows))
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure.subplots_adjust(left=0.6 / (width * columns), right=1 - 0.15 / (width * columns),
+                           wspace=0.2, hspace=0.25, bottom=0.11 / rows,
+                           top=1 - 0.12 / rows)  # fmt: skip
+    for empty in panels[n:]:
+        empty.remove()
+    return figure, list(panels[:n])
