@@ -21,6 +21,7 @@ from gauntlet.config.models import AutoencoderConfig
 from gauntlet.steps import classifier
 from gauntlet.steps.training_run import TrainingRun
 from gauntlet.tracking.artifacts import stored_model
+from gauntlet.tracking.runs import resume_from
 
 IMAGES = blobs(36)[0]
 TINY = {"preset": "smoke", "widths": (6,), "epochs": 4, "batch_size": 10, "init_epochs": 2,
@@ -147,6 +148,16 @@ def test_killed_run_is_resumed_by_the_next(store, cache, tiny, monkeypatch, caps
     assert stored.run_id == finished.info.run_id
 
 
+def test_interrupted_run_may_be_gone(store, cache, tiny, monkeypatch, capsys) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        _interrupt_in(3, patch)
+        classifier.run(tiny("classifier"))
+    monkeypatch.setattr("gauntlet.steps.training_run.resume_from",
+                        lambda run, _: resume_from(run, "0" * 32))  # fmt: skip
+    classifier.run(tiny("classifier"))
+    assert "resumed after epoch 2 of 4\n" in capsys.readouterr().out
+
+
 # --- as processes ---
 
 FLAGS = {
@@ -179,6 +190,9 @@ def test_kill_9_and_resume_gives_the_same_bits(kind, new_store, start, tmp_path)
     digests = []
     for uri in uris.values():
         with tracking_to(uri, tmp_path) as client:
-            digests.append(stored_model(_runs(client)[-1].info.run_id).weights_sha256)
+            runs = _runs(client)
+            digests.append(stored_model(runs[-1].info.run_id).weights_sha256)
+        killed = ["KILLED"] if uri == uris["cut"] else []
+        assert [run.info.status for run in runs] == [*killed, "FINISHED"]
     assert digests[0] == digests[1]
     assert not any(tmp_path.glob("cache/checkpoints/*"))

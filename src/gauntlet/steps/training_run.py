@@ -15,7 +15,7 @@ from gauntlet.config.models import AutoencoderConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.steps.console import progress, say
 from gauntlet.tracking.artifacts import log_model
-from gauntlet.tracking.runs import TrackedRun, tracked_run
+from gauntlet.tracking.runs import TrackedRun, resume_from, tracked_run
 from gauntlet.tracking.step_cache import Fingerprint
 
 if TYPE_CHECKING:
@@ -73,6 +73,6 @@ def training_run(
         checkpoint = fingerprint.checkpoint(run.id)
         if found := checkpoint.found:
             say(f"resumed after epoch {len(found.history)} of {config.iterations}")
-            run.tags({"gauntlet.resumed_from": found.run_id})
+            resume_from(run, found.run_id)
         yield TrainingRun(run, checkpoint, advance)
     checkpoint.delete()

@@ -25,6 +25,7 @@ from mlflow.entities import (
     Param,
     RunTag,
 )
+from mlflow.exceptions import MlflowException
 
 from gauntlet.config.base import RunConfig
 from gauntlet.config.entry_points import to_string
@@ -218,6 +219,20 @@ def _close(run: TrackedRun, status: str) -> None:
             run.flush()
         finally:
             mlflow.MlflowClient().set_terminated(run.id, status)
+
+
+def resume_from(run: TrackedRun, interrupted: str) -> None:
+    """Say from which run this one goes on, and end that one: after SIGKILL it still says RUNNING.
+
+    Whoever calls this holds the lock of the training, so nobody works in that run.
+    """
+    run.tags({"gauntlet.resumed_from": interrupted})
+    client = mlflow.MlflowClient()
+    try:
+        if client.get_run(interrupted).info.status == "RUNNING":
+            client.set_terminated(interrupted, "KILLED")
+    except MlflowException:  # deleted for good
+        return
 
 
 def mark_entry_as_reuse(entry_point: str) -> None:
