@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from gauntlet.attacks.active_set import Stage, compile_stage, run_by_halves
 from gauntlet.attacks.base import Attack, Batch, Box, Crafted, Logits, bounds, clip_to, one_pass
-from gauntlet.attacks.gradients import LOSSES, Loss, compiled_score, evaluate
+from gauntlet.attacks.gradients import LOSSES, Loss, compiled_score, evaluate, finite
 from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
 
@@ -29,7 +29,7 @@ class _Climb(NamedTuple):
     at: Any
     before: Any
     best: Any
-    best_direction: Any
+    best_direction: Any  # signs in bytes: a step is as fast as memory is
     best_loss: Any  # infinite: hit
     loss: Any
     checked_loss: Any  # best_loss at the last checkpoint
@@ -120,7 +120,7 @@ def _foot(start: Any, best_loss: Any, step: float) -> _Climb:
         at=start,
         before=start,
         best=start,
-        best_direction=tf.zeros_like(start),
+        best_direction=tf.zeros_like(start, tf.int8),
         best_loss=tf.where(hit, best_loss, -np.inf),
         loss=nothing + np.inf,
         checked_loss=nothing,
@@ -157,13 +157,13 @@ def _climbed(
     high: Any,
 ) -> _Climb:
     """Take in the loss and the gradient at a point, and step on from it or from the best."""
-    direction = tf.sign(gradient)
+    direction = tf.cast(tf.sign(finite(gradient)), tf.int8)
     climb, direction = _checked(_noted(climb, direction, loss), direction, gap)
 
     def projected(x: Any) -> Any:
         return tf.clip_by_value(images + tf.clip_by_value(x - images, -epsilon, epsilon), low, high)
 
-    aim = projected(climb.at + _wide(climb.step) * direction)
+    aim = projected(climb.at + _wide(climb.step) * tf.cast(direction, tf.float32))
     moved = climb.at + share * (aim - climb.at) + (1 - share) * (climb.at - climb.before)
     return climb._replace(at=projected(moved), before=climb.at)
 

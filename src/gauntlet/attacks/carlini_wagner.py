@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from gauntlet.attacks.active_set import Stage, compile_stage, run_by_halves
 from gauntlet.attacks.base import Batch, Box, Crafted, Logits, one_pass
-from gauntlet.attacks.gradients import compiled_score, evaluate, margin
+from gauntlet.attacks.gradients import compiled_score, evaluate, finite, margin
 from gauntlet.attacks.minimum_norm import MinimumNormAttack
 from gauntlet.networks import KEPT_MODELS
 
@@ -173,7 +173,7 @@ def _adam(
     problem: _Problem, descent: _Descent, tanh: Any, gradient: Any, weight: Any, length: Any
 ) -> tuple[Any, Any, Any]:
     """One step of Adam in w, along the cost's gradient, by the chain rule through tanh."""
-    away = 2 * (descent.at - problem.images) - weight[:, None, None, None] * gradient
+    away = 2 * (descent.at - problem.images) - weight[:, None, None, None] * finite(gradient)
     slope = away * problem.radius * (1 - tanh**2)
     mean = BETA_1 * descent.mean + (1 - BETA_1) * slope
     square = BETA_2 * descent.square + (1 - BETA_2) * slope**2

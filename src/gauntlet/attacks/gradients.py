@@ -72,14 +72,14 @@ def loss_gradient(logits: Logits, loss: Loss, images: Any, labels: Any) -> Any:
 def evaluate(logits: Logits, loss: Loss, images: Any, labels: Any) -> tuple[Any, Any, Any]:
     """Return the gradient of a loss of the true labels, the loss `(n,)`, who is hit `(n,)`.
 
-    Traceable; one forward and one backward pass.
+    Traceable; one forward and one backward pass. The gradient may not be finite: see `finite`.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(images)
         z = logits(images, labels)
         value = loss(labels=labels, logits=z)
     gradient = tape.gradient(value, images, unconnected_gradients="zero")
-    return finite(gradient), value, tf.argmax(z, axis=1, output_type=labels.dtype) != labels
+    return gradient, value, tf.argmax(z, axis=1, output_type=labels.dtype) != labels
 
 
 def score(logits: Logits, loss: Loss, images: Any, labels: Any) -> Any:
