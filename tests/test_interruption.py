@@ -13,6 +13,7 @@ import psutil
 import pytest
 from servers import tracking_to, wait_until
 
+from gauntlet.config.entry_points import to_string
 from gauntlet.errors import DivergenceError
 from gauntlet.steps import attack, autoencoder
 from gauntlet.steps.cell_runner import CellRunner
@@ -130,9 +131,9 @@ def attacked_copy(attacked, tmp_path) -> str:
 @pytest.mark.slow
 def test_signal_kills_cell_and_attack_run(attacked, attacked_copy, start, tmp_path):
     budgets = ",".join(f"{i / 1000:g}" for i in range(1, 900))
-    values = {**attacked.config.model_dump(exclude={"defence", "threat_models"}),
-              "widths": "32,8", "attacks": "bim", "epsilons": budgets}  # fmt: skip
-    values |= {"grey_epsilons": "8", "defence": "none", "threat_models": "white_box"}
+    values = {name: to_string(value) for name, value in attacked.config}
+    values |= {"attacks": "bim", "epsilons": budgets, "defence": "none",
+               "threat_models": "white_box"}  # fmt: skip
     flags = [f"--{name}={value}" for name, value in values.items()]
     with tracking_to(attacked_copy, tmp_path) as client:
         process = start("python", "-m", "gauntlet", "attack", *flags, uri=attacked_copy)
