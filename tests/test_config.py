@@ -269,6 +269,9 @@ def test_autoencoder_without_code_has_no_features(entry_point: str, values: dict
         parse(entry_point, {"autoencoder": "magnet_2", **values})
     with pytest.raises(UsageError, match="--stochastic: expected autoencoder=variational"):
         parse("attack", {"stochastic": "true"})
+    with pytest.raises(UsageError, match="--stochastic: expected a defence that draws, encoded or"):
+        drawn = {"stochastic": "true", "autoencoder": "variational"}
+        parse("attack", {**drawn, "defence": "features"})
     with pytest.raises(UsageError, match="black_box allows square, spsa"):
         parse("attack", {"threat_models": "black_box"})
     with pytest.raises(UsageError, match="--init_epochs: expected at most the 3 epochs"):

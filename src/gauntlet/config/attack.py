@@ -86,7 +86,8 @@ class AttackConfig(NetworksConfig):
         0.001, gt=0, lt=1, description="magnet: clean validation images that each detector rejects"
     )
     stochastic: bool = Field(
-        False, description="variational, denoising: draw latent and noise at test time too"
+        False,
+        description="encoded, reformer: draw a variational latent or denoising noise at test time",
     )
     eot_samples: int = Field(
         20, ge=1, le=10_000, description="stochastic: draws that each gradient averages (EOT)"
@@ -180,6 +181,11 @@ class AttackConfig(NetworksConfig):
             raise ValueError(
                 "--stochastic: expected autoencoder=variational, or denoising with noise > 0; "
                 f"received autoencoder={self.autoencoder}"
+            )
+        if self.stochastic and not set(self.defence) & set(STOCHASTIC):
+            raise ValueError(
+                f"--stochastic: expected a defence that draws, {' or '.join(STOCHASTIC)}; received "
+                f"defence={','.join(self.defence)}"
             )
         return self
 
