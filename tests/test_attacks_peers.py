@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from gauntlet.attacks.threat_models import logits_of
 
+pytestmark = pytest.mark.slow
+
 IMAGES = blobs(N)[0]
 LABELS = np.concatenate([blobs(N)[1][1:2], blobs(N)[1][1:]])  # the first image is misclassified
 

@@ -20,6 +20,8 @@ from gauntlet.steps import attack
 from gauntlet.steps.inputs import load_data
 from gauntlet.tracking.artifacts import load_model, stored_model
 
+pytestmark = pytest.mark.slow
+
 MARKS = ("l2", "l1", "jsd_10", "jsd_40")
 GIVEN = {"defence": "none,features,magnet", "threat_models": "white_box,gray_box",
          "detectors": "l2,l1,jsd", "false_positive_rate": "0.05", "attacks": "fgsm",

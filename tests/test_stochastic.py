@@ -182,6 +182,7 @@ STOCHASTIC = {"autoencoder": "variational", "latent": "4", "stochastic": "true",
               "threat_models": "white_box,encoded", "attacks": "fgsm"}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_run_from_end_to_end(store, tiny) -> None:
     (white, encoded) = attack_step.run(tiny("attack", **STOCHASTIC)).rows
     metrics = [store.get_run(row.cells[0].run_id).data.metrics for row in (white, encoded)]
