@@ -266,8 +266,9 @@ def _adversarial(name: str, config: AttackConfig) -> np.ndarray:
 def test_second_attack_run_computes_nothing(attacked, tmp_path, capsys):
     with tracking_to(attacked.uri, tmp_path):
         again = attack.run(attacked.config)
-    said = capsys.readouterr().out
+    said, noise = capsys.readouterr()
     assert "cells: 20 reused" in said and "computed" not in said
+    assert "Downloading" not in noise
     assert [c.run_id for c in again.attacks] == [c.run_id for c in attacked.summary.attacks]
 
 

@@ -41,6 +41,8 @@ def open_store() -> str:
     # A store is no place to run code from, and a lost server must not block for MLflow's 4 minutes.
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")
+    # A bar for each file of a few kilobytes would hide the run's own progress.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     if not uri.startswith("http"):
         # Else MLflow makes a folder mlruns wherever the command was typed.
         os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", artifact_location(uri, "") or "")
