@@ -200,6 +200,7 @@ def test_from_nothing_to_tables_and_again_from_the_store(store, capsys) -> None:
             assert metrics["adv/success_rate"] == entry["success_rate"]["value"]
     text = mlflow.artifacts.load_text(f"runs:/{parent.info.run_id}/funn_tables.md")
     assert parent.info.run_id in text and "2 seeds from 0" in text
+    assert "filters 4, 8, 2 epochs" in text and "autoencoders 2 epochs, classifier 1" in text
     names = {file.path for file in store.list_artifacts(parent.info.run_id)}
     assert {"table_1.png", "funn_tables.md", "funn_tables.json"} <= names
     capsys.readouterr()

@@ -80,8 +80,12 @@ def notes(config: FunnTablesConfig, run: TrackedRun) -> list[str]:
     """Return what a reader must know to trust or redo the tables."""
     several = f"{config.seeds} seeds from {config.seed}"
     seeds = several if config.seeds > 1 else f"one seed ({config.seed})"
+    funn, magnet = (list(config.networks())[i].parts[0].config for i in (1, -1))
+    schedule = magnet.classifier_config("raw").schedule
     return [
         f"MLflow run `{run.id}`, {seeds}, data set {config.dataset}",
+        f"FUNN and classic: filters {', '.join(map(str, funn.filters))}, {funn.epochs} epochs",
+        f"MagNet: autoencoders {magnet.epochs} epochs, classifier {schedule.epochs}",
         "ours: mean over seeds with its 95 % t interval; of one seed, Wilson's over images",
         "success rate: right before and wrong after / all attacked images",
         "MagNet: one seed; oblivious: crafted on the bare classifier, as its authors did",
