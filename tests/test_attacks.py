@@ -151,6 +151,7 @@ def test_rounding_of_large_negative_pixels_is_no_broken_budget() -> None:
         assert np.abs(adversarial - images).max() <= epsilon + 3.8e-6
 
 
+@pytest.mark.slow  # each compiles every attack anew
 @pytest.mark.parametrize("model", FURTHER)
 @every_attack
 def test_contract_holds_for_further_defences(name: str, model: str) -> None:

@@ -59,6 +59,7 @@ def _report(into: History, cut_in: int | None = None) -> networks.EpochReport:
     return report
 
 
+@pytest.mark.slow  # three trainings each
 @pytest.mark.parametrize("name", TRAININGS)
 def test_resumed_training_ends_with_the_same_bits(name, tmp_path) -> None:
     train, cuts = TRAININGS[name]
