@@ -13,9 +13,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from benchmarks.timing import Comparison, compare
-from gauntlet.autoencoders.architecture import CODE, build_autoencoder
+from gauntlet.autoencoders.architecture import build_autoencoder
 from gauntlet.autoencoders.attacker import mean_squared_error
 from gauntlet.autoencoders.funn import Game, _run_epoch
+from gauntlet.autoencoders.layers import CODE
 from gauntlet.autoencoders.training import reconstruction_loss
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.networks import fit
@@ -31,7 +32,7 @@ def run() -> Iterator[Comparison]:
     config = AutoencoderConfig(epochs=EPOCHS)
     images = np.random.default_rng(0).random((60_000, 28, 28, 1), np.float32)
     ours, theirs = (_compiled(config) for _ in range(2))
-    work = partial(fit, ours, images, images, config.schedule, 0, lambda *_: None, seed=0)
+    work = partial(fit, ours, images, images, config, lambda *_: None, seed=0)
     yield compare(
         "training: cost over plain Keras fit",
         work,

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import layers
 from numpy.typing import NDArray
 
 from gauntlet.attacks.base import Attack
@@ -105,6 +106,15 @@ def defended(name: str) -> DefendedModel:
 def logits(name: str) -> Callable[[Any], Any]:
     """Return what an attacker differentiates; always the same object for a name."""
     return logits_of(defended(name).graph, defended(name).rejects)
+
+
+def affine(weights: np.ndarray, bias: list[float], shape: tuple[int, ...] = ()) -> keras.Model:
+    """Return a model of one dense layer by hand, its output reshaped if a shape is given."""
+    image = keras.Input(SHAPE)
+    dense = layers.Dense(len(bias))
+    out = dense(layers.Flatten()(image))
+    dense.set_weights([weights, np.array(bias)])
+    return keras.Model(image, layers.Reshape(shape)(out) if shape else out)
 
 
 @cache

@@ -11,8 +11,8 @@ import pytest
 from keras import ops
 from models import SHAPE, blobs, ignore
 
-from gauntlet.autoencoders.architecture import CODE, build_autoencoder
-from gauntlet.autoencoders.layers import KLSparsity, Sampling, TrainingNoise
+from gauntlet.autoencoders.architecture import build_autoencoder
+from gauntlet.autoencoders.layers import CODE, KLSparsity, Sampling, TrainingNoise
 from gauntlet.autoencoders.training import (
     ReconstructionLoss,
     output_scale,

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from models import blobs, ignore
 
-from gauntlet.autoencoders.architecture import CODE, build_autoencoder
+from gauntlet.autoencoders.architecture import build_autoencoder
+from gauntlet.autoencoders.layers import CODE
 from gauntlet.autoencoders.training import train_autoencoder
 from gauntlet.config.models import AutoencoderConfig
 

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import math
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
-from models import N_CLASSES, SHAPE, N, attack, blobs, classifier, ignore, logits, magnet, run
+from models import (
+    N_CLASSES,
+    SHAPE,
+    N,
+    affine,
+    attack,
+    blobs,
+    classifier,
+    ignore,
+    logits,
+    magnet,
+    run,
+)
 
 from gauntlet.attacks.base import IMAGE_BOX
 from gauntlet.attacks.gradients import LOSSES, compiled_gradient
@@ -109,24 +120,16 @@ def test_divergence_by_hand(p: list[float], q: list[float], by_hand: float) -> N
     assert np.array_equal(divergence(one, other), divergence(other, one))
 
 
-def _model(weights: np.ndarray, bias: list[float], shape: tuple[int, ...] = ()) -> keras.Model:
-    image = keras.Input(SHAPE)
-    dense = layers.Dense(len(bias))
-    out = dense(layers.Flatten()(image))
-    dense.set_weights([weights, np.array(bias)])
-    return keras.Model(image, layers.Reshape(shape)(out) if shape else out)
-
-
 @pytest.fixture(scope="module")
 def by_hand() -> MagNet:
     """Reformer: always 0.5; second: always 0.2; classifier: mean brightness, 0.55 and 0.
 
     An image of one grey g has marks (g - 0.5)^2 and |g - 0.2|, limits 0.09 and 0.4.
     """
-    grey, faint = (_model(np.zeros((PIXELS, PIXELS)), [g] * PIXELS, SHAPE) for g in (0.5, 0.2))
+    grey, faint = (affine(np.zeros((PIXELS, PIXELS)), [g] * PIXELS, SHAPE) for g in (0.5, 0.2))
     brightness = np.zeros((PIXELS, 3))
     brightness[:, 0] = 1 / PIXELS
-    tells = _model(brightness, [0.0, 0.55, 0.0])
+    tells = affine(brightness, [0.0, 0.55, 0.0])
     return MagNet(tells, grey, faint, ("l2", "l1"), (0.09, 0.4))
 
 
@@ -223,7 +226,7 @@ def test_adaptive_attack_passes_detectors_that_stop_the_oblivious_one() -> None:
     for name in ("white_box", "gray_box"):
         scenario = Scenario(THREAT_MODELS[name], magnet())
         assert scenario.box == IMAGE_BOX and np.array_equal(scenario.starts(images), images)
-        classes = scenario.judge(run(attack("pgd"), scenario.logits, 0.25))
+        (classes,) = scenario.votes(run(attack("pgd"), scenario.logits, 0.25))
         fooled[name] = float(((classes != labels) & (classes != -1)).mean())
     assert fooled["gray_box"] <= 0.25 and fooled["white_box"] >= 0.75
 
@@ -232,5 +235,5 @@ def test_grid_shows_the_reformed_image() -> None:
     assert np.array_equal(magnet().encode(blobs(N)[0]), predict(magnet().autoencoder, blobs(N)[0]))
 
 
-def test_same_callable_for_the_same_model() -> None:
+def test_same_callable_for_the_sameaffine() -> None:
     assert logits("magnet") is Scenario(THREAT_MODELS["white_box"], magnet()).logits

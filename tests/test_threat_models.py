@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from models import SHAPE, N, autoencoder, blobs, classifier, defended
+from models import SHAPE, N, affine, autoencoder, blobs, classifier, defended
 from parameters import OTHER_VALUES
 
 from gauntlet.attacks.gradients import compiled_gradient, cross_entropy
@@ -22,14 +22,6 @@ PIXELS = int(np.prod(SHAPE))
 BRIGHT = np.full((2, *SHAPE), 0.8, np.float32)
 
 
-def _affine(weights: np.ndarray, bias: list[float], shape: tuple[int, ...] = ()) -> keras.Model:
-    image = keras.Input(SHAPE)
-    dense = layers.Dense(len(bias))
-    out = dense(layers.Flatten()(image))
-    dense.set_weights([weights, np.array(bias)])
-    return keras.Model(image, layers.Reshape(shape)(out) if shape else out)
-
-
 @pytest.fixture(scope="module")
 def parts() -> tuple[DefendedModel, keras.Model]:
     """On a bright image classifier, defence and surrogate say three different classes.
@@ -37,11 +29,11 @@ def parts() -> tuple[DefendedModel, keras.Model]:
     The autoencoder gives the negative; the classifier says 1 if it is bright, 0 if it is dark; the
     surrogate always says 2.
     """
-    negative = _affine(-np.eye(PIXELS), [1.0] * PIXELS, SHAPE)
+    negative = affine(-np.eye(PIXELS), [1.0] * PIXELS, SHAPE)
     brightness = np.zeros((PIXELS, 3))
     brightness[:, 1] = 1 / PIXELS
-    tells = _affine(brightness, [0.5, 0.0, -1.0])
-    return DefendedModel(tells, negative), _affine(np.zeros((PIXELS, 3)), [0.0, 0.0, 1.0])
+    tells = affine(brightness, [0.5, 0.0, -1.0])
+    return DefendedModel(tells, negative), affine(np.zeros((PIXELS, 3)), [0.0, 0.0, 1.0])
 
 
 ROWS = {
@@ -50,15 +42,16 @@ ROWS = {
     "gray_box": (1, 0, 0.8, (0.0, 1.0)),
     "transfer": (2, 0, 0.8, (0.0, 1.0)),
     "encoded": (1, 1, 0.2, None),
+    "black_box": (0, 0, 0.8, (0.0, 1.0)),
 }
 
 
 @pytest.mark.parametrize(("name", "row"), ROWS.items(), ids=ROWS)
 def test_row_of_the_table(name: str, row: tuple, parts) -> None:
     scenario = Scenario(THREAT_MODELS[name], *parts)
-    seen = logits_of(scenario.attacked_graph)(BRIGHT, None).numpy().argmax(axis=1)
+    seen = scenario.logits(BRIGHT, None).numpy().argmax(axis=1)
     starts = scenario.starts(BRIGHT)
-    assert (seen[0], scenario.judge(BRIGHT)[0], scenario.box) == (row[0], row[1], row[3])
+    assert (seen[0], scenario.votes(BRIGHT)[0, 0], scenario.box) == (row[0], row[1], row[3])
     assert starts == pytest.approx(np.full_like(BRIGHT, row[2]), abs=1e-6)  # 1 - 0.8 in float32
     assert scenario.perturbs_input == (row[3] is not None)
 
@@ -72,7 +65,7 @@ def test_encoded_starts_are_the_reconstructions() -> None:
 
 def test_transfer_needs_a_surrogate(parts) -> None:
     with pytest.raises(KeyError, match="surrogate"):
-        _ = Scenario(THREAT_MODELS["transfer"], parts[0]).attacked_graph
+        _ = Scenario(THREAT_MODELS["transfer"], parts[0]).logits
 
 
 def test_undefended_model_is_its_classifier() -> None:
@@ -101,7 +94,7 @@ def test_attacks_see_inference_mode() -> None:
 
 
 def test_white_box_gradient_flows_through_the_autoencoder() -> None:
-    logits = logits_of(Scenario(THREAT_MODELS["white_box"], defended("reformer")).attacked_graph)
+    logits = Scenario(THREAT_MODELS["white_box"], defended("reformer")).logits
     images, labels = map(tf.constant, blobs(N))
     gradient = compiled_gradient(logits, cross_entropy, False)(images, labels, labels).numpy()
     direction = np.random.default_rng(0).choice([-1.0, 1.0], images.shape).astype(np.float32)
@@ -118,7 +111,7 @@ def test_white_box_and_gray_box_gradients_differ() -> None:
     images, labels = map(tf.constant, blobs(N))
     white, gray = (
         compiled_gradient(
-            logits_of(Scenario(THREAT_MODELS[name], defended("reformer")).attacked_graph),
+            Scenario(THREAT_MODELS[name], defended("reformer")).logits,
             cross_entropy, False,
         )(images, labels, labels).numpy()
         for name in ("white_box", "gray_box")

@@ -14,7 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gauntlet.checkpoint import Checkpoint
-from gauntlet.config.models import Schedule
+from gauntlet.config.models import AutoencoderConfig
 from gauntlet.errors import DivergenceError
 from gauntlet.seeding import child_seed
 
@@ -103,8 +103,7 @@ def fit(
     model: keras.Model,
     inputs: NDArray[np.float32],
     targets: NDArray[np.generic],
-    schedule: Schedule,
-    validation_size: int,
+    config: AutoencoderConfig,
     report: EpochReport,
     *,
     seed: int,
@@ -116,8 +115,8 @@ def fit(
         model: compiled; its loss says what `targets` are.
         inputs: `(n, ...)`.
         targets: `(n, ...)`; the same object as `inputs` is gathered once.
-        schedule: epochs and batch size; the learning rate is in the compiled optimizer.
-        validation_size: the last so many images are held out for `val/`.
+        config: of an autoencoder or a classifier: its `schedule` (the learning rate is in the
+            compiled optimizer) and `validation_size`, the last images, held out for `val/`.
         report: called after every epoch.
         seed: of the order in which each epoch sees the images.
         checkpoint: where the training is kept between epochs; none: nowhere.
@@ -125,8 +124,8 @@ def fit(
     Raises:
         DivergenceError: a metric became NaN or infinite.
     """
-    cut = len(inputs) - validation_size
-    held_out = (inputs[cut:], targets[cut:]) if validation_size else None
+    schedule, cut = config.schedule, len(inputs) - config.validation_size
+    held_out = (inputs[cut:], targets[cut:]) if config.validation_size else None
     model.optimizer.build(model.trainable_variables)
     progress = Progress(report, [*model.variables, *model.optimizer.variables], checkpoint)
     done = progress.resume()

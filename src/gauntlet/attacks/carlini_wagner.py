@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from gauntlet.attacks.active_set import Stage, compile_stage, run_by_halves
+from gauntlet.attacks.adam import adam_step, step_length
 from gauntlet.attacks.base import Batch, Box, Crafted, Logits, one_pass
 from gauntlet.attacks.gradients import compiled_score, evaluate, finite, margin
 from gauntlet.attacks.minimum_norm import MinimumNormAttack
@@ -17,9 +18,6 @@ from gauntlet.networks import KEPT_MODELS
 
 FIRST_CONSTANT, LARGEST_CONSTANT = 1e-2, 1e10
 """Of the search: cleverhans' first one, as its 5 searches leave the authors' 1e-3 no time."""
-
-BETA_1, BETA_2, TINY = 0.9, 0.999, 1e-8
-"""Adam's."""
 
 IMPROVEMENT = 0.9999
 """A search ends where a tenth of its steps lowers the cost by less than this factor."""
@@ -133,8 +131,7 @@ def _descending(logits: Logits) -> Stage:
     def step(state: _State, k: Any, tenth: Any, rate: Any, confidence: Any) -> _State:
         problem, labels, descent = state
         gradient, value, hit = evaluate(logits, margin, descent.at, labels)
-        t = tf.cast(k + 1, tf.float32)
-        length = rate * tf.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
+        length = step_length(rate, k)
         descent = _judged(problem, descent, value, hit, k % tenth == 0, confidence)
         active = problem.constant * tf.cast(value < confidence, tf.float32)
         return _State(problem, labels, _descended(problem, descent, gradient, active, length))
@@ -175,6 +172,5 @@ def _adam(
     """One step of Adam in w, along the cost's gradient, by the chain rule through tanh."""
     away = 2 * (descent.at - problem.images) - weight[:, None, None, None] * finite(gradient)
     slope = away * problem.radius * (1 - tanh**2)
-    mean = BETA_1 * descent.mean + (1 - BETA_1) * slope
-    square = BETA_2 * descent.square + (1 - BETA_2) * slope**2
-    return descent.w - length * mean / (tf.sqrt(square) + TINY), mean, square
+    step, mean, square = adam_step(slope, descent.mean, descent.square, length)
+    return descent.w - step, mean, square

@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gauntlet.attacks.base import Batch, Box, Crafted, Logits, bounds
-from gauntlet.attacks.gradients import finite
+from gauntlet.attacks.gradients import finite, misclassified
 from gauntlet.attacks.minimum_norm import MinimumNormAttack, compiled_logits
 from gauntlet.networks import KEPT_MODELS
 
@@ -117,7 +117,7 @@ def _step(
         moved = points + (1 + rules.overshoot) * to_boundary(gaps, normals, norm, rules)
         inside = tf.clip_by_value(moved, low, high)
         seen = moved if rules.box == "free" else inside
-        hit = tf.argmax(logits(seen, labels), axis=1, output_type=labels.dtype) != labels
+        hit = misclassified(labels, logits(seen, labels))
         return inside if rules.box == "kept" else moved, hit
 
     images = tf.TensorSpec((None, *shape), tf.float32)

@@ -54,9 +54,9 @@ LOSSES: dict[str, Loss] = {
 """What an untargeted attack may ascend."""
 
 
-def misclassified(logits: Logits, images: Any, labels: Any) -> Any:
-    """Return which images the attacked model gets wrong, `(n,)` bool, traceable."""
-    return tf.argmax(logits(images, labels), axis=1, output_type=labels.dtype) != labels
+def misclassified(labels: Any, logits: Any) -> Any:
+    """Return where the largest logit is not the true one, `(n,)` bool."""
+    return tf.argmax(logits, axis=1, output_type=labels.dtype) != labels
 
 
 def finite(gradient: Any) -> Any:
@@ -79,15 +79,14 @@ def evaluate(logits: Logits, loss: Loss, images: Any, labels: Any) -> tuple[Any,
         z = logits(images, labels)
         value = loss(labels=labels, logits=z)
     gradient = tape.gradient(value, images, unconnected_gradients="zero")
-    return gradient, value, tf.argmax(z, axis=1, output_type=labels.dtype) != labels
+    return gradient, value, misclassified(labels, z)
 
 
 def score(logits: Logits, loss: Loss, images: Any, labels: Any) -> Any:
     """Return the loss `(n,)`, infinite for an image that is misclassified: traceable."""
     z = logits(images, labels)
-    hit = tf.argmax(z, axis=1, output_type=labels.dtype) != labels
     # A hit outranks every loss; among hits the first stays.
-    return tf.where(hit, np.float32(np.inf), loss(labels=labels, logits=z))
+    return tf.where(misclassified(labels, z), np.float32(np.inf), loss(labels=labels, logits=z))
 
 
 @lru_cache(maxsize=KEPT_MODELS)

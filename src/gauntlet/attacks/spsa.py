@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import tensorflow as tf
 
 from gauntlet.attacks.active_set import Stage, compile_stage, run_by_halves
+from gauntlet.attacks.adam import adam_step, step_length
 from gauntlet.attacks.base import Attack, Batch, Box, Crafted, Logits, bounds
 from gauntlet.attacks.gradients import finite, margin, misclassified
 from gauntlet.networks import KEPT_MODELS
@@ -17,7 +18,7 @@ from gauntlet.seeding import child_seed
 DELTA = 0.01
 """Distance of a probe in every pixel (appendix A)."""
 
-RATE, BETA_1, BETA_2, TINY = 0.01, 0.9, 0.999, 1e-8
+RATE = 0.01
 """Adam's."""
 
 PROBES = 8192
@@ -75,14 +76,12 @@ def _start(images: Any, labels: Any) -> _State:
 @lru_cache(maxsize=KEPT_MODELS)
 def _ascent(logits: Logits, samples: int) -> Stage:
     def step(state: _State, k: Any, seed: Any, epsilon: Any, low: Any, high: Any) -> _State:
-        hit = state.finished | misclassified(logits, state.at, state.labels)
+        hit = state.finished | misclassified(state.labels, logits(state.at, state.labels))
         probes = _rademacher((samples, *state.at.shape[1:]), seed + tf.stack([0, k]))
         slope = _slope(logits, state.at, state.labels, probes)
-        mean = BETA_1 * state.mean + (1 - BETA_1) * slope
-        square = BETA_2 * state.square + (1 - BETA_2) * slope**2
-        t = tf.cast(k + 1, tf.float32)
-        length = RATE * tf.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
-        moved = state.at + length * mean / (tf.sqrt(square) + TINY) - state.images
+        length = step_length(RATE, k)
+        step, mean, square = adam_step(slope, state.mean, state.square, length)
+        moved = state.at + step - state.images
         moved = tf.clip_by_value(
             state.images + tf.clip_by_value(moved, -epsilon, epsilon), low, high
         )

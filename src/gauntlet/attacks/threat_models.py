@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal, NamedTuple
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 
 from gauntlet.attacks.base import IMAGE_BOX, Box, Logits
 from gauntlet.defences.defended_model import DefendedModel
-from gauntlet.defences.stochastic import StochasticModel
 from gauntlet.networks import KEPT_MODELS
 
 
@@ -60,19 +58,9 @@ class Scenario:
         return self._parts[self.threat_model.gradient_of]
 
     @property
-    def attacked_graph(self) -> keras.Model:
-        """The model whose gradient the attacker has."""
-        return self._attacked.graph
-
-    @property
     def logits(self) -> Logits:
-        """What the attacker sees of it."""
+        """What the attacker sees."""
         return logits_of(self._attacked.graph, self._attacked.rejects)
-
-    @property
-    def judge(self) -> Callable[[NDArray[np.float32]], NDArray[np.int64]]:
-        """From perturbed inputs to predicted classes."""
-        return self._parts[self.threat_model.judged_by].predict
 
     def votes(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the judge's classes of perturbed inputs by each draw, `(draws, n)`."""
@@ -81,13 +69,11 @@ class Scenario:
     @property
     def samples(self) -> int:
         """Draws behind the attacked logits of an image, each of them a query or a gradient call."""
-        attacked = self._parts[self.threat_model.gradient_of]
-        return attacked.samples if isinstance(attacked, StochasticModel) else 1
+        return self._attacked.draws
 
     def restart(self, seed: int) -> None:
         """Let the draws of a stochastic defence begin anew."""
-        if isinstance(self.defended, StochasticModel):
-            self.defended.restart(seed)
+        self.defended.restart(seed)
 
     @property
     def perturbs_input(self) -> bool:

@@ -14,10 +14,10 @@ import keras
 from keras import layers
 
 from gauntlet.autoencoders.convolutional import build_convolutional
-from gauntlet.autoencoders.layers import CODE as CODE
-from gauntlet.autoencoders.layers import KLSparsity, Sampling, TrainingNoise
+from gauntlet.autoencoders.layers import CODE, KLSparsity, Sampling, TrainingNoise
 from gauntlet.autoencoders.magnet import build_magnet
-from gauntlet.config.models import MAGNET, AutoencoderConfig
+from gauntlet.config.models import AutoencoderConfig
+from gauntlet.config.published import MAGNET
 from gauntlet.seeding import child_seed
 
 

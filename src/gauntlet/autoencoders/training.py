@@ -14,7 +14,8 @@ from gauntlet.autoencoders.architecture import build_autoencoder
 from gauntlet.autoencoders.funn import train_funn
 from gauntlet.autoencoders.magnet import noisy_once
 from gauntlet.checkpoint import Checkpoint
-from gauntlet.config.models import MAGNET, AutoencoderConfig
+from gauntlet.config.models import AutoencoderConfig
+from gauntlet.config.published import MAGNET
 from gauntlet.errors import DivergenceError
 from gauntlet.networks import EpochReport, fit, predict
 from gauntlet.runtime import start_from
@@ -69,16 +70,8 @@ def train_autoencoder(
     start_from(seed)
     model = build_autoencoder(config, images.shape[1:])
     model.compile(keras.optimizers.Adam(config.schedule.learning_rate), reconstruction_loss(config))
-    fit(
-        model,
-        noisy_once(config, images) if config.autoencoder in MAGNET else images,
-        images,
-        config.schedule,
-        config.validation_size,
-        report,
-        seed=seed,
-        checkpoint=checkpoint,
-    )
+    inputs = noisy_once(config, images) if config.autoencoder in MAGNET else images
+    fit(model, inputs, images, config, report, seed=seed, checkpoint=checkpoint)
     return model
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from gauntlet.config.models import LBFGS_ITERATIONS
+from gauntlet.config.published import LBFGS_ITERATIONS
 from gauntlet.networks import EpochReport
 
 GREY_LEVELS = 255.0

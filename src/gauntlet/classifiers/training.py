@@ -40,16 +40,7 @@ def train_classifier(
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    fit(
-        model,
-        images,
-        labels,
-        config.schedule,
-        config.validation_size,
-        report,
-        seed=seed,
-        checkpoint=checkpoint,
-    )
+    fit(model, images, labels, config, report, seed=seed, checkpoint=checkpoint)
     return model
 
 

@@ -23,28 +23,18 @@ from gauntlet.config.base import (
     grey_levels,
     unit_interval,
 )
-from gauntlet.config.models import (
-    MAGNET,
-    ClassifierConfig,
-    NetworksConfig,
-    TrainOn,
-    check_features,
-)
+from gauntlet.config.defence import DefenceConfig
 from gauntlet.config.tables import (
     APPLIES,
     ATTACKS,
     BY_QUERIES,
-    DEFENCES,
-    DETECTORS,
     MINIMUM_NORM,
     READ_BY,
-    STOCHASTIC,
     STRONG,
     THREAT_MODELS,
     WHOLE_BOX,
     speaks_grey_levels,
 )
-from gauntlet.seeding import child_seed
 
 Epsilons = Annotated[
     tuple[float, ...], CommaSeparated, Field(min_length=1), AfterValidator(unit_interval)
@@ -71,30 +61,9 @@ def _strong(names: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-class AttackConfig(NetworksConfig):
+class AttackConfig(DefenceConfig):
     """Attack one defended classifier and write down what is left of it."""
 
-    defence: Annotated[Names, AfterValidator(check_names("defence", DEFENCES))] = Field(
-        ("none", "encoded", "reformer"), description=f"list of {', '.join(DEFENCES)}"
-    )
-    detectors: Annotated[Names, AfterValidator(check_names("detector", DETECTORS))] = Field(
-        ("l2", "l1"),
-        description="magnet: list of l2 (error of magnet_1), l1 (of magnet_2), jsd (divergence of "
-        "the predictions, temperatures 10 and 40)",
-    )
-    false_positive_rate: float = Field(
-        0.001, gt=0, lt=1, description="magnet: clean validation images that each detector rejects"
-    )
-    stochastic: bool = Field(
-        False,
-        description="encoded, reformer: draw a variational latent or denoising noise at test time",
-    )
-    eot_samples: int = Field(
-        20, ge=1, le=10_000, description="stochastic: draws that each gradient averages (EOT)"
-    )
-    judge_draws: int = Field(
-        50, ge=1, le=10_000, description="stochastic: fresh draws that vote on each image"
-    )
     threat_models: Annotated[
         Names, AfterValidator(check_names("threat model", ("all", *THREAT_MODELS)))
     ] = Field(("all",), description=f"all that apply, or a list of {', '.join(THREAT_MODELS)}")
@@ -171,34 +140,6 @@ class AttackConfig(NetworksConfig):
         return self
 
     @model_validator(mode="after")
-    def _networks_fit(self) -> AttackConfig:
-        if "features" in self.defence:
-            check_features(self)
-        random = self.autoencoder == "variational" or (
-            self.autoencoder == "denoising" and self.noise > 0
-        )
-        if self.stochastic and not random:
-            raise ValueError(
-                "--stochastic: expected autoencoder=variational, or denoising with noise > 0; "
-                f"received autoencoder={self.autoencoder}"
-            )
-        if self.stochastic and not set(self.defence) & set(STOCHASTIC):
-            raise ValueError(
-                f"--stochastic: expected a defence that draws, {' or '.join(STOCHASTIC)}; received "
-                f"defence={','.join(self.defence)}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _magnet_has_validation_images(self) -> AttackConfig:
-        if "magnet" in self.defence and not self.autoencoder_config(MAGNET[0]).validation_size:
-            raise ValueError(
-                "--validation_size: expected at least 1 for the thresholds of defence=magnet; "
-                "received 0"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _every_attack_applies(self) -> AttackConfig:
         if self._wanted() == {"black_box"} and not set(self.attacks) & set(BY_QUERIES):
             raise ValueError(
@@ -240,19 +181,6 @@ class AttackConfig(NetworksConfig):
         """Return the parameters that this attack reads, and its name."""
         return {"attack": attack, **self.model_dump(mode="json", include=set(READ_BY[attack]))}
 
-    def sampling_settings(self, defence: str, threat_model: str) -> dict[str, Any]:
-        """Return the parameters of a stochastic defence; none where nothing is drawn."""
-        if not self.stochastic or defence not in STOCHASTIC or threat_model == "encoded":
-            return {}
-        return self.model_dump(include={"stochastic", "eot_samples", "judge_draws"})
-
-    def defence_settings(self, defence: str) -> dict[str, Any]:
-        """Return the parameters that this defence reads beside those of its models."""
-        if defence != "magnet":
-            return {}
-        own = self.model_dump(mode="json", include={"detectors", "false_positive_rate"})
-        return own | {"validation_size": self.autoencoder_config(MAGNET[0]).validation_size}
-
     def one_target(self, attack: str) -> int | None:
         """Return the class that an attack aims every image at, if it does."""
         return {"t_fgsm": self.target, "lr_one_target": self.lr_target}.get(attack)
@@ -278,14 +206,3 @@ class AttackConfig(NetworksConfig):
         """Return the (defence, threat model) pairs that were named but make no sense together."""
         named = [t for t in self.threat_models if t != "all"]
         return [(d, t) for d in self.defence for t in named if t not in APPLIES[d]]
-
-    def classifier_config(self, train_on: TrainOn, *names: str) -> ClassifierConfig:
-        """Return the config of a classifier of this attack run.
-
-        Args:
-            train_on: `raw`, `encoded` or `features`.
-            names: path of a child seed; none for the run's own seed.
-        """
-        fields = self.model_dump(include=set(NetworksConfig.model_fields))
-        seed = child_seed(self.seed, *names) if names else self.seed
-        return ClassifierConfig(**fields | {"train_on": train_on, "seed": seed})

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from gauntlet.config.base import CommaSeparated, RunConfig
+from gauntlet.config.published import (
+    AUTOENCODER_READS,
+    CLASSIFIER_SCHEDULES,
+    FROM_PRESET,
+    LBFGS_ITERATIONS,
+    MAGNET,
+    AutoencoderKind,
+    Schedule,
+    training_of,
+    unread_by,
+)
 
-AutoencoderKind = Literal[
-    "vanilla", "sparse", "denoising", "variational",
-    "convolutional", "funn",
-    "magnet_1", "magnet_2",
-]  # fmt: skip
 ClassifierKind = Literal["dense", "convolutional", "logistic_regression"]
 TrainOn = Literal["raw", "encoded", "features"]
 Activation = Literal[
@@ -26,62 +32,6 @@ Widths = Annotated[
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
 BatchSize = Annotated[int, Field(ge=1, le=1_000_000)]
 Rate = Annotated[float, Field(gt=0, le=10)]
-
-_DENSE = ("widths", "activation", "pre_output_activation", "output_activation")
-_CONVOLUTIONAL = ("filters", "features")
-_PLAIN_TRAINING = ("loss", "learning_rate")
-
-AUTOENCODER_READS: dict[str, tuple[str, ...]] = {
-    "vanilla": (*_DENSE, *_PLAIN_TRAINING),
-    "sparse": (*_DENSE, *_PLAIN_TRAINING, "sparsity_penalty", "sparsity_weight", "sparsity_target"),
-    "denoising": (*_DENSE, *_PLAIN_TRAINING, "noise"),
-    "variational": (*_DENSE, *_PLAIN_TRAINING, "latent"),
-    "convolutional": (*_CONVOLUTIONAL, *_PLAIN_TRAINING),
-    "funn": (
-        *_CONVOLUTIONAL, "attacker_noise", "gamma", "beta", "constraint", "init_epochs",
-        "defender_init_rate", "attacker_init_rate", "defender_rate", "attacker_rate",
-    ),
-    "magnet_1": (*_PLAIN_TRAINING, "noise"),
-    "magnet_2": (*_PLAIN_TRAINING, "noise"),
-}  # fmt: skip
-"""Every kind, and the parameters that it alone or among few reads; all kinds read the others."""
-
-MAGNET: tuple[AutoencoderKind, AutoencoderKind] = ("magnet_1", "magnet_2")
-"""MagNet's autoencoders: images all the way through, without a code."""
-
-_OWN = frozenset(name for names in AUTOENCODER_READS.values() for name in names)
-
-_FIRST_PAPER = {"epochs": 35, "batch_size": 1024, "learning_rate": 1e-3, "validation_size": 0,
-                "loss": "categorical_crossentropy", "noise": 0.0, "init_epochs": 9}  # fmt: skip
-_FUNN = _FIRST_PAPER | {"epochs": 40, "batch_size": 128, "learning_rate": 5e-4,
-                        "loss": "mean_squared_error"}  # fmt: skip
-_MAGNET = _FIRST_PAPER | {"epochs": 100, "batch_size": 256, "validation_size": 5000,
-                          "loss": "mean_squared_error", "noise": 0.1}  # fmt: skip
-
-AS_PUBLISHED: Mapping[str, Mapping[str, Any]] = {
-    # First paper, 4.3 and 6.
-    **dict.fromkeys(("vanilla", "sparse", "denoising", "variational"), _FIRST_PAPER),
-    # Second paper, 4.1: 9 + 31 epochs; the classic control as long, at the defender's first rate.
-    "convolutional": _FUNN,
-    "funn": _FUNN,
-    # MagNet's own code: the held-out images set the thresholds.
-    "magnet_1": _MAGNET,
-    "magnet_2": _MAGNET,
-}
-"""What the `paper` preset says of each autoencoder's training."""
-
-_SMOKE = {"epochs": 5, "batch_size": 64, "init_epochs": 2}
-
-LBFGS_ITERATIONS = 100
-"""scikit-learn's default, with which the published logistic regression stops."""
-
-
-class Schedule(NamedTuple):
-    """How long and how fast a network learns."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
 
 
 class TrainingConfig(RunConfig):
@@ -98,7 +48,7 @@ class TrainingConfig(RunConfig):
 class AutoencoderConfig(TrainingConfig):
     """Train one autoencoder: first paper 4 and 5.3 to 5.5; second paper 3.2; MagNet's two."""
 
-    from_preset: ClassVar[frozenset[str]] = RunConfig.from_preset | frozenset(_FIRST_PAPER)
+    from_preset: ClassVar[frozenset[str]] = RunConfig.from_preset | FROM_PRESET
 
     autoencoder: AutoencoderKind = Field("vanilla", description="kind of autoencoder")
     widths: Widths = Field((504, 28), description="encoder widths; the decoder mirrors them")
@@ -148,10 +98,8 @@ class AutoencoderConfig(TrainingConfig):
     @classmethod
     def preset_values(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what the preset says of the data, and of this kind of autoencoder."""
-        training = dict(AS_PUBLISHED.get(values.get("autoencoder", "vanilla"), _FIRST_PAPER))
-        if values.get("preset") == "smoke":
-            training |= _SMOKE | {"validation_size": min(training["validation_size"], 200)}
-        return {**super().preset_values(values), **training}
+        kind, preset = values.get("autoencoder", "vanilla"), values.get("preset", "paper")
+        return {**super().preset_values(values), **training_of(kind, preset)}
 
     @field_validator("init_epochs")
     @classmethod
@@ -206,12 +154,6 @@ class NetworksConfig(AutoencoderConfig):
     )
 
 
-_CLASSIFIER_SCHEDULES = {
-    "features": Schedule(20, 128, 1e-3),  # second paper, 4.1
-    "convolutional": Schedule(50, 128, 0.01),  # Carlini and Wagner's network, as MagNet has it
-}
-
-
 class ClassifierConfig(NetworksConfig):
     """Train one classifier: on the images, or on the autoencoder's output or features of them."""
 
@@ -230,7 +172,7 @@ class ClassifierConfig(NetworksConfig):
     def schedule(self) -> Schedule:
         """How the classifier learns; what is `auto` as published."""
         name = self.train_on if self.train_on == "features" else self.classifier
-        published = _CLASSIFIER_SCHEDULES.get(name, super().schedule)
+        published = CLASSIFIER_SCHEDULES.get(name, super().schedule)
         wanted = (self.classifier_epochs, self.classifier_batch_size, self.classifier_rate)
         given = {k: w for k, w in zip(Schedule._fields, wanted, strict=True) if w != "auto"}
         return published._replace(**given)  # type: ignore[arg-type]
@@ -279,11 +221,6 @@ def check_features(config: NetworksConfig) -> None:
             f"--autoencoder: expected one that has features, {', '.join(kinds)}; received "
             f"{config.autoencoder!r}"
         )
-
-
-def unread_by(kind: str) -> set[str]:
-    """Return the parameters that autoencoders of this kind do not read."""
-    return set(_OWN - set(AUTOENCODER_READS[kind]))
 
 
 def _settings(config: RunConfig, model: type[RunConfig], hidden: set[str]) -> dict[str, Any]:

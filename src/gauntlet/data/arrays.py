@@ -30,7 +30,7 @@ def read_npz(file: Path | IO[bytes]) -> dict[str, NDArray[Any]]:
             return {key: archive[key] for key in archive.files}
     except FileNotFoundError:
         raise
-    # A flipped bit can raise nearly anything: BadZipFile, zlib.error, NotImplementedError, ...
+    # A flipped bit can raise nearly anything: BadZipFile, zlib.error, an unknown compression.
     except Exception as error:
         raise ValueError(f"no readable npz archive ({describe(error)})") from error
 

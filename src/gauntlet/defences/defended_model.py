@@ -34,6 +34,14 @@ class DefendedModel:
         image = keras.Input(self.autoencoder.input_shape[1:])
         return keras.Model(image, self.classifier(self.autoencoder(image)))
 
+    @property
+    def draws(self) -> int:
+        """Random draws behind each of the graph's logits: one, where nothing is random."""
+        return 1
+
+    def restart(self, seed: int) -> None:
+        """Let random draws begin anew; there are none here."""
+
     def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the graph's logits for images `(n, height, width, channels)` in [0, 1]."""
         return predict(self.graph, images)

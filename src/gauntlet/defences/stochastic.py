@@ -51,6 +51,11 @@ class StochasticModel(DefendedModel):
     judge_draws: int = 50
     seed: int = 0
 
+    @property
+    def draws(self) -> int:
+        """Draws that `graph` averages."""
+        return self.samples
+
     @cached_property
     def graph(self) -> keras.Model:
         """From image to the mean logits of `samples` draws."""

@@ -7,7 +7,8 @@ from typing import get_args
 
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.base import metric_step
-from gauntlet.config.models import MAGNET, TrainOn
+from gauntlet.config.models import TrainOn
+from gauntlet.config.published import MAGNET
 from gauntlet.data.dataset import Dataset
 from gauntlet.report.attack_summary import (
     NORM_HEADER,

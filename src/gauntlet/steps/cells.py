@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.models import MAGNET
+from gauntlet.config.published import MAGNET
 from gauntlet.data.dataset import Dataset
 from gauntlet.tracking.artifacts import StoredModel
 from gauntlet.tracking.step_cache import Fingerprint
@@ -17,6 +17,7 @@ COMPUTED_BY = (
     "gauntlet.data.registry",
     "gauntlet.defences.features",
     "gauntlet.defences.magnet",
+    "gauntlet.defences.stochastic",
     "gauntlet.evaluation.metrics",
     "gauntlet.runtime",
 )

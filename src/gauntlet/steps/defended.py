@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.models import MAGNET
+from gauntlet.config.published import MAGNET
 from gauntlet.config.tables import STOCHASTIC
 from gauntlet.data.dataset import Dataset
 from gauntlet.seeding import child_seed

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.models import MAGNET, TrainingConfig
+from gauntlet.config.models import TrainingConfig
+from gauntlet.config.published import MAGNET
 from gauntlet.data.dataset import Dataset
 from gauntlet.data.registry import load
 from gauntlet.errors import UsageError
