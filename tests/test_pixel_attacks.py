@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from models import DEFENDED, blobs, defended, logits, run
 
 from gauntlet.attacks.base import Attack, AttackResult
+from gauntlet.attacks.dense_start import dense_start
 from gauntlet.attacks.local_search import LocalSearch, neighbourhoods
+from gauntlet.attacks.pixel_query import one_pixel_query
 from gauntlet.attacks.single_pixel import STRIDE, SinglePixel
+from gauntlet.attacks.threat_models import logits_of
 from gauntlet.seeding import child_seed
 
 GREY = np.full((1, 4, 4, 1), 0.5, np.float32)
@@ -94,6 +98,43 @@ def test_single_pixel_drops_an_image_with_a_hit() -> None:
     )
     result = _attacked(SinglePixel(784), easy, images)
     assert result.queries == 1 + (2 * STRIDE + 2 * 784) / 2
+
+
+def test_single_pixel_asks_nothing_where_nothing_changes() -> None:
+    black = np.zeros((1, 4, 4, 1), np.float32)
+    assert _attacked(SinglePixel(16), NEVER, black).queries == 1 + 16
+    assert _attacked(SinglePixel(16), NEVER, black, box=None).queries == 1  # its range is one value
+
+
+# --- the first layer, updated ---
+
+
+@pytest.mark.parametrize("name", ["dense", "logistic_regression"])
+def test_query_of_a_dense_start_is_that_of_the_changed_images(name: str) -> None:
+    images, labels = (array[:7] for array in blobs(60))
+    shape, random = images.shape[1:], np.random.default_rng(0)
+    flat = images.reshape(7, -1, shape[2])
+    pixels = random.integers(-1, flat.shape[1], (7, 30))
+    values = random.normal(size=(7, 30, shape[2])).astype(np.float32)
+    assert dense_start(logits(name)) is not None
+    whole = lambda x, y: logits(name)(x, y)  # noqa: E731 (not a model: every image is rebuilt)
+    updated, rebuilt = (
+        one_pixel_query(f, shape)(flat, labels, pixels, values) for f in (logits(name), whole)
+    )
+    np.testing.assert_allclose(updated, rebuilt, rtol=1e-4, atol=1e-4)
+    assert (np.isnan(updated).all(axis=2) == (pixels < 0)).all()
+
+
+@pytest.mark.parametrize("name", ["convolutional", "reformer", "features", "magnet"])
+def test_other_models_have_no_dense_start(name: str) -> None:
+    assert dense_start(logits(name)) is None
+
+
+def test_branches_are_no_dense_start() -> None:
+    image = keras.Input((2, 2, 1))
+    first = keras.layers.Dense(3)(keras.layers.Flatten()(image))
+    both = keras.layers.Concatenate()([keras.layers.Dense(2)(first), first])
+    assert dense_start(logits_of(keras.Model(image, both))) is None
 
 
 # --- LocalSearch ---

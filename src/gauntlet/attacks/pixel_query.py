@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gauntlet.attacks.base import Batch, Box, Logits
+from gauntlet.attacks.dense_start import DenseStart, dense_start
 from gauntlet.attacks.minimum_norm import compiled_logits
 from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
 
-ROWS = 1024
-"""Changed images that are built and classified at once: more fall out of the cache."""
+ROWS, UPDATED_ROWS = 1024, 8192
+"""Changed images at once, whole ones (more fall out of the cache) or their first layers alone."""
 
 
 def flat_pixels(batch: Batch) -> NDArray[np.float32]:
@@ -57,8 +58,10 @@ Images are `(n, pixels, channels)`, labels `(n,)`, pixels `(n, k)` (-1: none) an
 
 @lru_cache(maxsize=KEPT_MODELS)
 def one_pixel_query(logits: Logits, shape: tuple[int, ...]) -> Query:
-    """Return the query of images of a shape; it builds the changed images `ROWS` at a time."""
-    run = _compiled_query(logits, shape)
+    """Return the query of images of a shape."""
+    start = dense_start(logits)
+    prepare = _rebuilt(logits, shape) if start is None else _updated(start, shape)
+    at_once = ROWS if start is None else UPDATED_ROWS
 
     def query(
         images: NDArray[np.float32],
@@ -70,9 +73,9 @@ def one_pixel_query(logits: Logits, shape: tuple[int, ...]) -> Query:
         owners = np.nonzero(given)[0]
         changes = np.broadcast_to(values, (*pixels.shape, shape[2]))[given]
         rows = owners, labels[owners], pixels[given], changes
-        originals = tf.constant(images)
-        parts = [slice(i, i + ROWS) for i in range(0, len(owners), ROWS)]
-        found = np.concatenate([run(originals, *(row[part] for row in rows)) for part in parts])
+        changed = prepare(tf.constant(images))
+        parts = [slice(i, i + at_once) for i in range(0, max(1, len(owners)), at_once)]
+        found = np.concatenate([changed(*(row[part] for row in rows)) for part in parts])
         scores = np.full((*pixels.shape, found.shape[1]), np.nan, np.float32)
         scores[given] = found
         return scores
@@ -80,14 +83,39 @@ def one_pixel_query(logits: Logits, shape: tuple[int, ...]) -> Query:
     return query
 
 
-def _compiled_query(logits: Logits, shape: tuple[int, ...]) -> Callable[..., Any]:
+Prepare = Callable[[Any], Callable[..., Any]]
+"""From images to the logits of rows: owners, labels and pixels `(m,)`, values `(m, channels)`."""
+
+
+def _rebuilt(logits: Logits, shape: tuple[int, ...]) -> Prepare:
+    """Build every changed image and classify it: for any model."""
+
     def run(images: Any, owners: Any, labels: Any, pixels: Any, values: Any) -> Any:
         copies = tf.gather(images, owners)
         where = tf.stack([tf.range(tf.size(owners, tf.int64)), pixels], axis=1)
         changed = tf.tensor_scatter_nd_update(copies, where, values)
         return logits(tf.reshape(changed, (-1, *shape)), labels)
 
-    images = tf.TensorSpec((None, shape[0] * shape[1], shape[2]), tf.float32)
-    row, values = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None, shape[2]), tf.float32)
-    compiled: Callable[..., Any] = tf.function(run, input_signature=[images, row, row, row, values])
-    return compiled
+    compiled = tf.function(run, input_signature=[_images(shape), *_rows(shape)])
+    return lambda images: partial(compiled, images)
+
+
+def _updated(start: DenseStart, shape: tuple[int, ...]) -> Prepare:
+    """Move the first layer by what a changed pixel adds to it."""
+
+    def run(images: Any, sums: Any, owners: Any, _: Any, pixels: Any, values: Any) -> Any:
+        changes = values - tf.gather_nd(images, tf.stack([owners, pixels], axis=1))
+        return start.logits(start.moved(tf.gather(sums, owners), pixels, changes))
+
+    sums = tf.TensorSpec((None, start.dense.units), tf.float32)
+    compiled = tf.function(run, input_signature=[_images(shape), sums, *_rows(shape)])
+    return lambda images: partial(compiled, images, start.sums(images))
+
+
+def _images(shape: tuple[int, ...]) -> Any:
+    return tf.TensorSpec((None, shape[0] * shape[1], shape[2]), tf.float32)
+
+
+def _rows(shape: tuple[int, ...]) -> list[Any]:
+    row = tf.TensorSpec((None,), tf.int64)
+    return [row, row, row, tf.TensorSpec((None, shape[2]), tf.float32)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gauntlet.attacks.base import Batch, Box, Crafted, Logits
 from gauntlet.attacks.minimum_norm import MinimumNormAttack
@@ -47,10 +48,19 @@ class SinglePixel(MinimumNormAttack):
                 break
             pixels = np.repeat(order[rows, first : first + STRIDE], 2, axis=1)
             values = np.tile(ends[rows], pixels.shape[1] // 2)
+            pixels[_unchanged(images[rows], pixels, values)] = -1
             scores = query(images[rows], labels[rows], pixels, values[:, :, None])
-            hits = scores.argmax(axis=2) != labels[rows, None]
-            queries += hits.size
+            hits = (pixels >= 0) & (scores.argmax(axis=2) != labels[rows, None])
+            queries += int((pixels >= 0).sum())
             found, at = hits.any(axis=1), hits.argmax(axis=1)
             images[rows[found], pixels[found, at[found]]] = values[found, at[found], None]
             rows = rows[~found]
         return Crafted(images.reshape(batch.images.shape), 0, queries / len(images))
+
+
+def _unchanged(
+    images: NDArray[np.float32], pixels: NDArray[np.int64], values: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Return which pixels have the value already: the image stays right, no need to ask."""
+    before = np.take_along_axis(images, pixels[:, :, None], axis=1)
+    return np.asarray((before == values[:, :, None]).all(axis=2))

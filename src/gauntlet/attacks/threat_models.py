@@ -92,20 +92,29 @@ class Scenario:
 
 @lru_cache(maxsize=KEPT_MODELS)
 def logits_of(model: keras.Model, rejects: bool = False) -> Logits:
-    """Return the one callable through which attacks see a model: inference mode, logits.
+    """Return the one callable through which attacks see a model.
 
     Always the same one for a model: cleverhans compiles anew for every new callable.
+    """
+    return ModelLogits(model, rejects)
 
-    Args:
+
+@dataclass(frozen=True)
+class ModelLogits:
+    """Logits of a model in inference mode.
+
+    Attributes:
         model: from images to logits.
         rejects: its last logit is the largest where it rejects an image; see `fold_rejection`.
     """
 
-    def logits(images: Any, labels: Any) -> Any:
-        found = model(images, training=False)
-        return fold_rejection(found, labels) if rejects else found
+    model: keras.Model
+    rejects: bool = False
 
-    return logits
+    def __call__(self, images: Any, labels: Any) -> Any:
+        """Return `(n, classes)` for images `(n, height, width, channels)`, true labels `(n,)`."""
+        found = self.model(images, training=False)
+        return fold_rejection(found, labels) if self.rejects else found
 
 
 def fold_rejection(logits: Any, labels: Any) -> Any:
