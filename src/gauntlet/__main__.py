@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -17,6 +18,16 @@ from gauntlet.config.base import PRESETS, RunConfig
 from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse, to_string
 from gauntlet.errors import GauntletError, UsageError, unknown_name
 from gauntlet.interruption import interruptible
+
+STEPS = {
+    "autoencoder": "gauntlet.steps.autoencoder",
+    "classifier": "gauntlet.steps.classifier",
+    "attack": "gauntlet.steps.attack",
+    "main": "gauntlet.steps.attack",
+    "funn_tables": "gauntlet.steps.funn_tables",
+    "tune": "tuning.tune",
+}
+"""The module of each entry point; its `run(config)` does the work."""
 
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -63,9 +74,7 @@ def read_arguments(argv: Sequence[str]) -> tuple[str, dict[str, str]]:
 def _run(entry_point: str, config: RunConfig) -> None:
     # TensorFlow reads these at import: the log of a run is about the run, not about oneDNN.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from gauntlet.steps.entry_points import STEPS
-
-    STEPS[entry_point](config)
+    import_module(STEPS[entry_point]).run(config)
 
 
 def _say(line: str, exit_code: int) -> int:

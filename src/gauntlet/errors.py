@@ -22,6 +22,10 @@ class DivergenceError(GauntletError):
     """A training whose loss became NaN or infinite. Exit code 1."""
 
 
+class TrainingStopped(Exception):  # noqa: N818 -- as KeyboardInterrupt, nothing is wrong
+    """A training that was given up because others do better; its run ends as KILLED."""
+
+
 class TrackingError(GauntletError):
     """A tracking store that cannot be reached, written or trusted. Exit code 1."""
 

@@ -14,13 +14,14 @@ PARENT_CHECK_SECONDS = 0.5
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(with_parent: bool = False) -> Iterator[None]:
     """Raise `KeyboardInterrupt` in this block on SIGINT and SIGTERM.
 
-    Under `mlflow run` also when the parent dies: MLflow leaves its child running on SIGTERM.
+    Under `mlflow run`, or `with_parent`, also when the parent dies: MLflow leaves its child running
+    on SIGTERM.
     """
     previous = {s: signal.signal(s, _interrupt) for s in (signal.SIGINT, signal.SIGTERM)}
-    if "MLFLOW_RUN_ID" in os.environ:
+    if with_parent or "MLFLOW_RUN_ID" in os.environ:
         threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
     try:
         yield

@@ -12,6 +12,7 @@ from gauntlet.config.attack import AttackConfig
 from gauntlet.config.base import PRESET, RunConfig
 from gauntlet.config.funn_tables import FunnTablesConfig
 from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
+from gauntlet.config.tune import TuneConfig
 from gauntlet.errors import UsageError, unknown_name
 
 ENTRY_POINTS: Mapping[str, type[RunConfig]] = {
@@ -20,6 +21,7 @@ ENTRY_POINTS: Mapping[str, type[RunConfig]] = {
     "attack": AttackConfig,
     "main": AttackConfig,
     "funn_tables": FunnTablesConfig,
+    "tune": TuneConfig,
 }
 
 

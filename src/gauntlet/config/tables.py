@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gauntlet.config.published import MAGNET
+
 _LR = ("grey_epsilons", "lr_variant", "lr_clip")
 
 READ_BY: dict[str, tuple[str, ...]] = {
@@ -38,7 +40,16 @@ MINIMUM_NORM = ("deepfool_l2", "deepfool_linf", "cw_l2", "single_pixel", "local_
 BY_QUERIES = ("square", "spsa", "single_pixel", "local_search")
 """Attacks that follow scores, not gradients: all that the threat model `black_box` allows."""
 
-DEFENCES = ("none", "encoded", "reformer", "features", "magnet")
+MADE_OF: dict[str, tuple[str, ...]] = {
+    "none": ("raw",),
+    "encoded": ("autoencoder", "encoded"),
+    "reformer": ("autoencoder", "raw"),
+    "features": ("autoencoder", "features"),
+    "magnet": (*MAGNET, "raw"),
+}
+"""The models that each defence is made of: its autoencoders, and last its one classifier."""
+
+DEFENCES = tuple(MADE_OF)
 THREAT_MODELS = ("white_box", "gray_box", "transfer", "encoded", "black_box")
 
 APPLIES: dict[str, tuple[str, ...]] = {

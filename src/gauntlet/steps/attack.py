@@ -9,6 +9,7 @@ from gauntlet.config.attack import AttackConfig
 from gauntlet.config.base import metric_step
 from gauntlet.config.models import TrainOn
 from gauntlet.config.published import MAGNET
+from gauntlet.config.tables import MADE_OF
 from gauntlet.data.dataset import Dataset
 from gauntlet.report.attack_summary import (
     NORM_HEADER,
@@ -22,7 +23,7 @@ from gauntlet.report.attack_summary import (
 from gauntlet.report.cell_result import CellResult
 from gauntlet.steps.autoencoder import ensure_autoencoder
 from gauntlet.steps.cell_runner import CellRunner
-from gauntlet.steps.cells import MADE_OF, Cell, Models, plan_cells
+from gauntlet.steps.cells import Cell, Models, plan_cells
 from gauntlet.steps.classifier import ensure_classifier
 from gauntlet.steps.console import progress, say, show_table
 from gauntlet.steps.inputs import load_data

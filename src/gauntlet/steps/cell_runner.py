@@ -15,7 +15,6 @@ from gauntlet.config.base import metric_step
 from gauntlet.config.tables import speaks_grey_levels
 from gauntlet.data.dataset import Dataset
 from gauntlet.report.cell_result import CellResult, reference_index
-from gauntlet.seeding import child_seed
 from gauntlet.steps.cells import Cell, Models
 from gauntlet.steps.defended import build_defended, loaded
 from gauntlet.steps.inputs import grid_indices
@@ -101,23 +100,11 @@ class CellRunner:
     def _craft(
         self, cell: Cell, scenario: Scenario, starts: NDArray[np.float32]
     ) -> list[AttackResult]:
-        from gauntlet.attacks.base import BATCH
-        from gauntlet.attacks.registry import build_attack
+        from gauntlet.steps.crafting import craft
 
         if self._crafted is None or self._crafted[0] != cell.crafting_key:
-            attack = build_attack(cell.attack, self._config)
-            seed = child_seed(self._config.seed, "attack", cell.attack)
-            scenario.restart(child_seed(seed, "draws"))
-            results = attack(
-                scenario.logits,
-                starts,
-                self._data.y_test,
-                epsilons=self._config.budgets(cell.attack),
-                box=scenario.box,
-                seed=seed,
-                batch_size=max(1, BATCH // scenario.samples),
-            )
-            self._crafted = cell.crafting_key, list(results)
+            results = craft(cell.attack, self._config, scenario, starts, self._data.y_test)
+            self._crafted = cell.crafting_key, results
         return self._crafted[1]
 
     def _judge(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.published import MAGNET
+from gauntlet.config.tables import MADE_OF
 from gauntlet.data.dataset import Dataset
 from gauntlet.tracking.artifacts import StoredModel
 from gauntlet.tracking.step_cache import Fingerprint
@@ -21,16 +21,6 @@ COMPUTED_BY = (
     "gauntlet.evaluation.metrics",
     "gauntlet.runtime",
 )
-
-
-MADE_OF = {
-    "none": ("raw",),
-    "encoded": ("autoencoder", "encoded"),
-    "reformer": ("autoencoder", "raw"),
-    "features": ("autoencoder", "features"),
-    "magnet": (*MAGNET, "raw"),
-}
-"""The models that each defence is made of: its autoencoders and its one classifier."""
 
 
 @dataclass(frozen=True)

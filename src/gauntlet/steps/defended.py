@@ -30,13 +30,20 @@ def build_defended(
     defence: str, models: Models, config: AttackConfig, data: Dataset
 ) -> DefendedModel:
     """Return what is attacked and judged; of `magnet`, with thresholds from validation images."""
+    if defence == "magnet":
+        return _magnet(models, config, data)
+    return assemble(defence, loaded(models.classifier), loaded(models.autoencoder), config)
+
+
+def assemble(
+    defence: str, classifier: keras.Model, autoencoder: keras.Model | None, config: AttackConfig
+) -> DefendedModel:
+    """Return a defence of one autoencoder and one classifier."""
     from gauntlet.defences.defended_model import DefendedModel
     from gauntlet.defences.features import FeaturesModel
     from gauntlet.defences.stochastic import StochasticModel
 
-    if defence == "magnet":
-        return _magnet(models, config, data)
-    parts = loaded(models.classifier), loaded(models.autoencoder)
+    parts = classifier, autoencoder
     if config.stochastic and defence in STOCHASTIC:
         judge = child_seed(config.seed, "judge")
         return StochasticModel(*parts, config.eot_samples, config.judge_draws, judge)

@@ -8,7 +8,7 @@ from typing import Any
 from gauntlet.errors import TrackingError
 from gauntlet.tracking.store import artifact_location
 
-AUTOENCODERS, CLASSIFIERS, ATTACKS = "autoencoders", "classifiers", "attacks"
+AUTOENCODERS, CLASSIFIERS, ATTACKS, STUDIES = "autoencoders", "classifiers", "attacks", "studies"
 
 PURPOSES: Mapping[str, str] = {
     "autoencoder": AUTOENCODERS,
@@ -16,6 +16,7 @@ PURPOSES: Mapping[str, str] = {
     "attack": ATTACKS,
     "main": ATTACKS,
     "funn_tables": ATTACKS,
+    "tune": STUDIES,
 }
 """The experiment of each entry point."""
 

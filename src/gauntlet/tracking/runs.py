@@ -29,12 +29,14 @@ from mlflow.exceptions import MlflowException
 
 from gauntlet.config.base import RunConfig
 from gauntlet.config.entry_points import to_string
+from gauntlet.errors import TrainingStopped
 from gauntlet.interruption import uninterrupted
 from gauntlet.tracking.experiments import experiment_id
 from gauntlet.tracking.provenance import environment, git_state
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 BATCH = 1000
 """Metrics in one `log_batch`: MLflow's limit."""
@@ -56,6 +58,11 @@ class TrackedRun:
     experiment_id: str
     _buffer: list[Metric] = field(default_factory=list)
     _flushed: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def of(cls, run_id: str) -> TrackedRun:
+        """Return a run of the store."""
+        return cls(run_id, mlflow.MlflowClient().get_run(run_id).info.experiment_id)
 
     def metrics(self, values: Iterable[tuple[str, float]], step: int = 0) -> None:
         """Log `(name, value)` pairs at one integer step."""
@@ -83,6 +90,10 @@ class TrackedRun:
     def json(self, name: str, content: Any) -> None:
         """Store a JSON artifact."""
         self.text(name, json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+    def table(self, name: str, data: DataFrame) -> None:
+        """Store a table that the UI shows as one."""
+        mlflow.MlflowClient().log_table(self.id, data, name)
 
     def figure(self, name: str, figure: Figure) -> None:
         """Store a figure as PNG."""
@@ -133,14 +144,29 @@ def tracked_run(
         entry: take over the run that `mlflow run` opened for this process, if it did.
     """
     run = _open(purpose, name, parent, entry)
+    with _ended(run):
+        _describe(run, config, tags, params or {})
+        yield run
+
+
+@contextmanager
+def continued_run(run_id: str) -> Iterator[TrackedRun]:
+    """Open a run again that was interrupted, or is to hold more; end it as `tracked_run` does."""
+    run = TrackedRun.of(run_id)
+    mlflow.MlflowClient().update_run(run_id, status="RUNNING")
+    with _ended(run):
+        yield run
+
+
+@contextmanager
+def _ended(run: TrackedRun) -> Iterator[None]:
     status = "FAILED"
     try:
-        _describe(run, config, tags, params or {})
         with _system_metrics(run):
-            yield run
+            yield
         run.flush()
         status = "FINISHED"
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, TrainingStopped):
         status = "KILLED"
         raise
     except BaseException as error:
@@ -233,6 +259,26 @@ def resume_from(run: TrackedRun, interrupted: str) -> None:
             client.set_terminated(interrupted, "KILLED")
     except MlflowException:  # deleted for good
         return
+
+
+def is_there(run_id: str) -> bool:
+    """Tell whether a run is in the store, and not deleted."""
+    try:
+        return bool(mlflow.MlflowClient().get_run(run_id).info.lifecycle_stage == "active")
+    except MlflowException:
+        return False
+
+
+def end_orphans(parent: TrackedRun, statuses: Mapping[str, str]) -> None:
+    """End the children of a run, by name, that a killed process left RUNNING."""
+    client = mlflow.MlflowClient()
+    running = client.search_runs(
+        [parent.experiment_id],
+        f"tags.mlflow.parentRunId = '{parent.id}' and attributes.status = 'RUNNING'",
+    )
+    for run in running:
+        if run.info.run_name in statuses:
+            client.set_terminated(run.info.run_id, statuses[run.info.run_name])
 
 
 def mark_entry_as_reuse(entry_point: str) -> None:

@@ -1,0 +1,246 @@
+"""Config of hyperparameter studies: what is searched, by which rule, and what a trial is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from gauntlet.config.attack import AUTO, AttackConfig, Epsilons
+from gauntlet.config.base import Names, check_names
+from gauntlet.config.models import AutoencoderConfig
+from gauntlet.config.published import unread_by
+from gauntlet.config.spaces import POINTS, SPACES, Dimension, Space, narrowed
+from gauntlet.config.tables import ATTACKS, DEFENCES, MADE_OF, READ_BY
+from gauntlet.seeding import child_seed
+
+StudyKind = Literal["autoencoder", "activations", "funn", "defence", "attack"]
+
+TRIALS = 60
+"""Of a study that draws, where nothing else is asked for."""
+
+VALIDATION_SIZES = {"paper": 10_000, "smoke": 200}
+
+FIXED: Mapping[str, Mapping[str, Any]] = {"funn": {"autoencoder": "funn", "defence": ("features",)}}
+"""What a study is about, whatever the defaults say."""
+
+
+class Objective(NamedTuple):
+    """What a study wants of its trials; the name is that of a trial's metric."""
+
+    name: str
+    direction: Literal["minimize", "maximize"]
+
+
+LOSS, RECONSTRUCTION, CLEAN, ROBUST = (
+    "validation/loss", "validation/mean_squared_error_at_best_scale", "validation/clean_accuracy",
+    "validation/robust_accuracy",
+)  # fmt: skip
+
+
+class TuneConfig(AttackConfig):
+    """Search hyperparameters: a study whose trials are runs, judged by validation images alone."""
+
+    study: StudyKind = Field(
+        "autoencoder",
+        description="autoencoder: one kind; activations: the first paper's comparison, all of it; "
+        "funn: both players; defence: kind, loss, defence; attack: the strongest on one defence",
+    )
+    study_name: str = Field(
+        "auto", min_length=1, description="same name, same study: it goes on; auto: from parameters"
+    )
+    storage: str = Field(
+        "auto", description="auto: SQLite beside the runs; or postgresql+psycopg://..."
+    )
+    trials: Annotated[int, Field(ge=1, le=100_000)] | Literal["auto"] = Field(
+        "auto", description=f"finished trials in the study, however many start; auto: {TRIALS}"
+    )
+    workers: int = Field(1, ge=1, le=256, description="processes on this machine")
+    sampler: Literal["tpe", "random", "nsga2"] = Field(
+        "tpe", description="how the next trial is drawn"
+    )
+    pruner: Literal["none", "median", "hyperband"] = Field(
+        "none", description="objective=loss: end trials whose val/loss falls behind"
+    )
+    objective: Literal["auto", "loss", "reconstruction", "robust_accuracy"] = Field(
+        "auto",
+        description="autoencoder: training loss, error per pixel at the best scale (comparable "
+        "between losses), or robust accuracy behind `defence`; auto: loss",
+    )
+    space: str = Field(
+        "", description="narrower dimensions, blanks between: gamma=2..20 loss=a|b beta=0.01"
+    )
+    clean_floor: float = Field(
+        0.95, ge=0, lt=1, description="funn: least clean accuracy of a feasible trial"
+    )
+    attack_images: int = Field(
+        1000, ge=1, description="first validation (at the end: test) images that are attacked"
+    )
+
+    defence: Annotated[Names, AfterValidator(check_names("defence", DEFENCES))] = Field(
+        ("reformer",), max_length=1, description=f"one of {', '.join(DEFENCES)}"
+    )
+    attacks: Annotated[Names, AfterValidator(check_names("attack", ATTACKS))] = Field(
+        ("apgd_ce", "apgd_dlr"), description="robust accuracy is what all of them leave"
+    )
+    epsilons: Epsilons = Field((0.1,), max_length=1, description="the Linf budget")
+    threat_models: Annotated[Names, AfterValidator(check_names("threat model", ("white_box",)))] = (
+        Field(("white_box",), description="white_box: nothing else measures a defence")
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_the_study_fixes(cls, values: Any) -> Any:
+        fixed = FIXED.get(values.get("study", ""), {})
+        for name, value in fixed.items():
+            default = cls.model_fields[name].default
+            given = values.get(name, default)
+            if given not in (default, value, ",".join(default), ",".join(value)):
+                raise ValueError(f"--{name}: study={values['study']} has its own; received {given}")
+        return values | fixed
+
+    @classmethod
+    def preset_values(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what the preset says: of the kind of autoencoder, and how much is held out."""
+        held_out = VALIDATION_SIZES.get(values.get("preset", "paper"), 0)
+        return {**super().preset_values(values), "validation_size": held_out}
+
+    @field_validator("storage")
+    @classmethod
+    def _storage_can_lock(cls, url: str) -> str:
+        if url == "auto" or url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            return url
+        raise ValueError("expected auto, sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")
+
+    @model_validator(mode="after")
+    def _study_is_possible(self) -> TuneConfig:
+        for check in (self._check_objective, self._check_pruner, self._check_space):
+            check()
+        if self.points and self.budget > len(self.points):
+            points = f"study={self.study} has {len(self.points)} points"
+            raise ValueError(f"--trials: {points}; received {self.trials}")
+        if not self.validation_size:
+            raise ValueError("--validation_size: expected at least 1 image to judge by; received 0")
+        return self
+
+    def _check_objective(self) -> None:
+        own = {"autoencoder": ("loss", "reconstruction", "robust_accuracy"),
+               "activations": ("loss", "reconstruction")}.get(self.study, ())  # fmt: skip
+        if self.objective not in ("auto", *own):
+            raise ValueError(
+                f"--objective: study={self.study} allows {', '.join(('auto', *own))}; received "
+                f"{self.objective!r}"
+            )
+
+        trained = [name for name in DEFENCES if "autoencoder" in MADE_OF[name]]
+        if self.objective == "robust_accuracy" and self.defence[0] not in trained:
+            raise ValueError(
+                f"--defence: expected one that the searched autoencoder is part of, "
+                f"{', '.join(trained)}; received {self.defence[0]!r}"
+            )
+
+    def _check_pruner(self) -> None:
+        if self.pruner != "none" and self.objectives[0].name != LOSS:
+            raise ValueError(
+                "--pruner: expected none, but for one objective that every epoch tells "
+                f"(objective=loss); received {self.pruner!r}"
+            )
+
+    def _check_space(self) -> None:
+        for name in self.dimensions:
+            default = self.preset_values({"preset": self.preset, "autoencoder": self.autoencoder})
+            expected = default.get(name, type(self).model_fields[name].default)
+            if expected != AUTO and getattr(self, name) != expected:
+                raise ValueError(
+                    f"--{name}: study={self.study} searches it; fix it with --space "
+                    f"'{name}=VALUE', or choose a range there"
+                )
+
+    @property
+    def dimensions(self) -> Space:
+        """What this study searches, as `space` has it.
+
+        Raises:
+            ValueError: `space` names another parameter, or no range.
+        """
+        try:
+            space = narrowed(SPACES[self.study], self.space)
+        except ValueError as error:
+            raise ValueError(f"--space: {error}") from None
+        return {name: d for name, d in space.items() if self._is_searched(name, space)}
+
+    def _is_searched(self, name: str, space: Space) -> bool:
+        if name == "loss" and self.objective in ("auto", "loss") and self.study == "autoencoder":
+            return False  # losses of different kinds cannot be compared
+        return "autoencoder" in space or name not in unread_by(self.autoencoder)
+
+    def applying(self, drawn: Mapping[str, Any]) -> Iterator[tuple[str, Dimension]]:
+        """Yield the dimensions that a trial reads; `drawn` fills while the caller draws."""
+        for name, dimension in self.dimensions.items():
+            if name in unread_by(drawn.get("autoencoder", self.autoencoder)):
+                continue
+            if "attacks" in drawn and name not in READ_BY[drawn["attacks"]]:
+                continue
+            yield name, dimension
+
+    @property
+    def points(self) -> tuple[Mapping[str, str], ...]:
+        """All trials of a study that draws none; of others empty."""
+        return POINTS.get(self.study, ())
+
+    @property
+    def budget(self) -> int:
+        """Finished trials that the study shall have."""
+        return (len(self.points) or TRIALS) if self.trials == "auto" else self.trials
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is wanted of a trial."""
+        if self.study == "funn":
+            return Objective(CLEAN, "maximize"), Objective(ROBUST, "maximize")
+        if self.study == "attack":
+            return (Objective(ROBUST, "minimize"),)
+        if self.study == "defence" or self.objective == "robust_accuracy":
+            return (Objective(ROBUST, "maximize"),)
+        name = RECONSTRUCTION if self.objective == "reconstruction" else LOSS
+        return (Objective(name, "minimize"),)
+
+    @property
+    def entry_point(self) -> Literal["autoencoder", "attack"]:
+        """The ordinary entry point that a trial's parameters belong to."""
+        reconstructs = self.objectives[0].name in (LOSS, RECONSTRUCTION)
+        return "autoencoder" if reconstructs else "attack"
+
+    @property
+    def name(self) -> str:
+        """The study's name in its storage."""
+        if self.study_name != "auto":
+            return self.study_name
+        what = {"autoencoder": self.autoencoder, "attack": self.defence[0]}.get(self.study, "")
+        objective = "" if self.objective == "auto" else self.objective
+        parts = self.study, what, self.dataset, objective, f"seed {self.seed}"
+        return " ".join(part for part in parts if part)
+
+    def trial_seed(self, number: int) -> int:
+        """Return the seed of all that is random in a trial, its own parameters' draw too."""
+        return child_seed(self.seed, "trial", str(number))
+
+    def trial_config(
+        self, drawn: Mapping[str, Any], number: int
+    ) -> AutoencoderConfig | AttackConfig:
+        """Return the config of a trial, as the ordinary entry point would have it.
+
+        Raises:
+            ValidationError: these values do not go together.
+        """
+        model = AutoencoderConfig if self.entry_point == "autoencoder" else AttackConfig
+        fields = self.model_dump(include=set(model.model_fields))
+        return model(**fields | dict(drawn) | {"seed": self.trial_seed(number)})
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """All that a study cannot change while it goes on."""
+        free = {"trials", "workers", "storage", "study_name", "space", *self.dimensions}
+        fixed = self.model_dump(mode="json", exclude=free)
+        return fixed | {name: str(dimension) for name, dimension in self.dimensions.items()}

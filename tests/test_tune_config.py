@@ -1,0 +1,158 @@
+"""Studies as configs: spaces, objectives, what a trial is, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from gauntlet.config.attack import AttackConfig
+from gauntlet.config.entry_points import parse
+from gauntlet.config.models import AutoencoderConfig
+from gauntlet.config.spaces import POINTS, SPACES, Choice, Range, narrowed
+from gauntlet.config.tables import READ_BY
+from gauntlet.config.tune import CLEAN, LOSS, RECONSTRUCTION, ROBUST, TuneConfig
+from gauntlet.errors import UsageError
+
+ALL = ("autoencoder", "activations", "funn", "defence", "attack")
+
+
+@pytest.mark.parametrize("study", ALL)
+def test_every_dimension_is_a_parameter_of_its_trials(study: str) -> None:
+    config = TuneConfig(study=study)
+    model = {"autoencoder": AutoencoderConfig, "attack": AttackConfig}[config.entry_point]
+    assert set(SPACES[study]) <= set(AttackConfig.model_fields)
+    assert config.dimensions and set(config.dimensions) <= set(model.model_fields)
+
+
+@pytest.mark.parametrize("study", ALL)
+@pytest.mark.parametrize("end", [0, -1])
+def test_the_ends_of_every_space_are_valid(study: str, end: int) -> None:
+    config, drawn = TuneConfig(study=study), {}
+    for name, dimension in config.applying(drawn):
+        ends = dimension.values if isinstance(dimension, Choice) else dimension[:2]
+        drawn[name] = ends[end]
+    trial = config.trial_config(drawn, 0)
+    assert trial.seed == config.trial_seed(0) and trial.validation_size == 10_000
+
+
+def test_each_trial_has_a_seed_of_its_own() -> None:
+    config = TuneConfig()
+    assert len({config.trial_seed(number) for number in range(1000)}) == 1000
+    assert TuneConfig(seed=1).trial_seed(0) != config.trial_seed(0)
+
+
+def test_a_trial_reads_what_its_kind_or_attack_reads() -> None:
+    drawn = {"autoencoder": "sparse"}
+    names = [name for name, _ in TuneConfig(study="defence").applying(drawn)]
+    assert names == ["autoencoder", "defence", "loss", "sparsity_weight"]
+    for attack in SPACES["attack"]["attacks"].values:
+        found = {name for name, _ in TuneConfig(study="attack").applying({"attacks": attack})}
+        assert found - {"attacks"} == set(READ_BY[attack]) - {"epsilons"}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, [(LOSS, "minimize")]),
+        ({"objective": "reconstruction"}, [(RECONSTRUCTION, "minimize")]),
+        ({"objective": "robust_accuracy"}, [(ROBUST, "maximize")]),
+        ({"study": "activations"}, [(LOSS, "minimize")]),
+        ({"study": "funn"}, [(CLEAN, "maximize"), (ROBUST, "maximize")]),
+        ({"study": "defence"}, [(ROBUST, "maximize")]),
+        ({"study": "attack"}, [(ROBUST, "minimize")]),
+    ],
+)
+def test_objectives(values: dict[str, str], expected: list[tuple[str, str]]) -> None:
+    assert list(TuneConfig(**values).objectives) == expected
+
+
+def test_losses_of_different_kinds_are_not_compared() -> None:
+    assert "loss" not in TuneConfig().dimensions
+    assert "loss" in TuneConfig(objective="reconstruction").dimensions
+    assert TuneConfig(loss="mean_squared_error").trial_config({}, 0).loss == "mean_squared_error"
+
+
+def test_the_papers_activations_come_first_then_one_throughout() -> None:
+    first, *others = POINTS["activations"]
+    assert tuple(first.values()) == ("relu", "exponential", "softplus")
+    assert [set(point.values()) for point in others[:2]] == [{"relu"}, {"sigmoid"}]
+    config = TuneConfig(study="activations")
+    assert config.budget == len(POINTS["activations"])
+    assert {config.trial_config(point, 0).activation for point in config.points} >= {"tanh"}
+
+
+SPACE = {"a": Range(1, 10, log=True), "b": Range(1, 9, whole=True), "c": Choice(("x", "y"))}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        ("a=2..5.5", "a", Range(2, 5.5, log=True)),
+        ("b=3..4", "b", Range(3, 4, whole=True)),
+        ("b=3", "b", Choice(("3",))),
+        ("a=0.1|2", "a", Choice(("0.1", "2"))),
+        ("c=y", "c", Choice(("y",))),
+        ("b=1..2  c=y", "c", Choice(("y",))),
+    ],
+)
+def test_narrower_space(text: str, name: str, expected: Range | Choice) -> None:
+    space = narrowed(SPACE, text)
+    assert space[name] == expected and list(space) == list(SPACE)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("d=1..2", "unknown dimension 'd'"),
+        ("a=5..5", "low < high"),
+        ("a=5..2", "low < high"),
+        ("a=0..2", "low > 0"),
+        ("b=1..2.5", "whole numbers"),
+        ("a=..", "name=low..high"),
+        ("a=nan..2", "low < high"),
+        ("c=", "name=value|value"),
+        ("c=x|x", "each value once"),
+        ("a", "name=value|value"),
+    ],
+)
+def test_no_space(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said.replace("|", r"\|")):
+        narrowed(SPACE, text)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"study": "nothing"}, "unknown study 'nothing'"),
+        ({"sampler": "tree"}, "unknown sampler 'tree'"),
+        ({"pruner": "axe"}, "unknown pruner 'axe'"),
+        ({"study": "funn", "pruner": "median"}, "--pruner: expected none"),
+        ({"objective": "reconstruction", "pruner": "hyperband"}, "--pruner: expected none"),
+        ({"study": "attack", "objective": "loss"}, "--objective: study=attack allows auto"),
+        ({"space": "epochs=9..3"}, "--space: expected low < high"),
+        ({"space": "gamma=1..2"}, "--space: unknown dimension 'gamma'"),
+        ({"epochs": "5"}, "--epochs: study=autoencoder searches it; fix it with --space"),
+        ({"study": "funn", "autoencoder": "sparse"}, "--autoencoder: study=funn has its own"),
+        ({"study": "activations", "trials": "99"}, "has 7 points"),
+        ({"trials": "0"}, "--trials"),
+        ({"workers": "0"}, "--workers"),
+        ({"storage": "mysql://host/db"}, "--storage: expected auto"),
+        ({"validation_size": "0"}, "--validation_size: expected at least 1"),
+        ({"epsilons": "0.1,0.2"}, "--epsilons"),
+        ({"threat_models": "gray_box"}, "--threat_models"),
+        ({"study": "defence", "stochastic": "true"}, "--stochastic"),
+        ({"objective": "robust_accuracy", "defence": "magnet"}, "--defence"),
+        ({"clean_floor": "1"}, "--clean_floor"),
+    ],
+)
+def test_refusals(values: dict[str, str], said: str) -> None:
+    with pytest.raises(UsageError) as error:
+        parse("tune", values)
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_definition_is_what_cannot_change() -> None:
+    one, other = TuneConfig(study="funn"), TuneConfig(study="funn", space="gamma=2..3")
+    changed = {k for k in one.definition if one.definition[k] != other.definition[k]}
+    assert changed == {"gamma"} and one.name == other.name
+    free = TuneConfig(study="funn", trials=3, workers=2, storage="sqlite:///x.db")
+    assert free.definition == one.definition

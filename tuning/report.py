@@ -1,0 +1,129 @@
+"""What a study found: its figures, its trials as tables, the winner and how to make it again."""
+
+from __future__ import annotations
+
+import shlex
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import optuna
+import yaml
+from optuna.trial import FrozenTrial, TrialState
+
+from gauntlet.config.base import RunConfig
+from gauntlet.config.entry_points import ENTRY_POINTS, default_string, to_string
+from gauntlet.config.tune import Objective, TuneConfig
+from gauntlet.tracking.runs import TrackedRun
+from tuning.study import counts
+
+Figure = tuple[str, str, dict[str, Any]]
+"""Name of a figure, Optuna's function that draws it, and what that is given."""
+
+
+def best(study: optuna.Study, config: TuneConfig) -> FrozenTrial | None:
+    """Return the winner: best in the last objective, among feasible trials on the Pareto front.
+
+    Of two objectives the last is robust accuracy. None: no trial is complete, or none feasible.
+    """
+    front = (
+        [trial for trial in study.best_trials if feasible(trial)] if _any_feasible(study) else []
+    )
+    sign = -1 if config.objectives[-1].direction == "maximize" else 1
+    return min(front, key=lambda trial: (sign * trial.values[-1], trial.number), default=None)
+
+
+def feasible(trial: FrozenTrial) -> bool:
+    """Tell whether a complete trial keeps every constraint."""
+    return all(value <= 0 for value in trial.constraints.values())
+
+
+def _any_feasible(study: optuna.Study) -> bool:
+    return any(feasible(trial) for trial in _complete(study))
+
+
+def _complete(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def summary(study: optuna.Study, config: TuneConfig) -> str:
+    """Return where a study stands, in a line."""
+    count = counts(study)
+    words = [f"{count[TrialState.COMPLETE]} done"]
+    for state, name in ((TrialState.PRUNED, "pruned"), (TrialState.FAIL, "failed")):
+        words += [f"{count[state]} {name}"] if count[state] else []
+    if winner := best(study, config):
+        values = ", ".join(f"{value:.4f}" for value in winner.values)
+        words.append(f"best {values} (trial {winner.number})")
+    return ", ".join(words)
+
+
+def log_study(run: TrackedRun, study: optuna.Study, config: TuneConfig) -> None:
+    """Log every figure as HTML and PNG, and the trials as CSV and as a table."""
+    frame = study.trials_dataframe(multi_index=False)
+    run.text("trials.csv", frame.to_csv(index=False))
+    run.table("trials.json", frame.astype(str))
+    for name, function, options in _figures(study, config.objectives):
+        with warnings.catch_warnings():
+            # Optuna calls its matplotlib figures experimental, and says when an axis is empty.
+            warnings.simplefilter("ignore")
+            page = getattr(optuna.visualization, function)(study, **options)
+            axes = getattr(optuna.visualization.matplotlib, function)(study, **options)
+        run.text(f"figures/{name}.html", page.to_html(include_plotlyjs=True))
+        run.figure(f"figures/{name}.png", _whole(axes))
+
+
+def _figures(study: optuna.Study, objectives: Sequence[Objective]) -> Iterator[Figure]:
+    complete = len(_complete(study))
+    yield "timeline", "plot_timeline", {}
+    if any(trial.intermediate_values for trial in study.get_trials(deepcopy=False)):
+        yield "learning_curves", "plot_intermediate_values", {}
+    if not complete:
+        return
+    if len(objectives) > 1:
+        names = [objective.name for objective in objectives]
+        yield "pareto", "plot_pareto_front", {"target_names": names}
+    for index, objective in enumerate(objectives):
+        options = {"target_name": objective.name}
+        if len(objectives) > 1:
+            options["target"] = _value(index)
+        suffix = f"_{objective.name.split('/')[-1]}" if len(objectives) > 1 else ""
+        yield f"history{suffix}", "plot_optimization_history", options
+        yield f"slice{suffix}", "plot_slice", options
+        yield f"parallel_coordinates{suffix}", "plot_parallel_coordinate", options
+        if complete > 1:
+            yield f"importance{suffix}", "plot_param_importances", options
+
+
+def _value(index: int) -> Any:
+    return lambda trial: trial.values[index]
+
+
+def _whole(axes: Any) -> Any:
+    one = axes
+    while not hasattr(one, "figure"):
+        one = one[0]
+    one.figure.set_size_inches(10, 6)
+    return one.figure
+
+
+def log_winner(run: TrackedRun, config: TuneConfig, trial: RunConfig) -> str:
+    """Log the winner's parameters as YAML, and the command that makes it again; return that."""
+    given = _given(config.entry_point, trial)
+    command = " ".join(
+        [f"mlflow run . -e {config.entry_point}"]
+        + [f"-P {name}={shlex.quote(value)}" for name, value in given.items()]
+    )
+    run.text("best.yaml", yaml.safe_dump({config.entry_point: given}, sort_keys=False))
+    run.text("reproduce.txt", command + "\n")
+    return command
+
+
+def _given(entry_point: str, trial: RunConfig) -> dict[str, str]:
+    """Return what a user must type, which is not a parameter's default."""
+    model = ENTRY_POINTS[entry_point]
+    preset = model.preset_values(trial.model_dump())
+    values = {name: to_string(getattr(trial, name)) for name in model.model_fields}
+    defaults = {name: to_string(preset[name]) if name in preset else default_string(model, name)
+                for name in values}  # fmt: skip
+    return {name: value for name, value in values.items() if value != defaults[name]}

@@ -1,0 +1,189 @@
+"""An Optuna study whose trials all wait from the start, and what a trial draws from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy import NullPool
+from sqlalchemy.exc import SQLAlchemyError
+
+from gauntlet.config.spaces import Choice, Dimension, Range
+from gauntlet.config.tune import TuneConfig
+from gauntlet.errors import TrackingError, UsageError
+from gauntlet.tracking.store import PROJECT_ROOT, tracking_uri, without_password
+from tuning.locks import FileLocks, Locks, PostgresLocks, held
+
+DEFINITION, PARENT = "gauntlet.definition", "gauntlet.parent_run"
+FILE = "studies.db"
+
+DEAD_PEER = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5,
+             "keepalives_count": 3,
+             "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 "
+                        "-c tcp_keepalives_count=3"}  # fmt: skip
+"""A machine that is gone gives up its locks within half a minute."""
+
+SAMPLERS = {
+    "tpe": optuna.samplers.TPESampler,
+    "random": optuna.samplers.RandomSampler,
+    "nsga2": optuna.samplers.NSGAIISampler,
+}
+
+
+class SeededByTrial(optuna.samplers.BaseSampler):
+    """A sampler that starts anew for each trial, from the trial's own seed.
+
+    One seed for a whole study would repeat its draws in every worker and after every restart.
+    """
+
+    def __init__(self, config: TuneConfig) -> None:
+        self._config = config
+        self._inner: optuna.samplers.BaseSampler = SAMPLERS[config.sampler](seed=0)
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Seed the sampler for this trial."""
+        seed = self._config.trial_seed(trial.number)
+        self._inner = SAMPLERS[self._config.sampler](seed=seed)
+        self._inner.before_trial(study, trial)
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return what is drawn together."""
+        return self._inner.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Draw what is drawn together."""
+        return self._inner.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:  # fmt: skip
+        """Draw one parameter."""
+        return self._inner.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(self, study: Any, trial: Any, state: TrialState, values: Any) -> None:
+        """Let the sampler note how a trial ended."""
+        self._inner.after_trial(study, trial, state, values)
+
+
+def storage_url(config: TuneConfig) -> str:
+    """Return where studies are kept: as asked, or in a file beside the runs."""
+    if config.storage != "auto":
+        return config.storage
+    runs = tracking_uri()
+    folder = Path(runs.removeprefix("sqlite:///")).parent if runs.startswith("sqlite") else None
+    return f"sqlite:///{(folder or PROJECT_ROOT) / FILE}"
+
+
+def open_study(config: TuneConfig) -> tuple[optuna.Study, Locks]:
+    """Open or create the study of a config; all its trials are there, waiting or done.
+
+    Raises:
+        TrackingError: the storage cannot be reached.
+        UsageError: a study of that name exists and searches something else.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    url = storage_url(config)
+    try:
+        storage, locks = _connect(url)
+        with held(locks, f"{config.name} study"):
+            study = optuna.create_study(
+                storage=storage,
+                study_name=config.name,
+                directions=[objective.direction for objective in config.objectives],
+                sampler=SeededByTrial(config),
+                pruner=_pruner(config),
+                load_if_exists=True,
+            )
+            _check_definition(study, config)
+            _fill(study, config)
+    except (SQLAlchemyError, OSError, optuna.exceptions.StorageInternalError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise TrackingError(
+            f"--storage: {without_password(url)} cannot be used ({reason}): start it, or leave "
+            "--storage out for a file."
+        ) from None
+    return study, locks
+
+
+def _connect(url: str) -> tuple[optuna.storages.RDBStorage, Locks]:
+    if urlsplit(url).scheme.startswith("sqlite"):
+        locks: Locks = FileLocks(url)
+        with held(locks, "tables"):  # two processes that create them at once would both crash
+            return optuna.storages.RDBStorage(url), locks
+    # Without a pool a closed connection is closed, and with it its locks.
+    options = {"connect_args": DEAD_PEER, "poolclass": NullPool}
+    storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
+    return storage, PostgresLocks(storage.engine, url)
+
+
+def _check_definition(study: optuna.Study, config: TuneConfig) -> None:
+    wanted = json.loads(json.dumps(config.definition))
+    found = study.user_attrs.get(DEFINITION)
+    if found is None and not study.get_trials(deepcopy=False):
+        study.set_user_attr(DEFINITION, wanted)
+        return
+    changed = [
+        f"{name} {(found or {}).get(name)} -> {wanted.get(name)}"
+        for name in sorted({*(found or {}), *wanted})
+        if (found or {}).get(name) != wanted.get(name)
+    ]
+    if changed:
+        raise UsageError(
+            f"--study_name: the study '{config.name}' exists and differs: {', '.join(changed)}. "
+            "Give the same parameters, or another name."
+        )
+
+
+def _fill(study: optuna.Study, config: TuneConfig) -> None:
+    """Let as many trials wait as are missing from the budget."""
+    for number in range(len(study.get_trials(deepcopy=False)), config.budget):
+        study.enqueue_trial(dict(config.points[number]) if config.points else {})
+
+
+def _pruner(config: TuneConfig) -> optuna.pruners.BasePruner:
+    if config.pruner == "median":
+        return optuna.pruners.MedianPruner(n_warmup_steps=2)
+    if config.pruner == "hyperband":
+        return optuna.pruners.HyperbandPruner(max_resource=_longest(config))
+    return optuna.pruners.NopPruner()
+
+
+def _longest(config: TuneConfig) -> int:
+    epochs = config.dimensions.get("epochs")
+    if isinstance(epochs, Range):
+        return int(epochs.high)
+    return max(int(value) for value in epochs.values) if epochs else config.epochs
+
+
+def draw(trial: Trial, config: TuneConfig) -> dict[str, Any]:
+    """Return the values of the dimensions that this trial reads."""
+    drawn: dict[str, Any] = {}
+    for name, dimension in config.applying(drawn):
+        drawn[name] = _suggest(trial, name, dimension)
+    return drawn
+
+
+def _suggest(trial: Trial, name: str, dimension: Dimension) -> Any:
+    if isinstance(dimension, Choice):
+        return trial.suggest_categorical(name, dimension.values)
+    low, high, log, whole = dimension
+    if whole:
+        return trial.suggest_int(name, int(low), int(high), log=log)
+    return trial.suggest_float(name, low, high, log=log)
+
+
+def counts(study: optuna.Study) -> Mapping[TrialState, int]:
+    """Return how many trials are in each state."""
+    states = [trial.state for trial in study.get_trials(deepcopy=False)]
+    return {state: states.count(state) for state in TrialState}

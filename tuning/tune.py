@@ -1,0 +1,178 @@
+"""Entry point `tune`: a study -> trials, by workers -> the winner, once on test images."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import IO
+
+import optuna
+from optuna.trial import TrialState
+
+from gauntlet.config.models import AutoencoderConfig
+from gauntlet.config.tune import Objective, TuneConfig
+from gauntlet.data.dataset import Dataset
+from gauntlet.errors import GauntletError
+from gauntlet.runtime import configure_tensorflow
+from gauntlet.steps.console import progress, say
+from gauntlet.steps.inputs import load_data
+from gauntlet.steps.session import session
+from gauntlet.tracking.experiments import STUDIES
+from gauntlet.tracking.runs import TrackedRun, continued_run, is_there, tracked_run
+from gauntlet.tracking.store import PROJECT_ROOT
+from tuning.report import best, log_study, log_winner, summary
+from tuning.study import PARENT, counts, open_study
+
+WINNER = "gauntlet.winner"
+POLL_SECONDS, OTHERS_SECONDS = 0.5, 5.0
+
+
+def run(config: TuneConfig) -> None:
+    """Bring a study to its budget of trials, then re-train and report the winner."""
+    with session("tune") as where:
+        data = load_data(config)
+        study, locks = open_study(config)
+        lead = locks.take(f"{config.name} lead")
+        if lead is None:
+            say(f"study '{config.name}': another process leads and will report; helping it")
+            _work(config, _parent(study), study)
+            return
+        try:
+            with _study_run(config, study) as parent:
+                _work_to_the_end(config, parent, study)
+                _finish(config, study, data, parent)
+        finally:
+            lead.release()
+        say(f"study run {parent.id}; figures, every trial, the winner: {where}")
+
+
+@contextmanager
+def _study_run(config: TuneConfig, study: optuna.Study) -> Iterator[TrackedRun]:
+    """Open the run of the study, or the one that it has already."""
+    found = study.user_attrs.get(PARENT)
+    if found and is_there(found):
+        done = counts(study)
+        say(f"study '{config.name}' goes on in run {found}: {sum(done[s] for s in _DONE)} trials")
+        with continued_run(found) as run:
+            yield run
+        return
+    tags = {"gauntlet.step": "tune", "gauntlet.study": config.name}
+    with tracked_run(STUDIES, config.name, config, tags=tags, entry=True) as run:
+        study.set_user_attr(PARENT, run.id)
+        yield run
+
+
+_DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+def _parent(study: optuna.Study) -> TrackedRun:
+    while (found := study.user_attrs.get(PARENT)) is None:
+        time.sleep(POLL_SECONDS)
+    return TrackedRun.of(found)
+
+
+def _work_to_the_end(config: TuneConfig, parent: TrackedRun, study: optuna.Study) -> None:
+    _work(config, parent, study)
+    while (count := counts(study))[TrialState.RUNNING] or count[TrialState.WAITING]:
+        time.sleep(OTHERS_SECONDS)  # workers elsewhere end theirs, or die
+        _work(config, parent, study)
+
+
+def _work(config: TuneConfig, parent: TrackedRun, study: optuna.Study) -> None:
+    """Let workers measure what waits, and show how far they are.
+
+    Raises:
+        GauntletError: a worker said why it cannot go on, or all of them are gone.
+    """
+    with ExitStack() as stack, progress(f"study {config.name}", config.budget) as advance:
+        logs = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(config.workers)]
+        workers = [stack.enter_context(_worker(config, parent, log)) for log in logs]
+        shown = 0
+        while True:
+            busy = any(worker.poll() is None for worker in workers)
+            count = counts(study)
+            done = sum(count[state] for state in _DONE)
+            for _ in range(shown, done):
+                advance(summary(study, config))
+            shown = done
+            if not busy:
+                break
+            time.sleep(POLL_SECONDS)
+    _check_ends(workers, logs)
+
+
+@contextmanager
+def _worker(
+    config: TuneConfig, parent: TrackedRun, log: IO[str]
+) -> Iterator[subprocess.Popen[str]]:
+    path = os.pathsep.join([str(PROJECT_ROOT / "src"), str(PROJECT_ROOT)])
+    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"}
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tuning.worker"], env=environment | {"PYTHONPATH": path},
+        stdin=subprocess.PIPE, stdout=log, stderr=log, text=True,
+    )  # fmt: skip
+    assert worker.stdin is not None  # noqa: S101 -- a pipe
+    worker.stdin.write(f"{config.model_dump_json()}\n{parent.id} {parent.experiment_id}\n")
+    worker.stdin.close()
+    try:
+        yield worker
+    finally:
+        worker.terminate()
+        worker.wait()
+
+
+def _check_ends(workers: Sequence[subprocess.Popen[str]], logs: Sequence[IO[str]]) -> None:
+    ends = []
+    for number, (worker, log) in enumerate(zip(workers, logs, strict=True), 1):
+        if worker.returncode:
+            log.seek(0)
+            last = (log.read().strip().splitlines() or ["without a word"])[-1]
+            ends.append(f"worker {number} ended with {worker.returncode}: {last}")
+    if len(ends) == len(workers):
+        raise GauntletError(f"{ends[0].removeprefix('error: ')}. The same command goes on.")
+    for line in ends:
+        say(f"warning: {line}; the others did its trials")
+
+
+def _finish(config: TuneConfig, study: optuna.Study, data: Dataset, parent: TrackedRun) -> None:
+    """Log what the study found; train the winner into the store and measure it on test images."""
+    log_study(parent, study, config)
+    winner = best(study, config)
+    if winner is None:
+        raise GauntletError(
+            f"the study '{config.name}' has no winner: {summary(study, config)}"
+            + (f", none with a clean accuracy of {config.clean_floor:g}." if config.study == "funn"
+               else ".")
+        )  # fmt: skip
+    trial = config.trial_config(winner.params, winner.number)
+    say(summary(study, config))
+    for objective, value, test in _on_test(config, study, winner.number, trial, data):
+        name = objective.name.split("/", 1)[1]
+        parent.metrics([(f"best/validation/{name}", value), (f"best/test/{name}", test),
+                        (f"best/gap/{name}", test - value)])  # fmt: skip
+        say(f"{name}: validation {value:.4f}, test {test:.4f}, one seed")
+    parent.tags({"gauntlet.best_trial": str(winner.number)})
+    say(f"the winner again: {log_winner(parent, config, trial)}")
+
+
+def _on_test(
+    config: TuneConfig, study: optuna.Study, number: int, trial: AutoencoderConfig, data: Dataset
+) -> list[tuple[Objective, float, float]]:
+    """Return each objective with its value on validation and on test images, measured once."""
+    configure_tensorflow()
+    from tuning.measure import measure_on_test
+
+    measured = study.user_attrs.get(WINNER, {})
+    if measured.get("trial") != number:
+        metrics = measure_on_test(config, trial, data)
+        measured = {"trial": number, "test": metrics}
+        study.set_user_attr(WINNER, measured)
+    return [
+        (objective, value, measured["test"][objective.name.replace("validation/", "test/")])
+        for objective, value in zip(config.objectives, study.trials[number].values, strict=True)
+    ]

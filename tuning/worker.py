@@ -1,0 +1,191 @@
+"""A worker: takes waiting trials of a study, one by one, and measures each in a run of its own."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+from pydantic import ValidationError
+
+from gauntlet.config.tune import TuneConfig
+from gauntlet.data.dataset import Dataset
+from gauntlet.errors import DivergenceError, GauntletError, TrainingStopped
+from gauntlet.interruption import interruptible
+from gauntlet.runtime import configure_tensorflow
+from gauntlet.steps.inputs import load_data
+from gauntlet.tracking.experiments import STUDIES
+from gauntlet.tracking.runs import TrackedRun, end_orphans, tracked_run
+from gauntlet.tracking.store import open_store
+from tuning.locks import Lock, Locks, held
+from tuning.study import counts, draw, open_study
+
+STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
+"""How the run of a trial ends."""
+
+REASON, ENOUGH_TO_JUDGE = "gauntlet.reason", 4
+
+
+def work(config: TuneConfig, parent: TrackedRun) -> None:
+    """Measure trials until none waits.
+
+    Raises:
+        GauntletError: more than half of the trials fail.
+    """
+    study, locks = open_study(config)
+    data = load_data(config)
+    while (taken := take(study, locks, config, parent)) is not None:
+        trial, lock = taken
+        try:
+            _run(trial, config, data, parent)
+        finally:
+            lock.release()
+
+
+def take(
+    study: optuna.Study, locks: Locks, config: TuneConfig, parent: TrackedRun
+) -> tuple[Trial, Lock] | None:
+    """Return the next waiting trial and its lock, or None; dead ones wait again first."""
+    with held(locks, f"{config.name} study"):
+        revive(study, locks, config, parent)
+        _check_failures(study)
+        if not counts(study)[TrialState.WAITING]:
+            return None
+        trial = study.ask()
+        lock = locks.take(_lock_name(config, trial.number))
+        assert lock is not None  # noqa: S101 -- it waited, so nobody holds it
+        return trial, lock
+
+
+def revive(study: optuna.Study, locks: Locks, config: TuneConfig, parent: TrackedRun) -> None:
+    """Let trials of dead workers wait again, and end the runs that they left open.
+
+    A trial keeps its number, and with it its seed and what it has drawn.
+    """
+    alive = set()
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        lock = locks.take(_lock_name(config, trial.number))
+        if lock is None:
+            alive.add(trial.number)
+        else:
+            _wait_again(study, trial)
+            lock.release()
+    ended = {_run_name(t): STATUS.get(t.state, "KILLED") for t in study.get_trials(deepcopy=False)
+             if t.number not in alive}  # fmt: skip
+    end_orphans(parent, ended)
+
+
+def _wait_again(study: optuna.Study, trial: FrozenTrial | Trial) -> None:
+    study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+
+
+def _check_failures(study: optuna.Study) -> None:
+    count = counts(study)
+    failed, done = count[TrialState.FAIL], sum(count[state] for state in STATUS)
+    if failed >= ENOUGH_TO_JUDGE and failed > done / 2:
+        last = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))[-1]
+        raise GauntletError(
+            f"{failed} of {done} trials of the study '{study.study_name}' failed, the last one: "
+            f"{last.user_attrs.get(REASON)} Narrow the --space."
+        )
+
+
+def _run(trial: Trial, config: TuneConfig, data: Dataset, parent: TrackedRun) -> None:
+    """Measure one trial and tell the study; only what ends the study is raised."""
+    configure_tensorflow()
+    from tuning.measure import measure
+
+    drawn = draw(trial, config)
+    try:
+        trial_config = config.trial_config(drawn, trial.number)
+    except ValidationError as error:
+        _fail(trial, error.errors()[0]["msg"])
+        return
+    tags = {"gauntlet.study": config.name, "gauntlet.trial": str(trial.number)}
+    params = {f"trial/{name}": str(value) for name, value in drawn.items()}
+    try:
+        with tracked_run(
+            STUDIES, _run_name(trial), trial_config, tags=tags, params=params, parent=parent
+        ) as run:
+            trial.set_user_attr("run_id", run.id)
+            report = _Reports(trial, run, config)
+            metrics = measure(config, trial_config, data, report)
+            run.metrics(metrics.items())
+            _tell(trial, config, metrics)
+    except TrainingStopped:
+        trial.study.tell(trial, state=TrialState.PRUNED)
+    except DivergenceError as error:
+        _fail(trial, str(error))
+    except KeyboardInterrupt:
+        _wait_again(trial.study, trial)
+        raise
+
+
+def _tell(trial: Trial, config: TuneConfig, metrics: dict[str, float]) -> None:
+    if config.study == "funn":
+        trial.set_constraint("clean_floor", config.clean_floor - metrics[config.objectives[0].name])
+    trial.study.tell(trial, [metrics[objective.name] for objective in config.objectives])
+
+
+def _fail(trial: Trial, reason: str) -> None:
+    trial.set_user_attr(REASON, reason)
+    trial.study.tell(trial, state=TrialState.FAIL)
+
+
+class _Reports:
+    """The epoch reports of a trial's trainings: into its run, and to the pruner."""
+
+    def __init__(self, trial: Trial, run: TrackedRun, config: TuneConfig) -> None:
+        self._trial = trial
+        self._run = run
+        self._prunes = config.pruner != "none"
+        self._curve = len(config.objectives) == 1
+
+    def __call__(self, epoch: int, metrics: dict[str, float]) -> None:
+        """Log an epoch of what is searched.
+
+        Raises:
+            TrainingStopped: the pruner gives the trial up.
+        """
+        self._run.metrics(metrics.items(), epoch)
+        known = self._trial.study._storage.get_trial(self._trial._trial_id).intermediate_values
+        if not self._curve or "val/loss" not in metrics or epoch in known:
+            return  # a trial that a dead worker began has told this epoch already
+        self._trial.report(metrics["val/loss"], epoch)
+        if self._prunes and self._trial.should_prune():
+            raise TrainingStopped(f"pruned after epoch {epoch}")
+
+    def of(self, part: str) -> Any:
+        """Return the report of a training that is not what the pruner judges."""
+        return lambda epoch, metrics: self._run.metrics(
+            ((f"{part}/{name}", value) for name, value in metrics.items()), epoch
+        )
+
+
+def _run_name(trial: Trial | FrozenTrial) -> str:
+    return f"trial {trial.number}"
+
+
+def _lock_name(config: TuneConfig, number: int) -> str:
+    return f"{config.name} trial {number}"
+
+
+def main() -> int:
+    """Work on the study whose config and parent run come as JSON on standard input, two lines."""
+    config = TuneConfig.model_validate_json(sys.stdin.readline())
+    run_id, experiment_id = sys.stdin.readline().split()
+    try:
+        with interruptible(with_parent=True):
+            open_store()
+            work(config, TrackedRun(run_id, experiment_id))
+    except GauntletError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
