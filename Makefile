@@ -3,6 +3,7 @@
 PYTHON ?= python3
 LOCK ?= requirements.lock
 ARGS ?=
+STUDIES ?= sqlite:///$(CURDIR)/studies.db
 BIN := .venv/bin
 READY := .venv/.ready-$(notdir $(LOCK))
 FOOLBOX1 := .venv-foolbox1
@@ -11,7 +12,7 @@ RESOLVE := $(BIN)/uv pip compile --universal --generate-hashes --python-version 
 COMPILE := $(RESOLVE) pyproject.toml --group dev
 
 .DEFAULT_GOAL := help
-.PHONY: help attack test test-slow check format lock ui bench clean
+.PHONY: help attack test test-slow check format lock ui dashboard bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -43,6 +44,9 @@ lock: $(READY) ## resolve the versions again; newest ones: make lock ARGS=--upgr
 ui: $(READY) ## open the project's runs on http://127.0.0.1:5000
 	PATH="$(CURDIR)/$(BIN):$$PATH" mlflow server --host 127.0.0.1 --workers 1 \
 		--backend-store-uri "sqlite:///$(CURDIR)/mlflow.db" --artifacts-destination mlartifacts $(ARGS)
+
+dashboard: $(READY) ## open the studies on http://127.0.0.1:8080; make dashboard STUDIES=postgresql+psycopg://...
+	$(BIN)/optuna-dashboard --host 127.0.0.1 $(ARGS) '$(STUDIES)'
 
 bench: $(READY) $(FOOLBOX1)/.ready ## measure speed
 	$(BIN)/python -m benchmarks $(ARGS)

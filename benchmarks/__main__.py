@@ -12,13 +12,13 @@ from rich.table import Table
 def main() -> int:
     """Return 0 if every ratio that has a bound keeps it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from benchmarks import attacks, limits, memory, peers, tracking, training
+    from benchmarks import attacks, limits, memory, peers, studies, tracking, training
     from gauntlet.runtime import configure_tensorflow
 
     configure_tensorflow()
     table = Table("ratio", "median", "rounds", "wanted", "reached", "seconds", title="Benchmarks")
     results = []
-    for module in (attacks, peers, limits, memory, training, tracking):
+    for module in (attacks, peers, limits, memory, training, studies, tracking):
         for result in module.run():
             results.append(result)
             rounds = " ".join(f"{ratio:.3f}" for ratio in result.ratios)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.base import PRESET, PRESETS
-from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse, to_string
+from gauntlet.config.base import PRESET, PRESETS, to_string
+from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse
 from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
 from gauntlet.config.tables import ATTACKS, MINIMUM_NORM, READ_BY, STRONG, speaks_grey_levels
 from gauntlet.errors import UsageError, unknown_name

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from servers import tracking_to, wait_until
 
-from gauntlet.config.entry_points import to_string
+from gauntlet.config.base import to_string
 from gauntlet.errors import DivergenceError
 from gauntlet.steps import attack, autoencoder
 from gauntlet.steps.cell_runner import CellRunner

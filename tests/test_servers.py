@@ -16,8 +16,7 @@ import pytest
 from mlflow.entities import Run
 from servers import PASSWORD, mlflow_server, postgresql, postgresql_program, tracking_to
 
-from gauntlet.config.base import RunConfig
-from gauntlet.config.entry_points import to_string
+from gauntlet.config.base import RunConfig, to_string
 from gauntlet.errors import TrackingError
 from gauntlet.tracking.artifacts import FILE_SHA256, MODEL_ID, load_arrays
 

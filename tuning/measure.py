@@ -50,7 +50,7 @@ def measure(
         model = train_autoencoder(trial, data.x_train, report)
         return _reconstruction(trial, model, images, "validation")
     attacks = config.study == "attack"
-    defended = _stored(config, trial, data) if attacks else _trained(trial, data, report)
+    defended = _stored(trial, data) if attacks else _trained(trial, data, report)
     return _robustness(trial, defended, images, labels, config.attack_images, "validation")
 
 
@@ -61,7 +61,7 @@ def measure_on_test(
     if not isinstance(trial, AttackConfig):
         model = loaded(ensure_autoencoder(trial, data))
         return _reconstruction(trial, model, data.x_test, "test")
-    defended = _stored(config, trial, data)
+    defended = _stored(trial, data)
     return _robustness(trial, defended, data.x_test, data.y_test, config.attack_images, "test")
 
 
@@ -80,10 +80,8 @@ def _trained(config: AttackConfig, data: Dataset, report: Report) -> DefendedMod
     return assemble(defence, classifier, autoencoder, config)
 
 
-def _stored(config: TuneConfig, trial: AttackConfig, data: Dataset) -> DefendedModel:
-    if config.study == "attack":  # all its trials attack the same networks
-        trial = trial.model_copy(update={"seed": config.seed})
-    return build_defended(trial.defence[0], ensure_models(trial, data), trial, data)
+def _stored(config: AttackConfig, data: Dataset) -> DefendedModel:
+    return build_defended(config.defence[0], ensure_models(config, data), config, data)
 
 
 def _reconstruction(

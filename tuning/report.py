@@ -11,8 +11,8 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
-from gauntlet.config.base import RunConfig
-from gauntlet.config.entry_points import ENTRY_POINTS, default_string, to_string
+from gauntlet.config.base import RunConfig, to_string
+from gauntlet.config.entry_points import ENTRY_POINTS, default_string
 from gauntlet.config.tune import Objective, TuneConfig
 from gauntlet.tracking.runs import TrackedRun
 from tuning.study import counts
@@ -62,7 +62,7 @@ def log_study(run: TrackedRun, study: optuna.Study, config: TuneConfig) -> None:
     """Log every figure as HTML and PNG, and the trials as CSV and as a table."""
     frame = study.trials_dataframe(multi_index=False)
     run.text("trials.csv", frame.to_csv(index=False))
-    run.table("trials.json", frame.astype(str))
+    run.table("trials.json", frame.astype(str).to_dict("list"))
     for name, function, options in _figures(study, config.objectives):
         with warnings.catch_warnings():
             # Optuna calls its matplotlib figures experimental, and says when an axis is empty.

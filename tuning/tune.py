@@ -103,7 +103,7 @@ def _work(config: TuneConfig, parent: TrackedRun, study: optuna.Study) -> None:
             if not busy:
                 break
             time.sleep(POLL_SECONDS)
-    _check_ends(workers, logs)
+        _check_ends(workers, logs)
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 The flow, left to right; a module imports only from its left:
 
     config -> data -> autoencoders -> classifiers -> defences -> attacks
-           -> evaluation -> tracking -> report -> steps
+           -> evaluation -> tracking -> report -> steps -> tuning
 
-`steps` composes the others: one file per entry point, each with `run(config)`.
+`steps` composes the others: one file per entry point, each with `run(config)`. `tuning`, beside
+this package, searches hyperparameters with them.
 """
 
 __version__ = "0.1.0"

@@ -14,8 +14,8 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from gauntlet.config.base import PRESETS, RunConfig
-from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse, to_string
+from gauntlet.config.base import PRESETS, RunConfig, to_string
+from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse
 from gauntlet.errors import GauntletError, UsageError, unknown_name
 from gauntlet.interruption import interruptible
 

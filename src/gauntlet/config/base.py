@@ -116,3 +116,14 @@ def _ascending(values: tuple[float, ...], unit: float = 1.0) -> tuple[float, ...
     if steps != sorted(set(steps)):
         raise ValueError("expected ascending values that differ by a thousandth of the range")
     return values
+
+
+def to_string(value: object) -> str:
+    """Write a config value as the command line reads it: lists comma separated."""
+    if isinstance(value, list | tuple):
+        return ",".join(to_string(v) for v in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and float(f"{value:g}") == value:
+        return f"{value:g}"
+    return str(value)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.base import PRESET, RunConfig
+from gauntlet.config.base import PRESET, RunConfig, to_string
 from gauntlet.config.funn_tables import FunnTablesConfig
 from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
 from gauntlet.config.tune import TuneConfig
@@ -64,14 +64,3 @@ def default_string(model: type[RunConfig], name: str) -> str:
     if name in model.from_preset:
         return PRESET
     return to_string(model.model_fields[name].default)
-
-
-def to_string(value: object) -> str:
-    """Write a config value as the command line reads it: lists comma separated."""
-    if isinstance(value, list | tuple):
-        return ",".join(to_string(v) for v in value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and float(f"{value:g}") == value:
-        return f"{value:g}"
-    return str(value)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from gauntlet.config.attack import AUTO, AttackConfig, Epsilons
-from gauntlet.config.base import Names, check_names
+from gauntlet.config.base import Names, check_names, to_string
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.config.published import unread_by
 from gauntlet.config.spaces import POINTS, SPACES, Dimension, Space, narrowed
@@ -95,9 +95,9 @@ class TuneConfig(AttackConfig):
         fixed = FIXED.get(values.get("study", ""), {})
         for name, value in fixed.items():
             default = cls.model_fields[name].default
-            given = values.get(name, default)
-            if given not in (default, value, ",".join(default), ",".join(value)):
-                raise ValueError(f"--{name}: study={values['study']} has its own; received {given}")
+            if to_string(values.get(name, default)) not in (to_string(default), to_string(value)):
+                own = f"--{name}: study={values['study']} has its own"
+                raise ValueError(f"{own}; received {values[name]}")
         return values | fixed
 
     @classmethod
@@ -236,7 +236,9 @@ class TuneConfig(AttackConfig):
         """
         model = AutoencoderConfig if self.entry_point == "autoencoder" else AttackConfig
         fields = self.model_dump(include=set(model.model_fields))
-        return model(**fields | dict(drawn) | {"seed": self.trial_seed(number)})
+        # All trials of an attack study attack the same networks.
+        seed = self.seed if self.study == "attack" else self.trial_seed(number)
+        return model(**fields | dict(drawn) | {"seed": seed})
 
     @property
     def definition(self) -> dict[str, Any]:

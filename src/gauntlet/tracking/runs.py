@@ -8,6 +8,7 @@ import os
 import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,8 +28,7 @@ from mlflow.entities import (
 )
 from mlflow.exceptions import MlflowException
 
-from gauntlet.config.base import RunConfig
-from gauntlet.config.entry_points import to_string
+from gauntlet.config.base import RunConfig, to_string
 from gauntlet.errors import TrainingStopped
 from gauntlet.interruption import uninterrupted
 from gauntlet.tracking.experiments import experiment_id
@@ -36,7 +36,6 @@ from gauntlet.tracking.provenance import environment, git_state
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from pandas import DataFrame
 
 BATCH = 1000
 """Metrics in one `log_batch`: MLflow's limit."""
@@ -91,9 +90,11 @@ class TrackedRun:
         """Store a JSON artifact."""
         self.text(name, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
-    def table(self, name: str, data: DataFrame) -> None:
+    def table(self, name: str, columns: Mapping[str, list[str]]) -> None:
         """Store a table that the UI shows as one."""
-        mlflow.MlflowClient().log_table(self.id, data, name)
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            # MLflow looks for images among the columns in a way that pandas gives up.
+            mlflow.MlflowClient().log_table(self.id, dict(columns), name)
 
     def figure(self, name: str, figure: Figure) -> None:
         """Store a figure as PNG."""

@@ -1,0 +1,257 @@
+"""Studies as users run them: real trainings, worker processes, kills, the winner on test images."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import psutil
+import pytest
+import yaml
+from optuna.trial import TrialState
+from servers import postgresql, postgresql_program, tracking_to, wait_until
+
+from gauntlet.config.entry_points import parse
+from gauntlet.config.tune import TuneConfig
+from gauntlet.steps import autoencoder
+from gauntlet.tracking.runs import TrackedRun
+from tuning import tune
+from tuning.study import counts, open_study
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+TINY = {"preset": "smoke", "train_size": "400", "test_size": "60"}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[mlflow.MlflowClient]:
+    with tracking_to(f"sqlite:///{tmp_path}/mlflow.db", tmp_path) as found:
+        yield found
+
+
+def _config(**values: str) -> TuneConfig:
+    config = parse("tune", TINY | values)
+    assert isinstance(config, TuneConfig)
+    return config
+
+
+def _command(**values: str) -> list[str]:
+    flags = [word for name, value in (TINY | values).items() for word in (f"--{name}", value)]
+    return [sys.executable, "-m", "gauntlet", "tune", *flags]
+
+
+def _start(**values: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(_command(**values), cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
+
+
+def _runs(client: mlflow.MlflowClient) -> tuple[Any, list[Any]]:
+    experiment = client.get_experiment_by_name("studies").experiment_id
+    runs = client.search_runs([experiment], max_results=1000)
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in runs if run is not parent]
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} <= {parent.info.run_id}
+    return parent, children
+
+
+def _artifacts(client: mlflow.MlflowClient, run_id: str, folder: str | None = None) -> set[str]:
+    found = set()
+    for item in client.list_artifacts(run_id, folder):
+        found |= _artifacts(client, run_id, item.path) if item.is_dir else {item.path}
+    return found
+
+
+def test_study_ends_with_a_winner_that_can_be_made_again(client, capsys) -> None:
+    config = _config(trials="5", space="epochs=2..4")
+    tune.run(config)
+    said = capsys.readouterr().out
+    parent, children = _runs(client)
+    study = open_study(config)[0]
+    best = study.best_trial
+    metrics = parent.data.metrics
+    assert metrics["best/validation/loss"] == best.value
+    gap = metrics["best/test/loss"] - metrics["best/validation/loss"]
+    assert metrics["best/gap/loss"] == pytest.approx(gap)
+    assert [run.info.status for run in [parent, *children]] == ["FINISHED"] * 6
+    figures = {"history", "slice", "parallel_coordinates", "importance", "timeline",
+               "learning_curves"}  # fmt: skip
+    expected = {f"figures/{name}.{end}" for name in figures for end in ("html", "png")}
+    assert _artifacts(client, parent.info.run_id) >= expected | {"trials.csv", "trials.json"}
+    (command,) = [line for line in said.splitlines() if line.startswith("the winner again: ")]
+    words = shlex.split(command.removeprefix("the winner again: "))
+    assert words[:4] == ["mlflow", "run", ".", "-e"]
+    given = dict(word.split("=", 1) for word in words[6::2])
+    page = client.download_artifacts(parent.info.run_id, "best.yaml")
+    assert yaml.safe_load(Path(page).read_text()) == {"autoencoder": given}
+    again = autoencoder.run(parse("autoencoder", given))  # reused: it is in the store already
+    validation = client.get_run(again.run_id).data.metrics["val/loss"]
+    assert validation == pytest.approx(best.value, rel=1e-5)
+
+
+def test_second_run_of_a_finished_study_computes_nothing(client, capsys) -> None:
+    config = _config(trials="2", space="epochs=2")
+    tune.run(config)
+    parent, children = _runs(client)
+    tune.run(config)
+    again, still = _runs(client)
+    assert "goes on in run" in capsys.readouterr().out
+    assert again.info.run_id == parent.info.run_id and len(still) == len(children) == 2
+
+
+STUDIES = {
+    "funn": {"study": "funn", "filters": "4", "clean_floor": "0.05",
+             "space": "epochs=3 init_epochs=1 features=8..16 attacker_noise=4..8"},
+    "defence": {"study": "defence", "epochs": "3", "space": "autoencoder=vanilla|sparse"},
+    "attack": {"study": "attack", "epochs": "3",
+               "space": "steps=10..12 apgd_steps=10..12 restarts=1..2 apgd_restarts=1..2"},
+    "robust": {"study": "autoencoder", "objective": "robust_accuracy", "defence": "encoded",
+               "space": "epochs=2..3"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_study_measures_and_tests(client, study: str) -> None:
+    few = {"trials": "3", "attack_images": "20", "attacks": "fgsm,bim"}
+    if study == "attack":
+        del few["attacks"]
+    config = _config(**STUDIES[study], **few)
+    tune.run(config)
+    parent, children = _runs(client)
+    for objective in config.objectives:
+        name = objective.name.removeprefix("validation/")
+        assert {f"best/{part}/{name}" for part in ("validation", "test", "gap")} <= set(
+            parent.data.metrics
+        )
+        assert all(objective.name in run.data.metrics for run in children)
+    assert len(children) == 3
+    if study == "funn":
+        assert "figures/pareto.png" in _artifacts(client, parent.info.run_id)
+
+
+def test_attack_study_trains_its_networks_once(client) -> None:
+    tune.run(_config(**STUDIES["attack"], trials="3", attack_images="20"))
+    for name in ("autoencoders", "classifiers"):
+        experiment = client.get_experiment_by_name(name).experiment_id
+        assert len(client.search_runs([experiment])) == 1
+
+
+def test_test_images_play_no_part_in_a_trial(client, monkeypatch) -> None:
+    import numpy as np
+
+    from gauntlet.steps.inputs import load_data
+    from tuning.measure import measure
+
+    config = _config(objective="robust_accuracy", space="epochs=2", attack_images="10")
+    data = load_data(config)
+    trial = config.trial_config({"epochs": 2}, 0)
+
+    class Silent:
+        def __call__(self, epoch: int, metrics: dict[str, float]) -> None: ...
+
+        def of(self, part: str) -> Any:
+            return self
+
+    blind = data.__class__(**{**vars(data), "x_test": np.zeros((0, *data.x_test.shape[1:]))})
+    assert measure(config, trial, data, Silent()) == measure(config, trial, blind, Silent())
+
+
+@pytest.mark.parametrize("storage", ["sqlite", "postgresql"])
+def test_three_workers_share_a_study(client, tmp_path, storage: str) -> None:
+    if storage == "postgresql" and postgresql_program("initdb") is None:
+        pytest.skip("PostgreSQL is not installed")
+
+    def study(url: str) -> None:
+        config = _config(trials="9", workers="3", space="epochs=2..4", storage=url)
+        tune.run(config)
+        children = _runs(client)[1]
+        trials = open_study(config)[0].trials
+        assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 9
+        numbers = sorted(int(run.data.tags["gauntlet.trial"]) for run in children)
+        seeds = {run.data.tags["gauntlet.seed"] for run in children}
+        assert numbers == list(range(9)) and len(seeds) == 9
+        assert {run.info.status for run in children} == {"FINISHED"}
+
+    if storage == "sqlite":
+        study(f"sqlite:///{tmp_path}/studies.db")
+        return
+    with postgresql() as url:
+        study(url)
+
+
+@pytest.mark.parametrize("moment", ["early", "late"])
+def test_killed_worker_and_the_same_command_again(client, tmp_path, moment: str) -> None:
+    values = {"trials": "4", "space": "epochs=30..40 widths=504,28"}
+    whole = values | {"storage": f"sqlite:///{tmp_path}/whole.db", "study_name": "whole"}
+    cut = values | {"storage": f"sqlite:///{tmp_path}/cut.db", "study_name": "cut"}
+    process, study = _start(**cut), None
+
+    def begun() -> bool:
+        nonlocal study
+        if not Path(tmp_path, "cut.db").exists():
+            return False
+        study = study or open_study(_config(**cut))[0]
+        found = study.get_trials(states=(TrialState.RUNNING,))
+        late = any(len(trial.intermediate_values) > 5 for trial in found)
+        return late if moment == "late" else bool(found)
+
+    wait_until(begun, process, 120)
+    for worker in psutil.Process(process.pid).children():
+        os.kill(worker.pid, signal.SIGKILL)
+    said = process.communicate(timeout=120)[0]
+    assert process.returncode == 1 and "The same command goes on" in said
+    done = subprocess.run(_command(**cut), cwd=ROOT, check=True, capture_output=True, text=True)
+    assert "goes on in run" in done.stdout
+    subprocess.run(_command(**whole), cwd=ROOT, check=True, capture_output=True)
+    studies = [open_study(_config(**values))[0] for values in (whole, cut)]
+    uninterrupted, resumed = (
+        [(t.number, t.params, t.values, t.intermediate_values) for t in study.trials]
+        for study in studies
+    )
+    assert uninterrupted == resumed
+    experiment = client.get_experiment_by_name("studies").experiment_id
+    assert not client.search_runs([experiment], "attributes.status = 'RUNNING'")
+
+
+def test_death_of_the_command_takes_its_workers_along(client, tmp_path) -> None:
+    values = {"trials": "3", "workers": "2", "space": "epochs=4000..5000",
+              "storage": f"sqlite:///{tmp_path}/studies.db"}  # fmt: skip
+    process = _start(**values)
+    wait_until(lambda: len(psutil.Process(process.pid).children()) == 2, process, 120)
+    workers = psutil.Process(process.pid).children()
+    time.sleep(5)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    psutil.wait_procs(workers, timeout=60)
+    assert not any(worker.is_running() for worker in workers)
+
+
+def test_interruption_leaves_no_zombie(client, tmp_path) -> None:
+    values = {"trials": "3", "space": "epochs=4000..5000",
+              "storage": f"sqlite:///{tmp_path}/studies.db"}  # fmt: skip
+    process = _start(**values)
+    config = _config(**values)
+
+    def running() -> bool:
+        return (
+            Path(tmp_path, "studies.db").exists()
+            and counts(open_study(config)[0])[TrialState.RUNNING] == 1
+        )
+
+    wait_until(running, process, 120)
+    time.sleep(3)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=120)[0]
+    assert process.returncode == 130, said
+    parent, children = _runs(client)
+    assert {run.info.status for run in [parent, *children]} == {"KILLED"}
+    assert counts(open_study(config)[0])[TrialState.WAITING] == 3
+    assert isinstance(TrackedRun.of(parent.info.run_id), TrackedRun)
