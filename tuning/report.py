@@ -61,6 +61,7 @@ def summary(study: optuna.Study, config: TuneConfig) -> str:
 def log_study(run: TrackedRun, study: optuna.Study, config: TuneConfig) -> None:
     """Log every figure as HTML and PNG, and the trials as CSV and as a table."""
     frame = study.trials_dataframe(multi_index=False)
+    run.json("space.json", {name: str(d) for name, d in config.dimensions.items()})
     run.text("trials.csv", frame.to_csv(index=False))
     run.table("trials.json", frame.astype(str).to_dict("list"))
     for name, function, options in _figures(study, config.objectives):

@@ -96,7 +96,7 @@ def _build_parser() -> tuple[_Parser, Sequence[str]]:
             description=summary,
             allow_abbrev=False,
             argument_default=argparse.SUPPRESS,
-            epilog=_EXAMPLES.format(name=name),
+            epilog=_EXAMPLES.format(name=name) + model.more_help,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         for field, info in model.model_fields.items():

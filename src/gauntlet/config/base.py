@@ -64,6 +64,7 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     from_preset: ClassVar[frozenset[str]] = frozenset(PRESETS["paper"])
+    more_help: ClassVar[str] = ""
 
     preset: Literal["paper", "smoke"] = Field(
         "paper", description="paper: full size as published; smoke: small data, under a minute"

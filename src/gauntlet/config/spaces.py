@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import fill
 from typing import NamedTuple, get_args
 
 from gauntlet.config.models import Activation, Loss
@@ -116,6 +117,17 @@ def narrowed(space: Space, text: str) -> Space:
             raise ValueError(unknown_name("dimension", name, space))
         dimensions[name] = _dimension(word, values, space[name])
     return dimensions
+
+
+def described(spaces: Mapping[str, Space]) -> str:
+    """Return a paragraph a space, in the words that `narrowed` reads."""
+    return "\n".join(
+        fill(
+            f"  {study}: " + "  ".join(f"{name}={values}" for name, values in space.items()),
+            subsequent_indent="    ", break_long_words=False, break_on_hyphens=False, width=100,
+        )
+        for study, space in spaces.items()
+    )  # fmt: skip
 
 
 def _dimension(word: str, text: str, default: Dimension) -> Dimension:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -11,7 +11,7 @@ from gauntlet.config.attack import AUTO, AttackConfig, Epsilons
 from gauntlet.config.base import Names, check_names, to_string
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.config.published import unread_by
-from gauntlet.config.spaces import POINTS, SPACES, Dimension, Space, narrowed
+from gauntlet.config.spaces import POINTS, SPACES, Dimension, Space, described, narrowed
 from gauntlet.config.tables import ATTACKS, DEFENCES, MADE_OF, READ_BY
 from gauntlet.seeding import child_seed
 
@@ -41,6 +41,10 @@ LOSS, RECONSTRUCTION, CLEAN, ROBUST = (
 
 class TuneConfig(AttackConfig):
     """Search hyperparameters: a study whose trials are runs, judged by validation images alone."""
+
+    more_help: ClassVar[str] = (
+        f"\nWhat each study searches, unless --space says less:\n{described(SPACES)}\n"
+    )
 
     study: StudyKind = Field(
         "autoencoder",
