@@ -101,11 +101,12 @@ def _value(index: int) -> Any:
 
 
 def _whole(axes: Any) -> Any:
-    one = axes
-    while not hasattr(one, "figure"):
-        one = one[0]
-    one.figure.set_size_inches(10, 6)
-    return one.figure
+    """Return the figure that Optuna's axes stand in, wide enough for all of them."""
+    while not hasattr(axes, "figure"):
+        axes = axes[0]
+    figure = axes.figure
+    figure.set_size_inches(max(10, 2.5 * len(figure.axes)), 6)
+    return figure
 
 
 def log_winner(run: TrackedRun, config: TuneConfig, trial: RunConfig) -> str:

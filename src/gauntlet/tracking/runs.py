@@ -98,7 +98,9 @@ class TrackedRun:
 
     def figure(self, name: str, figure: Figure) -> None:
         """Store a figure as PNG."""
-        mlflow.MlflowClient().log_figure(self.id, figure, name, save_kwargs={"dpi": 100})
+        mlflow.MlflowClient().log_figure(
+            self.id, figure, name, save_kwargs={"dpi": 100, "bbox_inches": "tight"}
+        )
 
     def arrays(self, name: str, **arrays: np.ndarray[Any, Any]) -> None:
         """Store arrays as a compressed npz without pickles."""
