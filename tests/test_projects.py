@@ -88,6 +88,20 @@ def test_every_entry_point_with_env_manager_local(entry_point: str, tmp_path: Pa
     assert {run.info.status for run in runs(tmp_path)} == {"FINISHED"}
 
 
+def test_study_that_is_made_longer(tmp_path: Path) -> None:
+    study = "preset=smoke", "train_size=400", "test_size=60", "space=epochs=2..3 widths=504,28"
+    for trials in (2, 3):
+        done = mlflow_run(tmp_path, "-e", "tune", *parameters((*study, f"trials={trials}")))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "the winner again: mlflow run . -e autoencoder" in done.stdout
+    found = runs(tmp_path)
+    assert {run.info.status for run in found} == {"FINISHED"}
+    (parent,) = [r for r in found if r.data.tags.get("gauntlet.step") == "tune"]
+    assert parent.data.tags["mlflow.project.entryPoint"] == "tune"
+    trials = [r for r in found if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert sorted(r.data.tags["gauntlet.trial"] for r in trials) == ["0", "1", "2"]
+
+
 def test_env_manager_uv_builds_its_own_environment(tmp_path: Path) -> None:
     done = mlflow_run(
         tmp_path, "-e", "autoencoder", "--env-manager", "uv", *parameters(TINY),
