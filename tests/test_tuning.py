@@ -21,6 +21,7 @@ from servers import postgresql, postgresql_program, tracking_to, wait_until
 
 from gauntlet.config.entry_points import parse
 from gauntlet.config.tune import TuneConfig
+from gauntlet.errors import GauntletError
 from gauntlet.steps import autoencoder
 from gauntlet.tracking.runs import TrackedRun
 from tuning import tune
@@ -207,7 +208,7 @@ def test_killed_worker_and_the_same_command_again(client, tmp_path, moment: str)
     for worker in psutil.Process(process.pid).children():
         os.kill(worker.pid, signal.SIGKILL)
     said = process.communicate(timeout=120)[0]
-    assert process.returncode == 1 and "The same command goes on" in said
+    assert process.returncode == 1 and "the same command goes on" in said
     done = subprocess.run(_command(**cut), cwd=ROOT, check=True, capture_output=True, text=True)
     assert "goes on in run" in done.stdout
     subprocess.run(_command(**whole), cwd=ROOT, check=True, capture_output=True)
@@ -219,6 +220,27 @@ def test_killed_worker_and_the_same_command_again(client, tmp_path, moment: str)
     assert uninterrupted == resumed
     experiment = client.get_experiment_by_name("studies").experiment_id
     assert not client.search_runs([experiment], "attributes.status = 'RUNNING'")
+
+
+def test_study_of_failures_ends_with_the_reason(client) -> None:
+    config = _config(study="funn", trials="9", space="epochs=2 init_epochs=4..5")
+    with pytest.raises(GauntletError, match=r"^4 of 4 trials .* at most the 2 epochs"):
+        tune.run(config)
+    assert _runs(client)[0].info.status == "FAILED"
+
+
+def test_second_process_helps_and_leaves_the_report_to_the_first(client, tmp_path) -> None:
+    values = {"trials": "6", "space": "epochs=60..80",
+              "storage": f"sqlite:///{tmp_path}/studies.db"}  # fmt: skip
+    first = _start(**values)
+    config = _config(**values)
+    wait_until(lambda: Path(tmp_path, "studies.db").exists()
+               and counts(open_study(config)[0])[TrialState.RUNNING] == 1, first, 120)  # fmt: skip
+    second = _start(**values)
+    ends = [process.communicate(timeout=200)[0] for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], ends
+    assert "another process leads" in ends[1] and "the winner again" not in ends[1]
+    assert "the winner again" in ends[0] and len(_runs(client)[1]) == 6
 
 
 def test_death_of_the_command_takes_its_workers_along(client, tmp_path) -> None:

@@ -25,6 +25,7 @@ from gauntlet.steps.session import session
 from gauntlet.tracking.experiments import STUDIES
 from gauntlet.tracking.runs import TrackedRun, continued_run, is_there, tracked_run
 from gauntlet.tracking.store import PROJECT_ROOT
+from tuning.locks import Lock, Locks
 from tuning.report import best, log_study, log_winner, summary
 from tuning.study import PARENT, counts, open_study
 
@@ -37,10 +38,11 @@ def run(config: TuneConfig) -> None:
     with session("tune") as where:
         data = load_data(config)
         study, locks = open_study(config)
-        lead = locks.take(f"{config.name} lead")
+        lead = _lead(config, study, locks)
         if lead is None:
             say(f"study '{config.name}': another process leads and will report; helping it")
-            _work(config, _parent(study), study)
+            _work(config, TrackedRun.of(study.user_attrs[PARENT]), study)
+            say(summary(study, config))
             return
         try:
             with _study_run(config, study) as parent:
@@ -70,10 +72,13 @@ def _study_run(config: TuneConfig, study: optuna.Study) -> Iterator[TrackedRun]:
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
-def _parent(study: optuna.Study) -> TrackedRun:
-    while (found := study.user_attrs.get(PARENT)) is None:
+def _lead(config: TuneConfig, study: optuna.Study, locks: Locks) -> Lock | None:
+    """Return the lock of the one process that reports; None if another has it and a run."""
+    while (lead := locks.take(f"{config.name} lead")) is None:
+        if PARENT in study.user_attrs:
+            return None
         time.sleep(POLL_SECONDS)
-    return TrackedRun.of(found)
+    return lead
 
 
 def _work_to_the_end(config: TuneConfig, parent: TrackedRun, study: optuna.Study) -> None:
@@ -127,16 +132,19 @@ def _worker(
 
 
 def _check_ends(workers: Sequence[subprocess.Popen[str]], logs: Sequence[IO[str]]) -> None:
-    ends = []
-    for number, (worker, log) in enumerate(zip(workers, logs, strict=True), 1):
-        if worker.returncode:
-            log.seek(0)
-            last = (log.read().strip().splitlines() or ["without a word"])[-1]
-            ends.append(f"worker {number} ended with {worker.returncode}: {last}")
+    ends = [_end(*pair) for pair in zip(workers, logs, strict=True) if pair[0].returncode]
     if len(ends) == len(workers):
-        raise GauntletError(f"{ends[0].removeprefix('error: ')}. The same command goes on.")
+        raise GauntletError(ends[0])
     for line in ends:
-        say(f"warning: {line}; the others did its trials")
+        say(f"warning: {line} The others did its trials.")
+
+
+def _end(worker: subprocess.Popen[str], log: IO[str]) -> str:
+    log.seek(0)
+    last = (log.read().strip().splitlines() or ["without a word"])[-1]
+    if last.startswith("error: "):
+        return last.removeprefix("error: ")
+    return f"a worker ended with {worker.returncode} ({last}): the same command goes on."
 
 
 def _finish(config: TuneConfig, study: optuna.Study, data: Dataset, parent: TrackedRun) -> None:

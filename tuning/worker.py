@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from gauntlet.config.tune import TuneConfig
 from gauntlet.data.dataset import Dataset
-from gauntlet.errors import DivergenceError, GauntletError, TrainingStopped
+from gauntlet.errors import GauntletError, TrainingStopped
 from gauntlet.interruption import interruptible
 from gauntlet.runtime import configure_tensorflow
 from gauntlet.steps.inputs import load_data
@@ -115,7 +115,9 @@ def _run(trial: Trial, config: TuneConfig, data: Dataset, parent: TrackedRun) ->
             _tell(trial, config, metrics)
     except TrainingStopped:
         trial.study.tell(trial, state=TrialState.PRUNED)
-    except DivergenceError as error:
+    except Exception as error:  # its run is FAILED, with the traceback; other values may do
+        if trial.storage.get_trial(trial._trial_id).state.is_finished():
+            raise  # the store was lost after the trial: nothing to do with its values
         _fail(trial, str(error))
     except KeyboardInterrupt:
         _wait_again(trial.study, trial)
