@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 
 import mlflow
@@ -204,3 +205,26 @@ def test_failing_cell_fails_the_attack_run(failed):
     assert {run.data.tags.get("gauntlet.error") for run in failed.values()} == {
         None, "ZeroDivisionError: one by nought"
     }  # fmt: skip
+
+
+DROPPED = """
+import os, signal, sys, time
+from gauntlet.interruption import interruptible
+
+class Finalizer:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)  # Python drops the interrupt that is raised here
+
+try:
+    with interruptible():
+        Finalizer()
+        time.sleep(60)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_interrupt_that_falls_into_a_finalizer_is_not_lost() -> None:
+    done = subprocess.run([sys.executable, "-c", DROPPED], timeout=30, capture_output=True)
+    assert done.returncode == 130, done.stderr

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
+from typing import Any
 
-PARENT_CHECK_SECONDS = 0.5
+PARENT_CHECK_SECONDS, RETRY_SECONDS = 0.5, 0.1
 
 
 @contextmanager
@@ -21,11 +24,14 @@ def interruptible(with_parent: bool = False) -> Iterator[None]:
     on SIGTERM.
     """
     previous = {s: signal.signal(s, _interrupt) for s in (signal.SIGINT, signal.SIGTERM)}
+    hook = sys.unraisablehook
+    sys.unraisablehook = partial(_ask_again, hook)
     if with_parent or "MLFLOW_RUN_ID" in os.environ:
         threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in previous.items():
             signal.signal(number, handler)
 
@@ -55,6 +61,17 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _pass_over(number: int, frame: FrameType | None) -> None:
     del number, frame
+
+
+def _ask_again(others: Callable[[Any], object], dropped: Any) -> None:
+    """Interrupt once more: Python drops what is raised in a finalizer, and the program goes on."""
+    if not issubclass(dropped.exc_type, KeyboardInterrupt):
+        others(dropped)
+        return
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _interrupt)
+    # Later, when the finalizer has ended.
+    threading.Timer(RETRY_SECONDS, os.kill, (os.getpid(), signal.SIGTERM)).start()
 
 
 def _watch(parent: int) -> None:
