@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pytest
 from optuna.trial import TrialState
-from servers import postgresql, postgresql_program, tracking_to
+from servers import postgresql, postgresql_program
 
-from gauntlet.config.tune import LOSS, TuneConfig
+from gauntlet.config.objectives import LOSS
+from gauntlet.config.tune import TuneConfig
 from gauntlet.errors import DivergenceError, GauntletError, TrackingError, UsageError
 from gauntlet.tracking.experiments import STUDIES
 from gauntlet.tracking.runs import tracked_run
@@ -26,12 +26,6 @@ from tuning.study import _connect, counts, draw, open_study
 from tuning.worker import REASON, revive, take, work
 
 SMALL = {"preset": "smoke", "trials": 6, "space": "epochs=2..4"}
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[mlflow.MlflowClient]:
-    with tracking_to(f"sqlite:///{tmp_path}/runs.db", tmp_path) as found:
-        yield found
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
@@ -73,7 +67,7 @@ def _trials(config: TuneConfig) -> list[tuple[TrialState, dict[str, Any], Any]]:
     return [(t.state, t.params, t.values) for t in open_study(config)[0].get_trials()]
 
 
-def test_budget_is_exact_and_seeds_differ(client, storage, monkeypatch) -> None:
+def test_budget_is_exact_and_seeds_differ(store, storage, monkeypatch) -> None:
     seeds = _stands_for_training(monkeypatch, _rate)
     config = _config(storage)
     with _parent(config) as parent:
@@ -86,7 +80,17 @@ def test_budget_is_exact_and_seeds_differ(client, storage, monkeypatch) -> None:
     assert len(set(seeds)) == 9 and counts(open_study(more)[0])[TrialState.COMPLETE] == 9
 
 
-def test_points_are_tried_as_they_are(client, storage, monkeypatch) -> None:
+def test_smaller_budget_leaves_the_rest_waiting(store, storage, monkeypatch) -> None:
+    seeds = _stands_for_training(monkeypatch, _rate)
+    open_study(_config(storage))  # six wait
+    less = _config(storage, trials=2)
+    with _parent(less) as parent:
+        work(less, parent)
+    count = counts(open_study(less)[0])
+    assert len(seeds) == 2 == count[TrialState.COMPLETE] and count[TrialState.WAITING] == 4
+
+
+def test_points_are_tried_as_they_are(store, storage, monkeypatch) -> None:
     found = []
     _stands_for_training(monkeypatch, lambda t, _: found.append(t.activation) or {LOSS: 1.0})
     config = _config(storage, study="activations", trials="auto", space="")
@@ -95,7 +99,7 @@ def test_points_are_tried_as_they_are(client, storage, monkeypatch) -> None:
     assert found == [point["activation"] for point in config.points]
 
 
-def test_interrupted_study_ends_as_an_uninterrupted_one(client, storage, monkeypatch) -> None:
+def test_interrupted_study_ends_as_an_uninterrupted_one(store, storage, monkeypatch) -> None:
     whole, cut = _config(storage, study_name="whole"), _config(storage, study_name="cut")
     for config in (whole, cut):
         begun = []
@@ -119,21 +123,21 @@ def test_interrupted_study_ends_as_an_uninterrupted_one(client, storage, monkeyp
     assert len({str(params) for _, params, _ in _trials(whole)}) == 6
 
 
-def test_trial_of_the_dead_waits_again_with_what_it_drew(client, storage) -> None:
+def test_trial_of_the_dead_waits_again_with_what_it_drew(store, storage) -> None:
     config = _config(storage)
     study, locks = open_study(config)
     with _parent(config) as parent:
         trial, lock = take(study, locks, config, parent)
         drawn = draw(trial, config)
-        child = client.create_run(parent.experiment_id, run_name="trial 0",
+        child = store.create_run(parent.experiment_id, run_name="trial 0",
                                   tags={"mlflow.parentRunId": parent.id})  # fmt: skip
         revive(study, locks, config, parent)
         assert study.trials[0].state == TrialState.RUNNING  # its lock is held
-        assert client.get_run(child.info.run_id).info.status == "RUNNING"
+        assert store.get_run(child.info.run_id).info.status == "RUNNING"
         lock.release()
         revive(study, locks, config, parent)
         assert study.trials[0].state == TrialState.WAITING
-        assert client.get_run(child.info.run_id).info.status == "KILLED"
+        assert store.get_run(child.info.run_id).info.status == "KILLED"
         again, _ = take(study, locks, config, parent)
         assert again.number == 0 and draw(again, config) == drawn
 
@@ -158,7 +162,7 @@ def test_locks_end_with_a_killed_process(storage) -> None:
         assert locks.take("it") is not None
 
 
-def test_diverged_trials_fail_with_their_reason(client, storage, monkeypatch) -> None:
+def test_diverged_trials_fail_with_their_reason(store, storage, monkeypatch) -> None:
     def outcome(trial: Any, report: Any) -> dict[str, float]:
         if len(seeds) in (2, 3):
             raise DivergenceError("it diverged")
@@ -168,7 +172,7 @@ def test_diverged_trials_fail_with_their_reason(client, storage, monkeypatch) ->
     config = _config(storage)
     with _parent(config) as parent:
         work(config, parent)
-        runs = client.search_runs([parent.experiment_id], f"tags.mlflow.parentRunId='{parent.id}'")
+        runs = store.search_runs([parent.experiment_id], f"tags.mlflow.parentRunId='{parent.id}'")
     study = open_study(config)[0]
     failed = [t for t in study.trials if t.state == TrialState.FAIL]
     assert [t.user_attrs[REASON] for t in failed] == ["it diverged"] * 2 and len(study.trials) == 6
@@ -176,7 +180,7 @@ def test_diverged_trials_fail_with_their_reason(client, storage, monkeypatch) ->
     assert "2 failed" in summary(study, config)
 
 
-def test_study_of_failures_ends(client, storage, monkeypatch) -> None:
+def test_study_of_failures_ends(store, storage, monkeypatch) -> None:
     def diverge(trial: Any, report: Any) -> dict[str, float]:
         raise DivergenceError("it diverged")
 
@@ -187,7 +191,7 @@ def test_study_of_failures_ends(client, storage, monkeypatch) -> None:
     assert len(seeds) == 4
 
 
-def test_values_that_do_not_go_together_fail_their_trial(client, storage, monkeypatch) -> None:
+def test_values_that_do_not_go_together_fail_their_trial(store, storage, monkeypatch) -> None:
     _stands_for_training(monkeypatch, _rate)
     config = _config(storage, study="funn", trials=2, space="epochs=2 init_epochs=4..5")
     with _parent(config) as parent:
@@ -198,7 +202,7 @@ def test_values_that_do_not_go_together_fail_their_trial(client, storage, monkey
 
 
 @pytest.mark.parametrize("pruner", ["median", pytest.param("hyperband", marks=pytest.mark.slow)])
-def test_pruned_trials_are_killed_runs(client, storage, monkeypatch, pruner: str) -> None:
+def test_pruned_trials_are_killed_runs(store, storage, monkeypatch, pruner: str) -> None:
     def outcome(trial: Any, report: Any) -> dict[str, float]:
         for epoch in range(1, 10):
             report(epoch, {"val/loss": len(seeds) + 1 / epoch})  # each worse than the one before
@@ -208,7 +212,7 @@ def test_pruned_trials_are_killed_runs(client, storage, monkeypatch, pruner: str
     config = _config(storage, pruner=pruner, trials=12, space="epochs=2..9")
     with _parent(config) as parent:
         work(config, parent)
-        runs = client.search_runs([parent.experiment_id], f"tags.mlflow.parentRunId='{parent.id}'")
+        runs = store.search_runs([parent.experiment_id], f"tags.mlflow.parentRunId='{parent.id}'")
     count = counts(open_study(config)[0])
     assert count[TrialState.PRUNED] > 2 and sum(count.values()) == 12
     killed = [run for run in runs if run.info.status == "KILLED"]
@@ -216,7 +220,7 @@ def test_pruned_trials_are_killed_runs(client, storage, monkeypatch, pruner: str
     assert all("val/loss" in run.data.metrics for run in killed)
 
 
-def test_floor_decides_who_can_win(client, storage, monkeypatch) -> None:
+def test_floor_decides_who_can_win(store, storage, monkeypatch) -> None:
     def outcome(trial: Any, report: Any) -> dict[str, float]:
         clean = 0.9 if len(seeds) % 2 else 0.99
         return {config.objectives[0].name: clean, config.objectives[1].name: 1 - clean}
@@ -231,7 +235,7 @@ def test_floor_decides_who_can_win(client, storage, monkeypatch) -> None:
     assert winner.number == 1 and winner.values[0] == 0.99
 
 
-def test_other_space_under_the_same_name_is_refused(client, storage) -> None:
+def test_other_space_under_the_same_name_is_refused(store, storage) -> None:
     open_study(_config(storage))
     with pytest.raises(UsageError, match=r"epochs 2\.\.4 -> 2\.\.5") as error:
         open_study(_config(storage, space="epochs=2..5"))

@@ -93,7 +93,7 @@ def test_thousands_of_metrics_go_out_in_batches(store, tiny, monkeypatch):
         log_batch(client, run_id, metrics, **more)
 
     monkeypatch.setattr(mlflow.MlflowClient, "log_batch", recording)
-    monkeypatch.setattr("gauntlet.tracking.runs.FLUSH_SECONDS", 60)
+    monkeypatch.setattr("gauntlet.tracking.recording.FLUSH_SECONDS", 60)
     with _open(tiny("autoencoder")) as run:
         for step in range(2500):
             run.metrics([("loss", step / 2)], step)
@@ -103,7 +103,7 @@ def test_thousands_of_metrics_go_out_in_batches(store, tiny, monkeypatch):
 
 
 def test_metrics_are_written_while_the_run_goes_on(store, tiny, monkeypatch):
-    monkeypatch.setattr("gauntlet.tracking.runs.FLUSH_SECONDS", 0)
+    monkeypatch.setattr("gauntlet.tracking.recording.FLUSH_SECONDS", 0)
     with _open(tiny("autoencoder")) as run:
         run.metrics([("loss", 1.0)])
         assert store.get_run(run.id).data.metrics["loss"] == 1.0

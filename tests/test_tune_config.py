@@ -7,9 +7,10 @@ import pytest
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.entry_points import parse
 from gauntlet.config.models import AutoencoderConfig
+from gauntlet.config.objectives import CLEAN, LOSS, RECONSTRUCTION, ROBUST
 from gauntlet.config.spaces import POINTS, SPACES, Choice, Range, narrowed
 from gauntlet.config.tables import READ_BY
-from gauntlet.config.tune import CLEAN, LOSS, RECONSTRUCTION, ROBUST, TuneConfig
+from gauntlet.config.tune import TuneConfig
 from gauntlet.errors import UsageError
 
 ALL = ("autoencoder", "activations", "funn", "defence", "attack")
@@ -134,6 +135,7 @@ def test_no_space(text: str, said: str) -> None:
         ({"epochs": "5"}, "--epochs: study=autoencoder searches it; fix it with --space"),
         ({"study": "funn", "autoencoder": "sparse"}, "--autoencoder: study=funn has its own"),
         ({"study": "activations", "trials": "99"}, "has 7 points"),
+        ({"study": "activations", "space": "epochs=2..3"}, "--space: study=activations tries all"),
         ({"trials": "0"}, "--trials"),
         ({"workers": "0"}, "--workers"),
         ({"storage": "mysql://host/db"}, "--storage: expected auto"),

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,12 @@ import psutil
 import pytest
 import yaml
 from optuna.trial import TrialState
-from servers import postgresql, postgresql_program, tracking_to, wait_until
+from servers import postgresql, postgresql_program, wait_until
 
 from gauntlet.config.entry_points import parse
 from gauntlet.config.tune import TuneConfig
 from gauntlet.errors import GauntletError
 from gauntlet.steps import autoencoder
-from gauntlet.tracking.runs import TrackedRun
 from tuning import tune
 from tuning.study import counts, open_study
 
@@ -31,12 +30,6 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 TINY = {"preset": "smoke", "train_size": "400", "test_size": "60"}
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[mlflow.MlflowClient]:
-    with tracking_to(f"sqlite:///{tmp_path}/mlflow.db", tmp_path) as found:
-        yield found
 
 
 def _config(**values: str) -> TuneConfig:
@@ -50,32 +43,33 @@ def _command(**values: str) -> list[str]:
     return [sys.executable, "-m", "gauntlet", "tune", *flags]
 
 
-def _start(**values: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(_command(**values), cwd=ROOT, text=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
+@pytest.fixture
+def begin(start) -> Callable[..., subprocess.Popen[str]]:
+    """Start a study of some parameters in the store of this process."""
+    return lambda **values: start(*_command(**values), uri=mlflow.get_tracking_uri())
 
 
-def _runs(client: mlflow.MlflowClient) -> tuple[Any, list[Any]]:
-    experiment = client.get_experiment_by_name("studies").experiment_id
-    runs = client.search_runs([experiment], max_results=1000)
+def _runs(store: mlflow.MlflowClient) -> tuple[Any, list[Any]]:
+    experiment = store.get_experiment_by_name("studies").experiment_id
+    runs = store.search_runs([experiment], max_results=1000)
     (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     children = [run for run in runs if run is not parent]
     assert {run.data.tags["mlflow.parentRunId"] for run in children} <= {parent.info.run_id}
     return parent, children
 
 
-def _artifacts(client: mlflow.MlflowClient, run_id: str, folder: str | None = None) -> set[str]:
+def _artifacts(store: mlflow.MlflowClient, run_id: str, folder: str | None = None) -> set[str]:
     found = set()
-    for item in client.list_artifacts(run_id, folder):
-        found |= _artifacts(client, run_id, item.path) if item.is_dir else {item.path}
+    for item in store.list_artifacts(run_id, folder):
+        found |= _artifacts(store, run_id, item.path) if item.is_dir else {item.path}
     return found
 
 
-def test_study_ends_with_a_winner_that_can_be_made_again(client, capsys) -> None:
+def test_study_ends_with_a_winner_that_can_be_made_again(store, capsys) -> None:
     config = _config(trials="5", space="epochs=2..4")
     tune.run(config)
     said = capsys.readouterr().out
-    parent, children = _runs(client)
+    parent, children = _runs(store)
     study = open_study(config)[0]
     best = study.best_trial
     metrics = parent.data.metrics
@@ -86,24 +80,24 @@ def test_study_ends_with_a_winner_that_can_be_made_again(client, capsys) -> None
     figures = {"history", "slice", "parallel_coordinates", "importance", "timeline",
                "learning_curves"}  # fmt: skip
     expected = {f"figures/{name}.{end}" for name in figures for end in ("html", "png")}
-    assert _artifacts(client, parent.info.run_id) >= expected | {"trials.csv", "trials.json"}
+    assert _artifacts(store, parent.info.run_id) >= expected | {"trials.csv", "trials.json"}
     (command,) = [line for line in said.splitlines() if line.startswith("the winner again: ")]
     words = shlex.split(command.removeprefix("the winner again: "))
     assert words[:4] == ["mlflow", "run", ".", "-e"]
     given = dict(word.split("=", 1) for word in words[6::2])
-    page = client.download_artifacts(parent.info.run_id, "best.yaml")
+    page = store.download_artifacts(parent.info.run_id, "best.yaml")
     assert yaml.safe_load(Path(page).read_text()) == {"autoencoder": given}
     again = autoencoder.run(parse("autoencoder", given))  # reused: it is in the store already
-    validation = client.get_run(again.run_id).data.metrics["val/loss"]
+    validation = store.get_run(again.run_id).data.metrics["val/loss"]
     assert validation == pytest.approx(best.value, rel=1e-5)
 
 
-def test_second_run_of_a_finished_study_computes_nothing(client, capsys) -> None:
+def test_second_run_of_a_finished_study_computes_nothing(store, capsys) -> None:
     config = _config(trials="2", space="epochs=2")
     tune.run(config)
-    parent, children = _runs(client)
+    parent, children = _runs(store)
     tune.run(config)
-    again, still = _runs(client)
+    again, still = _runs(store)
     assert "goes on in run" in capsys.readouterr().out
     assert again.info.run_id == parent.info.run_id and len(still) == len(children) == 2
 
@@ -120,13 +114,13 @@ STUDIES = {
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_every_study_measures_and_tests(client, study: str) -> None:
+def test_every_study_measures_and_tests(store, study: str) -> None:
     few = {"trials": "3", "attack_images": "20", "attacks": "fgsm,bim"}
     if study == "attack":
         del few["attacks"]
     config = _config(**STUDIES[study], **few)
     tune.run(config)
-    parent, children = _runs(client)
+    parent, children = _runs(store)
     for objective in config.objectives:
         name = objective.name.removeprefix("validation/")
         assert {f"best/{part}/{name}" for part in ("validation", "test", "gap")} <= set(
@@ -135,17 +129,17 @@ def test_every_study_measures_and_tests(client, study: str) -> None:
         assert all(objective.name in run.data.metrics for run in children)
     assert len(children) == 3
     if study == "funn":
-        assert "figures/pareto.png" in _artifacts(client, parent.info.run_id)
+        assert "figures/pareto.png" in _artifacts(store, parent.info.run_id)
 
 
-def test_attack_study_trains_its_networks_once(client) -> None:
+def test_attack_study_trains_its_networks_once(store) -> None:
     tune.run(_config(**STUDIES["attack"], trials="3", attack_images="20"))
     for name in ("autoencoders", "classifiers"):
-        experiment = client.get_experiment_by_name(name).experiment_id
-        assert len(client.search_runs([experiment])) == 1
+        experiment = store.get_experiment_by_name(name).experiment_id
+        assert len(store.search_runs([experiment])) == 1
 
 
-def test_test_images_play_no_part_in_a_trial(client, monkeypatch) -> None:
+def test_test_images_play_no_part_in_a_trial(store, monkeypatch) -> None:
     import numpy as np
 
     from gauntlet.steps.inputs import load_data
@@ -166,14 +160,14 @@ def test_test_images_play_no_part_in_a_trial(client, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"])
-def test_three_workers_share_a_study(client, tmp_path, storage: str) -> None:
+def test_three_workers_share_a_study(store, tmp_path, storage: str) -> None:
     if storage == "postgresql" and postgresql_program("initdb") is None:
         pytest.skip("PostgreSQL is not installed")
 
     def study(url: str) -> None:
         config = _config(trials="9", workers="3", space="epochs=2..4", storage=url)
         tune.run(config)
-        children = _runs(client)[1]
+        children = _runs(store)[1]
         trials = open_study(config)[0].trials
         assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 9
         numbers = sorted(int(run.data.tags["gauntlet.trial"]) for run in children)
@@ -189,11 +183,11 @@ def test_three_workers_share_a_study(client, tmp_path, storage: str) -> None:
 
 
 @pytest.mark.parametrize("moment", ["early", "late"])
-def test_killed_worker_and_the_same_command_again(client, tmp_path, moment: str) -> None:
+def test_killed_worker_and_the_same_command_again(store, begin, tmp_path, moment: str) -> None:
     values = {"trials": "4", "space": "epochs=30..40 widths=504,28"}
     whole = values | {"storage": f"sqlite:///{tmp_path}/whole.db", "study_name": "whole"}
     cut = values | {"storage": f"sqlite:///{tmp_path}/cut.db", "study_name": "cut"}
-    process, study = _start(**cut), None
+    process, study = begin(**cut), None
 
     def begun() -> bool:
         nonlocal study
@@ -207,7 +201,7 @@ def test_killed_worker_and_the_same_command_again(client, tmp_path, moment: str)
     wait_until(begun, process, 120)
     for worker in psutil.Process(process.pid).children():
         os.kill(worker.pid, signal.SIGKILL)
-    said = process.communicate(timeout=120)[0]
+    said = "".join(process.communicate(timeout=120))
     assert process.returncode == 1 and "the same command goes on" in said
     done = subprocess.run(_command(**cut), cwd=ROOT, check=True, capture_output=True, text=True)
     assert "goes on in run" in done.stdout
@@ -218,35 +212,35 @@ def test_killed_worker_and_the_same_command_again(client, tmp_path, moment: str)
         for study in studies
     )
     assert uninterrupted == resumed
-    experiment = client.get_experiment_by_name("studies").experiment_id
-    assert not client.search_runs([experiment], "attributes.status = 'RUNNING'")
+    experiment = store.get_experiment_by_name("studies").experiment_id
+    assert not store.search_runs([experiment], "attributes.status = 'RUNNING'")
 
 
-def test_study_of_failures_ends_with_the_reason(client) -> None:
+def test_study_of_failures_ends_with_the_reason(store) -> None:
     config = _config(study="funn", trials="9", space="epochs=2 init_epochs=4..5")
     with pytest.raises(GauntletError, match=r"^4 of 4 trials .* at most the 2 epochs"):
         tune.run(config)
-    assert _runs(client)[0].info.status == "FAILED"
+    assert _runs(store)[0].info.status == "FAILED"
 
 
-def test_second_process_helps_and_leaves_the_report_to_the_first(client, tmp_path) -> None:
+def test_second_process_helps_and_leaves_the_report_to_the_first(store, begin, tmp_path) -> None:
     values = {"trials": "6", "space": "epochs=60..80",
               "storage": f"sqlite:///{tmp_path}/studies.db"}  # fmt: skip
-    first = _start(**values)
+    first = begin(**values)
     config = _config(**values)
     wait_until(lambda: Path(tmp_path, "studies.db").exists()
                and counts(open_study(config)[0])[TrialState.RUNNING] == 1, first, 120)  # fmt: skip
-    second = _start(**values)
-    ends = [process.communicate(timeout=200)[0] for process in (first, second)]
+    second = begin(**values)
+    ends = ["".join(process.communicate(timeout=200)) for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], ends
     assert "another process leads" in ends[1] and "the winner again" not in ends[1]
-    assert "the winner again" in ends[0] and len(_runs(client)[1]) == 6
+    assert "the winner again" in ends[0] and len(_runs(store)[1]) == 6
 
 
-def test_death_of_the_command_takes_its_workers_along(client, tmp_path) -> None:
+def test_death_of_the_command_takes_its_workers_along(store, begin, tmp_path) -> None:
     values = {"trials": "3", "workers": "2", "space": "epochs=4000..5000",
               "storage": f"sqlite:///{tmp_path}/studies.db"}  # fmt: skip
-    process = _start(**values)
+    process = begin(**values)
     wait_until(lambda: len(psutil.Process(process.pid).children()) == 2, process, 120)
     workers = psutil.Process(process.pid).children()
     time.sleep(5)
@@ -256,10 +250,10 @@ def test_death_of_the_command_takes_its_workers_along(client, tmp_path) -> None:
     assert not any(worker.is_running() for worker in workers)
 
 
-def test_interruption_leaves_no_zombie(client, tmp_path) -> None:
+def test_interruption_leaves_no_zombie(store, begin, tmp_path) -> None:
     values = {"trials": "3", "space": "epochs=4000..5000",
               "storage": f"sqlite:///{tmp_path}/studies.db"}  # fmt: skip
-    process = _start(**values)
+    process = begin(**values)
     config = _config(**values)
 
     def running() -> bool:
@@ -271,9 +265,8 @@ def test_interruption_leaves_no_zombie(client, tmp_path) -> None:
     wait_until(running, process, 120)
     time.sleep(3)
     os.killpg(process.pid, signal.SIGINT)
-    said = process.communicate(timeout=120)[0]
+    said = "".join(process.communicate(timeout=120))
     assert process.returncode == 130, said
-    parent, children = _runs(client)
+    parent, children = _runs(store)
     assert {run.info.status for run in [parent, *children]} == {"KILLED"}
     assert counts(open_study(config)[0])[TrialState.WAITING] == 3
-    assert isinstance(TrackedRun.of(parent.info.run_id), TrackedRun)

@@ -42,16 +42,8 @@ class FileLocks:
         lock = FileLock(lock_path(f"{self.storage} {name}"), timeout=-1 if wait else 0)
         with suppress(Timeout):
             lock.acquire()
-            return _File(lock)
+            return lock
         return None
-
-
-@dataclass(frozen=True)
-class _File:
-    lock: FileLock
-
-    def release(self) -> None:
-        self.lock.release()
 
 
 @dataclass(frozen=True)
@@ -59,7 +51,6 @@ class PostgresLocks:
     """For workers on many machines: advisory locks, which end with their connection."""
 
     engine: Engine
-    storage: str
 
     def take(self, name: str, wait: bool = False) -> Lock | None:
         """Return the lock, held on a connection of its own, or None."""

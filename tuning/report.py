@@ -13,8 +13,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from gauntlet.config.base import RunConfig, to_string
 from gauntlet.config.entry_points import ENTRY_POINTS, default_string
-from gauntlet.config.tune import Objective, TuneConfig
-from gauntlet.tracking.runs import TrackedRun
+from gauntlet.config.objectives import Objective
+from gauntlet.config.tune import TuneConfig
+from gauntlet.tracking.recording import TrackedRun
 from tuning.study import counts
 
 Figure = tuple[str, str, dict[str, Any]]
@@ -22,24 +23,23 @@ Figure = tuple[str, str, dict[str, Any]]
 
 
 def best(study: optuna.Study, config: TuneConfig) -> FrozenTrial | None:
-    """Return the winner: best in the last objective, among feasible trials on the Pareto front.
+    """Return the winner: of the feasible trials the best in the last objective, then in the first.
 
-    Of two objectives the last is robust accuracy. None: no trial is complete, or none feasible.
+    So it is on the Pareto front; of two objectives the last is robust accuracy. None: no trial is
+    complete, or none feasible.
     """
-    front = (
-        [trial for trial in study.best_trials if feasible(trial)] if _any_feasible(study) else []
-    )
-    sign = -1 if config.objectives[-1].direction == "maximize" else 1
-    return min(front, key=lambda trial: (sign * trial.values[-1], trial.number), default=None)
+    signs = [1 if o.direction == "minimize" else -1 for o in reversed(config.objectives)]
+
+    def rank(trial: FrozenTrial) -> tuple[float, ...]:
+        values = zip(signs, reversed(trial.values), strict=True)
+        return (*(sign * value for sign, value in values), trial.number)
+
+    return min(filter(feasible, _complete(study)), key=rank, default=None)
 
 
 def feasible(trial: FrozenTrial) -> bool:
     """Tell whether a complete trial keeps every constraint."""
     return all(value <= 0 for value in trial.constraints.values())
-
-
-def _any_feasible(study: optuna.Study) -> bool:
-    return any(feasible(trial) for trial in _complete(study))
 
 
 def _complete(study: optuna.Study) -> list[FrozenTrial]:

@@ -124,7 +124,7 @@ def _connect(url: str) -> tuple[optuna.storages.RDBStorage, Locks]:
     # Without a pool a closed connection is closed, and with it its locks.
     options = {"connect_args": DEAD_PEER, "poolclass": NullPool}
     storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
-    return storage, PostgresLocks(storage.engine, url)
+    return storage, PostgresLocks(storage.engine)
 
 
 def _check_definition(study: optuna.Study, config: TuneConfig) -> None:
@@ -187,3 +187,8 @@ def counts(study: optuna.Study) -> Mapping[TrialState, int]:
     """Return how many trials are in each state."""
     states = [trial.state for trial in study.get_trials(deepcopy=False)]
     return {state: states.count(state) for state in TrialState}
+
+
+def finished(study: optuna.Study) -> int:
+    """Return how many trials are over, however they ended."""
+    return sum(n for state, n in counts(study).items() if state.is_finished())

@@ -12,10 +12,10 @@ from contextlib import ExitStack, contextmanager
 from typing import IO
 
 import optuna
-from optuna.trial import TrialState
 
 from gauntlet.config.models import AutoencoderConfig
-from gauntlet.config.tune import Objective, TuneConfig
+from gauntlet.config.objectives import Objective
+from gauntlet.config.tune import TuneConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.errors import GauntletError
 from gauntlet.runtime import configure_tensorflow
@@ -23,11 +23,12 @@ from gauntlet.steps.console import progress, say
 from gauntlet.steps.inputs import load_data
 from gauntlet.steps.session import session
 from gauntlet.tracking.experiments import STUDIES
-from gauntlet.tracking.runs import TrackedRun, continued_run, is_there, tracked_run
+from gauntlet.tracking.recording import TrackedRun
+from gauntlet.tracking.runs import continued_run, is_there, tracked_run
 from gauntlet.tracking.store import PROJECT_ROOT
 from tuning.locks import Lock, Locks
 from tuning.report import best, log_study, log_winner, summary
-from tuning.study import PARENT, counts, open_study
+from tuning.study import PARENT, finished, open_study
 
 WINNER = "gauntlet.winner"
 POLL_SECONDS, OTHERS_SECONDS = 0.5, 5.0
@@ -58,8 +59,7 @@ def _study_run(config: TuneConfig, study: optuna.Study) -> Iterator[TrackedRun]:
     """Open the run of the study, or the one that it has already."""
     found = study.user_attrs.get(PARENT)
     if found and is_there(found):
-        done = counts(study)
-        say(f"study '{config.name}' goes on in run {found}: {sum(done[s] for s in _DONE)} trials")
+        say(f"study '{config.name}' goes on in run {found}: {finished(study)} trials")
         with continued_run(found) as run:
             yield run
         return
@@ -67,9 +67,6 @@ def _study_run(config: TuneConfig, study: optuna.Study) -> Iterator[TrackedRun]:
     with tracked_run(STUDIES, config.name, config, tags=tags, entry=True) as run:
         study.set_user_attr(PARENT, run.id)
         yield run
-
-
-_DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 def _lead(config: TuneConfig, study: optuna.Study, locks: Locks) -> Lock | None:
@@ -83,7 +80,7 @@ def _lead(config: TuneConfig, study: optuna.Study, locks: Locks) -> Lock | None:
 
 def _work_to_the_end(config: TuneConfig, parent: TrackedRun, study: optuna.Study) -> None:
     _work(config, parent, study)
-    while (count := counts(study))[TrialState.RUNNING] or count[TrialState.WAITING]:
+    while finished(study) < config.budget:
         time.sleep(OTHERS_SECONDS)  # workers elsewhere end theirs, or die
         _work(config, parent, study)
 
@@ -100,8 +97,7 @@ def _work(config: TuneConfig, parent: TrackedRun, study: optuna.Study) -> None:
         shown = 0
         while True:
             busy = any(worker.poll() is None for worker in workers)
-            count = counts(study)
-            done = sum(count[state] for state in _DONE)
+            done = finished(study)
             for _ in range(shown, done):
                 advance(summary(study, config))
             shown = done

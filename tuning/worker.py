@@ -16,10 +16,11 @@ from gauntlet.interruption import interruptible
 from gauntlet.runtime import configure_tensorflow
 from gauntlet.steps.inputs import load_data
 from gauntlet.tracking.experiments import STUDIES
-from gauntlet.tracking.runs import TrackedRun, end_orphans, tracked_run
+from gauntlet.tracking.recording import TrackedRun
+from gauntlet.tracking.runs import end_orphans, tracked_run
 from gauntlet.tracking.store import open_store
 from tuning.locks import Lock, Locks, held
-from tuning.study import counts, draw, open_study
+from tuning.study import counts, draw, finished, open_study
 
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
 """How the run of a trial ends."""
@@ -50,7 +51,9 @@ def take(
     with held(locks, f"{config.name} study"):
         revive(study, locks, config, parent)
         _check_failures(study)
-        if not counts(study)[TrialState.WAITING]:
+        count = counts(study)
+        begun = finished(study) + count[TrialState.RUNNING]
+        if not count[TrialState.WAITING] or begun >= config.budget:
             return None
         trial = study.ask()
         lock = locks.take(_lock_name(config, trial.number))
@@ -81,8 +84,7 @@ def _wait_again(study: optuna.Study, trial: FrozenTrial | Trial) -> None:
 
 
 def _check_failures(study: optuna.Study) -> None:
-    count = counts(study)
-    failed, done = count[TrialState.FAIL], sum(count[state] for state in STATUS)
+    failed, done = counts(study)[TrialState.FAIL], finished(study)
     if failed >= ENOUGH_TO_JUDGE and failed > done / 2:
         last = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))[-1]
         raise GauntletError(
@@ -142,6 +144,8 @@ class _Reports:
         self._trial = trial
         self._run = run
         self._prunes = config.pruner != "none"
+        # A trial that a dead worker began has told these epochs already; of two objectives none is.
+        self._known = trial.storage.get_trial(trial._trial_id).intermediate_values
         self._curve = len(config.objectives) == 1
 
     def __call__(self, epoch: int, metrics: dict[str, float]) -> None:
@@ -151,9 +155,8 @@ class _Reports:
             TrainingStopped: the pruner gives the trial up.
         """
         self._run.metrics(metrics.items(), epoch)
-        known = self._trial.study._storage.get_trial(self._trial._trial_id).intermediate_values
-        if not self._curve or "val/loss" not in metrics or epoch in known:
-            return  # a trial that a dead worker began has told this epoch already
+        if not self._curve or "val/loss" not in metrics or epoch in self._known:
+            return
         self._trial.report(metrics["val/loss"], epoch)
         if self._prunes and self._trial.should_prune():
             raise TrainingStopped(f"pruned after epoch {epoch}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from gauntlet.config.attack import AUTO, AttackConfig, Epsilons
 from gauntlet.config.base import Names, check_names, to_string
 from gauntlet.config.models import AutoencoderConfig
+from gauntlet.config.objectives import LOSS, OBJECTIVES, RECONSTRUCTION, Objective
 from gauntlet.config.published import unread_by
 from gauntlet.config.spaces import POINTS, SPACES, Dimension, Space, described, narrowed
 from gauntlet.config.tables import ATTACKS, DEFENCES, MADE_OF, READ_BY
@@ -24,19 +25,6 @@ VALIDATION_SIZES = {"paper": 10_000, "smoke": 200}
 
 FIXED: Mapping[str, Mapping[str, Any]] = {"funn": {"autoencoder": "funn", "defence": ("features",)}}
 """What a study is about, whatever the defaults say."""
-
-
-class Objective(NamedTuple):
-    """What a study wants of its trials; the name is that of a trial's metric."""
-
-    name: str
-    direction: Literal["minimize", "maximize"]
-
-
-LOSS, RECONSTRUCTION, CLEAN, ROBUST = (
-    "validation/loss", "validation/mean_squared_error_at_best_scale", "validation/clean_accuracy",
-    "validation/robust_accuracy",
-)  # fmt: skip
 
 
 class TuneConfig(AttackConfig):
@@ -121,6 +109,10 @@ class TuneConfig(AttackConfig):
     def _study_is_possible(self) -> TuneConfig:
         for check in (self._check_objective, self._check_pruner, self._check_space):
             check()
+        if self.points and self.space:
+            raise ValueError(
+                f"--space: study={self.study} tries all its points; received {self.space!r}"
+            )
         if self.points and self.budget > len(self.points):
             points = f"study={self.study} has {len(self.points)} points"
             raise ValueError(f"--trials: {points}; received {self.trials}")
@@ -129,16 +121,18 @@ class TuneConfig(AttackConfig):
         return self
 
     def _check_objective(self) -> None:
-        own = {"autoencoder": ("loss", "reconstruction", "robust_accuracy"),
-               "activations": ("loss", "reconstruction")}.get(self.study, ())  # fmt: skip
-        if self.objective not in ("auto", *own):
+        allowed = dict.fromkeys(("auto", *OBJECTIVES[self.study]))
+        if self.objective not in allowed:
             raise ValueError(
-                f"--objective: study={self.study} allows {', '.join(('auto', *own))}; received "
+                f"--objective: study={self.study} allows {', '.join(allowed)}; received "
                 f"{self.objective!r}"
             )
-
         trained = [name for name in DEFENCES if "autoencoder" in MADE_OF[name]]
-        if self.objective == "robust_accuracy" and self.defence[0] not in trained:
+        if (
+            self.study == "autoencoder"
+            and self.entry_point == "attack"
+            and self.defence[0] not in trained
+        ):
             raise ValueError(
                 f"--defence: expected one that the searched autoencoder is part of, "
                 f"{', '.join(trained)}; received {self.defence[0]!r}"
@@ -175,7 +169,7 @@ class TuneConfig(AttackConfig):
         return {name: d for name, d in space.items() if self._is_searched(name, space)}
 
     def _is_searched(self, name: str, space: Space) -> bool:
-        if name == "loss" and self.objective in ("auto", "loss") and self.study == "autoencoder":
+        if name == "loss" and self.objectives[0].name == LOSS:
             return False  # losses of different kinds cannot be compared
         return "autoencoder" in space or name not in unread_by(self.autoencoder)
 
@@ -200,15 +194,9 @@ class TuneConfig(AttackConfig):
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
-        """What is wanted of a trial."""
-        if self.study == "funn":
-            return Objective(CLEAN, "maximize"), Objective(ROBUST, "maximize")
-        if self.study == "attack":
-            return (Objective(ROBUST, "minimize"),)
-        if self.study == "defence" or self.objective == "robust_accuracy":
-            return (Objective(ROBUST, "maximize"),)
-        name = RECONSTRUCTION if self.objective == "reconstruction" else LOSS
-        return (Objective(name, "minimize"),)
+        """What is wanted of a trial; the default is the study's first."""
+        allowed = OBJECTIVES[self.study]
+        return allowed.get(self.objective, next(iter(allowed.values())))
 
     @property
     def entry_point(self) -> Literal["autoencoder", "attack"]:

@@ -30,7 +30,8 @@ from gauntlet.steps.inputs import load_data
 from gauntlet.steps.reuse import Reuse
 from gauntlet.steps.session import session
 from gauntlet.tracking.experiments import ATTACKS
-from gauntlet.tracking.runs import TrackedRun, tracked_run
+from gauntlet.tracking.recording import TrackedRun
+from gauntlet.tracking.runs import tracked_run
 
 TRAIN_ON = get_args(TrainOn)
 

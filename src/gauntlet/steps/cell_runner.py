@@ -20,7 +20,8 @@ from gauntlet.steps.defended import build_defended, loaded
 from gauntlet.steps.inputs import grid_indices
 from gauntlet.tracking.artifacts import load_arrays
 from gauntlet.tracking.experiments import ATTACKS
-from gauntlet.tracking.runs import TrackedRun, tracked_run
+from gauntlet.tracking.recording import TrackedRun
+from gauntlet.tracking.runs import tracked_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,8 +11,6 @@ from gauntlet.tracking.artifacts import StoredModel
 from gauntlet.tracking.step_cache import Fingerprint
 
 COMPUTED_BY = (
-    "gauntlet.attacks.registry",
-    "gauntlet.attacks.threat_models",
     "gauntlet.autoencoders.layers",  # a loaded model runs this code too
     "gauntlet.data.registry",
     "gauntlet.defences.features",
@@ -20,6 +18,7 @@ COMPUTED_BY = (
     "gauntlet.defences.stochastic",
     "gauntlet.evaluation.metrics",
     "gauntlet.runtime",
+    "gauntlet.steps.crafting",
 )
 
 

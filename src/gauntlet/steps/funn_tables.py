@@ -24,7 +24,8 @@ from gauntlet.steps.console import say, show_table
 from gauntlet.steps.inputs import load_data
 from gauntlet.steps.session import session
 from gauntlet.tracking.experiments import ATTACKS
-from gauntlet.tracking.runs import TrackedRun, tracked_run
+from gauntlet.tracking.recording import TrackedRun
+from gauntlet.tracking.runs import tracked_run
 
 
 def run(config: FunnTablesConfig) -> Tables:

@@ -15,7 +15,8 @@ from gauntlet.config.models import AutoencoderConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.steps.console import progress, say
 from gauntlet.tracking.artifacts import log_model
-from gauntlet.tracking.runs import TrackedRun, resume_from, tracked_run
+from gauntlet.tracking.recording import TrackedRun
+from gauntlet.tracking.runs import resume_from, tracked_run
 from gauntlet.tracking.step_cache import Fingerprint
 
 if TYPE_CHECKING:

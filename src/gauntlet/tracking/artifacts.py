@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gauntlet.errors import TrackingError
 from gauntlet.tracking.provenance import NUMERIC_PACKAGES, package_versions
-from gauntlet.tracking.runs import TrackedRun
+from gauntlet.tracking.recording import TrackedRun
 
 if TYPE_CHECKING:  # importing Keras costs seconds; whoever passes a model has paid already
     import keras

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import tempfile
-import time
 import traceback
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import mlflow
-import numpy as np
-from mlflow.entities import (
-    Dataset,
-    DatasetInput,
-    InputTag,
-    LoggedModelInput,
-    Metric,
-    Param,
-    RunTag,
-)
 from mlflow.exceptions import MlflowException
 
 from gauntlet.config.base import RunConfig, to_string
@@ -33,94 +16,12 @@ from gauntlet.errors import TrainingStopped
 from gauntlet.interruption import uninterrupted
 from gauntlet.tracking.experiments import experiment_id
 from gauntlet.tracking.provenance import environment, git_state
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-BATCH = 1000
-"""Metrics in one `log_batch`: MLflow's limit."""
-
-FLUSH_SECONDS = 1.0
-"""What a killed process may lose of its metrics, and how seldom training waits for the store."""
+from gauntlet.tracking.recording import TrackedRun, log_params
 
 SYSTEM_METRICS_SECONDS = 5
 """Between samples; sampled each second, they were most of what tracking costs."""
 
 logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(logging.WARNING)
-
-
-@dataclass
-class TrackedRun:
-    """An open run: metrics are buffered and written in batches, artifacts at once."""
-
-    id: str
-    experiment_id: str
-    _buffer: list[Metric] = field(default_factory=list)
-    _flushed: float = field(default_factory=time.monotonic)
-
-    @classmethod
-    def of(cls, run_id: str) -> TrackedRun:
-        """Return a run of the store."""
-        return cls(run_id, mlflow.MlflowClient().get_run(run_id).info.experiment_id)
-
-    def metrics(self, values: Iterable[tuple[str, float]], step: int = 0) -> None:
-        """Log `(name, value)` pairs at one integer step."""
-        now = int(time.time() * 1000)
-        self._buffer += [Metric(name, float(value), now, step) for name, value in values]
-        if time.monotonic() - self._flushed > FLUSH_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what is buffered."""
-        client = mlflow.MlflowClient()
-        for first in range(0, len(self._buffer), BATCH):
-            client.log_batch(self.id, metrics=self._buffer[first : first + BATCH])
-        self._buffer.clear()
-        self._flushed = time.monotonic()
-
-    def tags(self, tags: Mapping[str, str]) -> None:
-        """Set tags."""
-        _log(self.id, tags)
-
-    def text(self, name: str, content: str) -> None:
-        """Store a text artifact."""
-        mlflow.MlflowClient().log_text(self.id, content, name)
-
-    def json(self, name: str, content: Any) -> None:
-        """Store a JSON artifact."""
-        self.text(name, json.dumps(content, indent=1, sort_keys=True) + "\n")
-
-    def table(self, name: str, columns: Mapping[str, list[str]]) -> None:
-        """Store a table that the UI shows as one."""
-        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-            # MLflow looks for images among the columns in a way that pandas gives up.
-            mlflow.MlflowClient().log_table(self.id, dict(columns), name)
-
-    def figure(self, name: str, figure: Figure) -> None:
-        """Store a figure as PNG."""
-        mlflow.MlflowClient().log_figure(
-            self.id, figure, name, save_kwargs={"dpi": 100, "bbox_inches": "tight"}
-        )
-
-    def arrays(self, name: str, **arrays: np.ndarray[Any, Any]) -> None:
-        """Store arrays as a compressed npz without pickles."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, name)
-            np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
-            mlflow.MlflowClient().log_artifact(self.id, str(path))
-
-    def uses_data(self, name: str, sha256: str, size: int, context: str) -> None:
-        """Link a data set by its own digest; MLflow's sees 10,000 elements only."""
-        data = Dataset(name, sha256[:36], "local", json.dumps({"name": name, "sha256": sha256}),
-                       profile=json.dumps({"images": size}))  # fmt: skip
-        tag = InputTag("mlflow.data.context", context)
-        mlflow.MlflowClient().log_inputs(self.id, datasets=[DatasetInput(data, [tag])])
-        self.tags({"gauntlet.dataset": name, "gauntlet.dataset_sha256": sha256})
-
-    def uses_models(self, model_ids: Iterable[str]) -> None:
-        """Link the models that this run takes as inputs."""
-        inputs = [LoggedModelInput(model_id) for model_id in dict.fromkeys(model_ids)]
-        mlflow.MlflowClient().log_inputs(self.id, models=inputs)
 
 
 @contextmanager
@@ -173,7 +74,7 @@ def _ended(run: TrackedRun) -> Iterator[None]:
         status = "KILLED"
         raise
     except BaseException as error:
-        _log(run.id, {"gauntlet.error": f"{type(error).__name__}: {error}"[:5000]})
+        log_params(run.id, {"gauntlet.error": f"{type(error).__name__}: {error}"[:5000]})
         run.text("traceback.txt", traceback.format_exc())
         raise
     finally:
@@ -201,7 +102,7 @@ def _describe(
 ) -> None:
     values = {f"config/{k}": to_string(v) for k, v in config.model_dump(mode="json").items()}
     seed = {"gauntlet.seed": str(config.seed)}
-    _log(run.id, {**tags, **git_state(), **seed}, {**values, **params})
+    log_params(run.id, {**tags, **git_state(), **seed}, {**values, **params})
     run.text("config.json", config.model_dump_json(indent=1) + "\n")
     run.text("environment.txt", environment())
 
@@ -232,14 +133,6 @@ def _system_metrics(run: TrackedRun) -> Iterator[None]:
         monitor.collect_metrics()
         monitor.publish_metrics(monitor.aggregate_metrics())
         monitor.mlflow_logger.flush()
-
-
-def _log(run_id: str, tags: Mapping[str, str], params: Mapping[str, str] | None = None) -> None:
-    mlflow.MlflowClient().log_batch(
-        run_id,
-        params=[Param(k, v) for k, v in (params or {}).items()],
-        tags=[RunTag(k, v) for k, v in tags.items()],
-    )
 
 
 def _close(run: TrackedRun, status: str) -> None:
@@ -288,7 +181,7 @@ def mark_entry_as_reuse(entry_point: str) -> None:
     """Name the run that `mlflow run` opened if nothing had to be computed in it."""
     if run_id := take_entry_run_id():
         name = f"{entry_point}: reused finished runs"
-        _log(run_id, {"mlflow.runName": name, "gauntlet.step": "reuse"})
+        log_params(run_id, {"mlflow.runName": name, "gauntlet.step": "reuse"})
 
 
 def end_untaken_entry(status: str) -> None:
