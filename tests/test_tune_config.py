@@ -135,7 +135,7 @@ def test_no_space(text: str, said: str) -> None:
         ({"epochs": "5"}, "--epochs: study=autoencoder searches it; fix it with --space"),
         ({"study": "funn", "autoencoder": "sparse"}, "--autoencoder: study=funn has its own"),
         ({"study": "activations", "trials": "99"}, "has 7 points"),
-        ({"study": "activations", "space": "activation=relu"}, "--space: study=activations tries all"),
+        ({"study": "activations", "space": "activation=relu"}, "study=activations tries all"),
         ({"trials": "0"}, "--trials"),
         ({"workers": "0"}, "--workers"),
         ({"storage": "mysql://host/db"}, "--storage: expected auto"),

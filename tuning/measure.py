@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from gauntlet.attacks.crafting import craft
 from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario
 from gauntlet.autoencoders.encoder import encoder_of
 from gauntlet.autoencoders.training import reconstruct, reconstruction_metrics, train_autoencoder
@@ -23,7 +24,6 @@ from gauntlet.evaluation.statistics import defeated
 from gauntlet.networks import EpochReport
 from gauntlet.steps.attack import ensure_models
 from gauntlet.steps.autoencoder import ensure_autoencoder
-from gauntlet.steps.crafting import craft
 from gauntlet.steps.defended import assemble, build_defended, loaded
 
 

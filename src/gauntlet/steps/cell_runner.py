@@ -101,7 +101,7 @@ class CellRunner:
     def _craft(
         self, cell: Cell, scenario: Scenario, starts: NDArray[np.float32]
     ) -> list[AttackResult]:
-        from gauntlet.steps.crafting import craft
+        from gauntlet.attacks.crafting import craft
 
         if self._crafted is None or self._crafted[0] != cell.crafting_key:
             results = craft(cell.attack, self._config, scenario, starts, self._data.y_test)

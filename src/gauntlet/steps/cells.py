@@ -11,6 +11,7 @@ from gauntlet.tracking.artifacts import StoredModel
 from gauntlet.tracking.step_cache import Fingerprint
 
 COMPUTED_BY = (
+    "gauntlet.attacks.crafting",
     "gauntlet.autoencoders.layers",  # a loaded model runs this code too
     "gauntlet.data.registry",
     "gauntlet.defences.features",
@@ -18,7 +19,6 @@ COMPUTED_BY = (
     "gauntlet.defences.stochastic",
     "gauntlet.evaluation.metrics",
     "gauntlet.runtime",
-    "gauntlet.steps.crafting",
 )
 
 
