@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from gauntlet.evaluation.figures import draw_curves, draw_grid, draw_learning_curve, draw_matrices
+from gauntlet.evaluation.figures import (
+    draw_curves,
+    draw_grid,
+    draw_learning_curve,
+    draw_losses,
+    draw_matrices,
+)
 
 MATRIX = {
     "rows": "true class",
@@ -89,6 +95,12 @@ def test_curves_are_the_numbers_that_were_given() -> None:
 def test_no_two_of_forty_curves_look_alike() -> None:
     (axes,) = draw_curves({str(i): ([0], [0.5]) for i in range(40)}, "title").axes
     assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 40
+
+
+def test_losses_are_lines_of_their_names() -> None:
+    axes = draw_losses({"relu": {1: 600.0, 2: 590.0}, "tanh": {1: 1e3}}, "title").axes[0]
+    assert [line.get_label() for line in axes.lines] == ["relu", "tanh"]
+    assert axes.get_yscale() == "log" and list(axes.lines[0].get_ydata()) == [600.0, 590.0]
 
 
 def test_learning_curve_has_a_panel_a_kind_and_the_epochs_of_each_metric() -> None:

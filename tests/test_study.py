@@ -21,7 +21,7 @@ from gauntlet.tracking.experiments import STUDIES
 from gauntlet.tracking.runs import tracked_run
 from tuning import measure as measuring
 from tuning.locks import held
-from tuning.report import best, feasible, summary
+from tuning.report import _losses, best, feasible, summary
 from tuning.study import _connect, counts, draw, open_study
 from tuning.worker import REASON, revive, take, work
 
@@ -92,11 +92,20 @@ def test_smaller_budget_leaves_the_rest_waiting(store, storage, monkeypatch) -> 
 
 def test_points_are_tried_as_they_are(store, storage, monkeypatch) -> None:
     found = []
-    _stands_for_training(monkeypatch, lambda t, _: found.append(t.activation) or {LOSS: 1.0})
+
+    def outcome(trial: Any, report: Any) -> dict[str, float]:
+        found.append(trial.activation)
+        report(1, {"val/loss": len(found)})
+        return {LOSS: 1.0}
+
+    _stands_for_training(monkeypatch, outcome)
     config = _config(storage, study="activations", trials="auto", space="")
     with _parent(config) as parent:
         work(config, parent)
     assert found == [point["activation"] for point in config.points]
+    losses = _losses(open_study(config)[0], config)
+    first = {"relu - exponential - softplus": {1: 1}, "relu": {1: 2}, "sigmoid": {1: 3}}
+    assert len(losses) == 7 and list(losses.items())[:3] == list(first.items())
 
 
 def test_interrupted_study_ends_as_an_uninterrupted_one(store, storage, monkeypatch) -> None:

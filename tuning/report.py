@@ -15,6 +15,7 @@ from gauntlet.config.base import RunConfig, to_string
 from gauntlet.config.entry_points import ENTRY_POINTS, default_string
 from gauntlet.config.objectives import Objective
 from gauntlet.config.tune import TuneConfig
+from gauntlet.evaluation.figures import draw_losses
 from gauntlet.tracking.recording import TrackedRun
 from tuning.study import counts
 
@@ -72,6 +73,18 @@ def log_study(run: TrackedRun, study: optuna.Study, config: TuneConfig) -> None:
             axes = getattr(optuna.visualization.matplotlib, function)(study, **options)
         run.text(f"figures/{name}.html", page.to_html(include_plotlyjs=True))
         run.figure(f"figures/{name}.png", _whole(axes))
+    if config.points:
+        title = f"{config.name}: loss on validation images"
+        run.figure("figures/losses.png", draw_losses(_losses(study, config), title))
+
+
+def _losses(study: optuna.Study, config: TuneConfig) -> dict[str, dict[int, float]]:
+    """Return the learning curve of each point of a comparison (first paper, figures 5 and 6)."""
+    trials = study.get_trials(deepcopy=False)
+    return {
+        " - ".join(dict.fromkeys(point.values())): trials[number].intermediate_values
+        for number, point in enumerate(config.points[: len(trials)])
+    }
 
 
 def _figures(study: optuna.Study, objectives: Sequence[Objective]) -> Iterator[Figure]:

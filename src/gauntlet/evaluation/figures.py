@@ -99,6 +99,21 @@ def draw_learning_curve(history: Mapping[str, Mapping[int, float]], title: str) 
     return figure
 
 
+def draw_losses(losses: Mapping[str, Mapping[int, float]], title: str) -> Figure:
+    """Draw a loss by epoch, one line a name -> epoch -> loss; logarithmic, as some diverge."""
+    figure = Figure(figsize=(9, 4.5))
+    axes = figure.subplots()
+    figure.subplots_adjust(left=0.09, right=0.66, bottom=0.12, top=0.92)
+    for name, values in losses.items():
+        axes.plot(list(values), list(values.values()), marker=".", label=name)
+    axes.set(title=title, xlabel="epoch", ylabel="loss", yscale="log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    return figure
+
+
 def draw_grid(
     rows: Mapping[str, NDArray[np.float32]], captions: Mapping[str, Sequence[str]], title: str
 ) -> Figure:
