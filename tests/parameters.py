@@ -11,3 +11,6 @@ OTHER_VALUES = {
     "lr_target": 2, "lr_targets_at": 40.0, "lr_clip": True,
 }  # fmt: skip
 """Another value than the default for each parameter that only attacks read."""
+
+REQUIRED = {"compare": {"runs": f"{'a' * 32},{'b' * 32}"}}
+"""Entry point -> what has no default."""

@@ -39,6 +39,7 @@ def _cell(
         clean,
         attacked,
         np.full(attacked.shape, 2.0),
+        np.full(attacked.shape, 0.5),
         bounded,
         "r",
     )

@@ -11,11 +11,13 @@ import pytest
 from matplotlib.figure import Figure
 
 from gauntlet.evaluation.figures import (
+    as_png,
     draw_curves,
     draw_grid,
     draw_learning_curve,
     draw_losses,
     draw_matrices,
+    draw_matrix_differences,
 )
 
 MATRIX = {
@@ -24,11 +26,13 @@ MATRIX = {
     "counts": [[9, 1, 0], [0, 5, 0], [0, 0, 0]],
 }
 IMAGES = np.linspace(0, 1, 3 * 4 * 4, dtype=np.float32).reshape(3, 4, 4, 1)
+CHANGE = {**MATRIX, "counts": [[-4, 4, 0], [0, 0, 0], [1, -1, 0]]}
 HISTORY = {"train/loss": {1: 3.0, 2: 2.0}, "val/loss": {1: 4.0, 2: 3.0},
            "train/accuracy": {2: 0.1, 3: 0.5}}  # fmt: skip
 
 FIGURES = {
     "matrices": lambda: draw_matrices({"clean": MATRIX, "moved": MATRIX}, "title"),
+    "matrix differences": lambda: draw_matrix_differences({"b": CHANGE, "c": CHANGE}, "title"),
     "curves": lambda: draw_curves({"fgsm": ([0, 0.1], [0.9, 0.2])}, "title"),
     "many curves": lambda: draw_curves({str(i): ([0], [0.5]) for i in range(45)}, "title"),
     "learning curve": lambda: draw_learning_curve(HISTORY, "title"),
@@ -49,6 +53,7 @@ def test_figure_is_drawn(draw) -> None:
     stream = io.BytesIO()
     figure.savefig(stream, format="png")
     assert stream.getvalue().startswith(b"\x89PNG") and len(stream.getvalue()) > 2000
+    assert as_png(figure).startswith(b"\x89PNG")
 
 
 def test_pyplot_is_never_imported() -> None:
@@ -84,6 +89,15 @@ def test_matrix_colour_is_the_share_of_the_row() -> None:
 def test_each_matrix_has_a_panel() -> None:
     figure = draw_matrices({"clean": MATRIX, "attacked": MATRIX, "moved": MATRIX}, "title")
     assert [axes.get_title() for axes in figure.axes] == ["clean", "attacked", "moved"]
+
+
+def test_matrix_differences_have_signs_and_one_range_of_colours_around_nought() -> None:
+    smaller = {**CHANGE, "counts": [[-2, 2], [0, 0]]}
+    panels = draw_matrix_differences({"b": CHANGE, "c": smaller}, "title").axes
+    assert [_texts(axes) for axes in panels] == [["-4", "+4", "+1", "-1"], ["-2", "+2"]]
+    assert [axes.images[0].get_clim() for axes in panels] == [(-4, 4)] * 2
+    (equal,) = draw_matrix_differences({"b": {**CHANGE, "counts": [[0]]}}, "title").axes
+    assert _texts(equal) == [] and equal.images[0].get_clim() == (-1, 1)
 
 
 def test_curves_are_the_numbers_that_were_given() -> None:

@@ -110,6 +110,8 @@ def test_runs_in_this_environment_where_there_is_no_conda(client, project, capsy
         ("attack", {"epsilons": "0,2"}, "expected values in [0, 1]"),
         ("atack", {}, "Did you mean 'attack'?"),
         ("child.py", {}, "unknown entry point 'child.py'"),
+        ("compare", {}, "--runs: expected a value"),
+        ("compare", {"runs": "tags.x = 'y'"}, "expected at least two runs"),
     ],
 )
 def test_mistake_is_found_before_a_run_exists(

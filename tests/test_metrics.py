@@ -14,6 +14,7 @@ from gauntlet.evaluation.metrics import (
     AttackOutcome,
     attack_metrics,
     clean_metrics,
+    concentration,
     count_matrix,
     magnet_metrics,
     matrices,
@@ -26,7 +27,7 @@ LABELS = np.array([0, 0, 1, 1, 2, 2, 2, 0])
 CLEAN = np.array([0, 0, 1, 2, 2, 2, 1, 0])  # 3 and 6 are wrong before any attack
 ATTACKED = np.array([0, 1, 2, 2, 2, 0, 2, -1])  # 1, 2, 5 flip; 6 is put right; 7 is rejected
 L2 = np.array([9, 1, 2, 9, 9, 3, 9, 6], np.float32)
-OUTCOME = AttackOutcome(LABELS, CLEAN, ATTACKED, L2, L2 / 10)
+OUTCOME = AttackOutcome(LABELS, CLEAN, ATTACKED, L2, L2 / 10, L2 / 9)
 
 
 def _metrics(outcome: AttackOutcome = OUTCOME, target: int | None = None) -> dict[str, float]:
@@ -46,12 +47,20 @@ HAND = {
     "adv/noise_l2": 2.0,  # (1 + 2 + 3) / 3: successes only
     "adv/noise_l2_median": 2.0,
     "adv/change_linf": 0.9,  # of all images
+    "adv/concentration": 2 / 3,  # 48 / 8 / 9
 }
 
 
 @pytest.mark.parametrize(("name", "by_hand"), HAND.items(), ids=HAND)
 def test_metric_by_hand(name: str, by_hand: float) -> None:
     assert _metrics()[name] == pytest.approx(by_hand, rel=1e-6)  # noise is float32
+
+
+def test_concentration_is_the_share_of_the_largest_pixels() -> None:
+    few, alike, nothing = np.zeros(100), np.ones(100), np.zeros(100)
+    few[:7] = 3, 3, 3, 3, 3, 1, 1  # 5 % are five pixels: 45 of 47
+    change = np.stack([few, alike, nothing]).astype(np.float32)
+    assert concentration(change) == pytest.approx([45 / 47, 0.05, 0])
 
 
 def test_exactly_the_documented_names() -> None:

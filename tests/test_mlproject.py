@@ -14,6 +14,7 @@ from mlflow.projects import get_entry_point_command, load_project
 from mlflow.utils.environment import _PythonEnv
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from parameters import REQUIRED
 
 from gauntlet.__main__ import read_arguments
 from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse
@@ -51,7 +52,7 @@ def test_same_parameters_and_defaults(entry_point: str) -> None:
     model = ENTRY_POINTS[entry_point]
     declared = SPEC["entry_points"][entry_point]["parameters"]
     expected = {name: default_string(model, name) for name in model.model_fields}
-    assert {name: spec["default"] for name, spec in declared.items()} == expected
+    assert {name: spec.get("default") for name, spec in declared.items()} == expected
     assert {spec["type"] for spec in declared.values()} <= {"float", "string"}
 
 
@@ -66,8 +67,9 @@ def test_command_passes_each_parameter_once_and_bare(entry_point: str) -> None:
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_defaults_survive_the_way_through_mlflow(entry_point: str, tmp_path: Path) -> None:
-    received = _arguments(_rendered(entry_point, {}, tmp_path), tmp_path)
-    assert parse(*read_arguments(received)) == parse(entry_point, {})
+    given = REQUIRED.get(entry_point, {})
+    received = _arguments(_rendered(entry_point, given, tmp_path), tmp_path)
+    assert parse(*read_arguments(received)) == parse(entry_point, given)
 
 
 @pytest.mark.parametrize("value", HOSTILE)

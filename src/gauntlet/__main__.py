@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from gauntlet.config.base import PRESETS, RunConfig, to_string
+from gauntlet.config.base import PRESETS, EntryPointConfig, to_string
 from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse
 from gauntlet.errors import GauntletError, UsageError, unknown_name
 from gauntlet.interruption import interruptible
@@ -24,8 +24,9 @@ STEPS = {
     "classifier": "gauntlet.steps.classifier",
     "attack": "gauntlet.steps.attack",
     "main": "gauntlet.steps.attack",
-    "funn_tables": "gauntlet.steps.funn_tables",
+    "reproduce": "gauntlet.steps.reproduce",
     "tune": "tuning.tune",
+    "compare": "gauntlet.steps.compare",
 }
 """The module of each entry point; its `run(config)` does the work."""
 
@@ -71,7 +72,7 @@ def read_arguments(argv: Sequence[str]) -> tuple[str, dict[str, str]]:
     return entry_point, values
 
 
-def _run(entry_point: str, config: RunConfig) -> None:
+def _run(entry_point: str, config: EntryPointConfig) -> None:
     # TensorFlow reads these at import: the log of a run is about the run, not about oneDNN.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import_module(STEPS[entry_point]).run(config)
@@ -96,7 +97,7 @@ def _build_parser() -> tuple[_Parser, Sequence[str]]:
             description=summary,
             allow_abbrev=False,
             argument_default=argparse.SUPPRESS,
-            epilog=_EXAMPLES.format(name=name) + model.more_help,
+            epilog=_examples(name, *model.example) + model.more_help,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         for field, info in model.model_fields.items():
@@ -104,21 +105,23 @@ def _build_parser() -> tuple[_Parser, Sequence[str]]:
     return parser, list(ENTRY_POINTS)
 
 
-_EXAMPLES = """\
+def _examples(name: str, parameter: str, value: str) -> str:
+    return f"""\
 Lists are comma separated; hyphens and underscores are the same in flags. Try it in seconds with
-  python -m gauntlet {name} --preset smoke
+  python -m gauntlet {name} --{parameter} {value}
 and give the same parameters to MLflow as
-  mlflow run . -e {name} -P preset=smoke
+  mlflow run . -e {name} -P {parameter}={value}
 """
 
 
-def _add_flag(parser: _Parser, model: type[RunConfig], field: str, info: FieldInfo) -> None:
+def _add_flag(parser: _Parser, model: type[EntryPointConfig], field: str, info: FieldInfo) -> None:
     flags = dict.fromkeys([f"--{field}", f"--{field.replace('_', '-')}"])
     default = default_string(model, field)
+    shown = "must be given" if default is None else default
     if field in model.from_preset:
         says = {preset: model.preset_values({"preset": preset})[field] for preset in PRESETS}
-        default = ", ".join(f"{preset}: {to_string(value)}" for preset, value in says.items())
-    text = f"{info.description} [{default}]".replace("%", "%%")
+        shown = ", ".join(f"{preset}: {to_string(value)}" for preset, value in says.items())
+    text = f"{info.description} [{shown}]".replace("%", "%%")
     parser.add_argument(*flags, dest=field, metavar="VALUE", help=text)
 
 

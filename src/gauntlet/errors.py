@@ -18,6 +18,10 @@ class DataError(GauntletError):
     """A data set that cannot be fetched, read or trusted. Exit code 1."""
 
 
+class IncompleteError(GauntletError):
+    """Some of many computations failed; the others are done and written down."""
+
+
 class DivergenceError(GauntletError):
     """A training whose loss became NaN or infinite. Exit code 1."""
 

@@ -18,8 +18,9 @@ def craft(
     scenario: Scenario,
     starts: NDArray[np.float32],
     labels: NDArray[np.int64],
+    unit: float = 1.0,
 ) -> list[AttackResult]:
-    """Return what an attack makes of `starts` `(n, ...)` at each of its budgets.
+    """Return what an attack makes of `starts` `(n, ...)` at each of its budgets, times `unit`.
 
     Its seed is a child of the config's, so that attacks do not shift each other's randomness.
     """
@@ -29,7 +30,7 @@ def craft(
         scenario.logits,
         starts,
         labels,
-        epsilons=config.budgets(name),
+        epsilons=[unit * epsilon for epsilon in config.budgets(name)],
         box=scenario.box,
         seed=seed,
         batch_size=max(1, BATCH // scenario.samples),

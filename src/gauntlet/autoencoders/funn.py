@@ -94,9 +94,8 @@ class Game:
 
     def initial_step(self, images: NDArray[np.float32]) -> Step:
         """Compile a step of the first phase: both learn to draw x, without a constraint."""
-        data = tf.constant(images)
 
-        def step(rows: Any, seed: Any) -> dict[str, Any]:
+        def step(rows: Any, seed: Any, data: Any) -> dict[str, Any]:
             x = tf.gather(data, rows)
             noise, _ = self._draw(rows, seed)
 
@@ -115,16 +114,15 @@ class Game:
                 **attack_metrics(x, self._attack_first(imitate)),
             }
 
-        return _compiled(step)
+        return _compiled(step, images)
 
     def step(self, images: NDArray[np.float32]) -> Step:
         """Compile a step of the second phase: attacker's generator, then defender's encoder.
 
         The attacker's encoder is frozen, so its features of each image are computed once.
         """
-        data, features = tf.constant(images), tf.constant(predict(self.attacker.encoder, images))
 
-        def step(rows: Any, seed: Any) -> dict[str, Any]:
+        def step(rows: Any, seed: Any, data: Any, features: Any) -> dict[str, Any]:
             x = tf.gather(data, rows)
             first, second = (
                 tf.concat([tf.gather(features, rows), noise], axis=1)
@@ -144,7 +142,7 @@ class Game:
             active = {"hinge_active": tf.cast(hinge > 0, tf.float32)}
             return {**defence_metrics(x, restored), **attack_metrics(x, attacked), **active}
 
-        return _compiled(step)
+        return _compiled(step, images, predict(self.attacker.encoder, images))
 
     def hinge(self, error: Any) -> Any:
         """Return by how much the defender's mean error E violates the constraint.
@@ -179,10 +177,16 @@ class _Descent:
         return more
 
 
-def _compiled(step: Step) -> Step:
+def _compiled(step: Callable[..., dict[str, Any]], *arrays: NDArray[np.float32]) -> Step:
+    """Compile a step that is called with rows, a seed and whole arrays.
+
+    The arrays are arguments: TensorFlow keeps traced functions, and what they capture, for good.
+    """
     rows, seed = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((2,), tf.int32)
-    compiled: Step = tf.function(step, input_signature=[rows, seed], autograph=False)
-    return compiled
+    data = [tf.constant(array) for array in arrays]
+    specs = [tf.TensorSpec.from_tensor(one) for one in data]
+    compiled = tf.function(step, input_signature=[rows, seed, *specs], autograph=False)
+    return lambda rows, seed: compiled(rows, seed, *data)
 
 
 def _run_epoch(step: Step, n: int, batch_size: int, seed: int, epoch: int) -> dict[str, float]:

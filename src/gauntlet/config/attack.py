@@ -76,6 +76,11 @@ class AttackConfig(DefenceConfig):
     epsilons: Epsilons = Field(
         (0.0, 0.05, 0.1, 0.15, 0.2, 0.3), description="Linf budgets in [0, 1], ascending"
     )
+    relative_budget: bool = Field(
+        False,
+        description="threat model encoded: multiply budgets by mean output / mean image, so that "
+        "they mean the same on outputs of any scale",
+    )
     target: int = Field(5, ge=0, description="class that t_fgsm aims at (first paper, 5.2.2)")
     steps: int = Field(20, ge=1, le=100_000, description="iterations of bim, pgd and mim")
     rel_step: Annotated[float, BeforeValidator(_madry_step)] = Field(
@@ -180,6 +185,11 @@ class AttackConfig(DefenceConfig):
     def attack_settings(self, attack: str) -> dict[str, Any]:
         """Return the parameters that this attack reads, and its name."""
         return {"attack": attack, **self.model_dump(mode="json", include=set(READ_BY[attack]))}
+
+    def budget_settings(self, threat_model: str) -> dict[str, Any]:
+        """Return what a threat model makes of the budgets; nothing where they stay as they are."""
+        relative = self.relative_budget and threat_model == "encoded"
+        return {"relative_budget": True} if relative else {}
 
     def one_target(self, attack: str) -> int | None:
         """Return the class that an attack aims every image at, if it does."""

@@ -59,12 +59,31 @@ def check_names(what: str, valid: tuple[str, ...]) -> Any:
     return check
 
 
-class RunConfig(BaseModel):
-    """The part of a config that every entry point has."""
+class EntryPointConfig(BaseModel):
+    """What the command line, MLproject and tracking ask of any entry point's config.
+
+    Attributes:
+        from_preset: parameters whose default is what the preset says.
+        more_help: stands below `--help`.
+        example: a parameter and a value of it, to try the entry point with.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    from_preset: ClassVar[frozenset[str]] = frozenset(PRESETS["paper"])
+    from_preset: ClassVar[frozenset[str]] = frozenset()
     more_help: ClassVar[str] = ""
+    example: ClassVar[tuple[str, str]] = ("", "")
+
+    @classmethod
+    def preset_values(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG003
+        """Return what the preset says, given the other (unchecked) values: here nothing."""
+        return {}
+
+
+class RunConfig(EntryPointConfig):
+    """The part of a config that every entry point has which computes on a data set."""
+
+    from_preset: ClassVar[frozenset[str]] = frozenset(PRESETS["paper"])
+    example: ClassVar[tuple[str, str]] = ("preset", "smoke")
 
     preset: Literal["paper", "smoke"] = Field(
         "paper", description="paper: full size as published; smoke: small data, under a minute"

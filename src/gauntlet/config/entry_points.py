@@ -9,23 +9,25 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.base import PRESET, RunConfig, to_string
-from gauntlet.config.funn_tables import FunnTablesConfig
+from gauntlet.config.base import PRESET, EntryPointConfig, to_string
+from gauntlet.config.compare import CompareConfig
 from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
+from gauntlet.config.reproduce import ReproduceConfig
 from gauntlet.config.tune import TuneConfig
 from gauntlet.errors import UsageError, unknown_name
 
-ENTRY_POINTS: Mapping[str, type[RunConfig]] = {
+ENTRY_POINTS: Mapping[str, type[EntryPointConfig]] = {
     "autoencoder": AutoencoderConfig,
     "classifier": ClassifierConfig,
     "attack": AttackConfig,
     "main": AttackConfig,
-    "funn_tables": FunnTablesConfig,
+    "reproduce": ReproduceConfig,
     "tune": TuneConfig,
+    "compare": CompareConfig,
 }
 
 
-def parse(entry_point: str, values: Mapping[str, str]) -> RunConfig:
+def parse(entry_point: str, values: Mapping[str, str]) -> EntryPointConfig:
     """Build the config of an entry point from strings.
 
     Raises:
@@ -48,19 +50,26 @@ def _line(entry_point: str, error: ErrorDetails) -> str:
     message = error["msg"].removeprefix("Value error, ").rstrip(".")
     if not error["loc"]:  # a check of several parameters, which names them itself
         return message + "."
-    received = error["input"]
+    received = repr(error["input"])
+    if error["type"] == "missing":
+        message, received = "expected a value, for there is no default", "none"
     if error["type"] == "literal_error":
         valid = re.findall(r"'(.*?)'", error["ctx"]["expected"])
-        message = unknown_name(str(error["loc"][0]), str(received), valid).rstrip(".")
+        message = unknown_name(str(error["loc"][0]), str(error["input"]), valid).rstrip(".")
     message = message.replace("Input should be", "expected").split(", unable to parse")[0]
     return (
-        f"--{error['loc'][0]}: {message}; received {received!r}. "
+        f"--{error['loc'][0]}: {message}; received {received}. "
         f"See `python -m gauntlet {entry_point} --help`."
     )
 
 
-def default_string(model: type[RunConfig], name: str) -> str:
-    """Return a parameter's default as it stands in MLproject and on the command line."""
+def default_string(model: type[EntryPointConfig], name: str) -> str | None:
+    """Return a parameter's default as it stands in MLproject and on the command line.
+
+    None: there is none, so it must be given.
+    """
     if name in model.from_preset:
         return PRESET
+    if model.model_fields[name].is_required():
+        return None
     return to_string(model.model_fields[name].default)

@@ -5,6 +5,7 @@ Margins are fixed: a solved layout draws everything twice, and a run draws a hun
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,42 +13,75 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 
 Curve = tuple[Sequence[float], Sequence[float]]
 """Epsilons and accuracies."""
 
 
-def draw_matrices(matrices: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
+def draw_matrices(
+    matrices: Mapping[str, Mapping[str, Any]], title: str, size: float = 5.0
+) -> Figure:
     """Draw count matrices side by side; colour is the share within a row.
 
     Args:
         matrices: name -> `rows` and `columns` (labels of the axes), `counts`, and `classes`
             (labels of the ticks) if they are more than numbers.
         title: of the whole figure.
+        size: of a panel, in inches.
     """
-    figure, panels = _panels(len(matrices), width=5.0, height=5.2)
+    figure, panels = _panels(len(matrices), width=size, height=size + 0.2)
     figure.suptitle(title)
     for axes, (name, matrix) in zip(panels, matrices.items(), strict=True):
-        counts = np.asarray(matrix["counts"])
-        ticks = range(len(counts))
-        names = matrix.get("classes", [str(tick) for tick in ticks])
-        axes.set(title=name, xlabel=matrix["columns"], ylabel=matrix["rows"])
-        axes.set_xticks(ticks, names)
-        axes.set_yticks(ticks, names)
-        if not names[-1].isdigit():  # "rejected" must fit a cell
-            axes.get_xticklabels()[-1].set(fontsize=8)
-            axes.get_yticklabels()[-1].set(fontsize=8, rotation=90, va="center")
-        _fill_matrix(axes, counts)
+        _name_classes(axes, name, matrix)
+        _fill_matrix(axes, np.asarray(matrix["counts"]), fontsize=max(4.5, 1.4 * size))
     return figure
 
 
-def _fill_matrix(axes: Axes, counts: NDArray[np.int64]) -> None:
+def draw_matrix_differences(matrices: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
+    """Draw differences of count matrices side by side: red is more, blue fewer, white equal.
+
+    Args:
+        matrices: as those of `draw_matrices`, but `counts` may be negative. All panels have one
+            range of colours, as far as the largest change.
+        title: of the whole figure.
+    """
+    figure, panels = _panels(len(matrices), width=5.0, height=5.2)
+    figure.suptitle(title)
+    top = max(1, *(int(np.abs(matrix["counts"]).max()) for matrix in matrices.values()))
+    for axes, (name, matrix) in zip(panels, matrices.items(), strict=True):
+        _name_classes(axes, name, matrix)
+        counts = np.asarray(matrix["counts"])
+        axes.imshow(counts, cmap="RdBu_r", vmin=-top, vmax=top)
+        _write_counts(axes, counts, "+d", np.abs(counts) > 0.6 * top, fontsize=7)
+    return figure
+
+
+def _name_classes(axes: Axes, name: str, matrix: Mapping[str, Any]) -> None:
+    ticks = range(len(matrix["counts"]))
+    names = matrix.get("classes", [str(tick) for tick in ticks])
+    axes.set(title=name, xlabel=matrix["columns"], ylabel=matrix["rows"])
+    axes.set_xticks(ticks, names)
+    axes.set_yticks(ticks, names)
+    if not names[-1].isdigit():  # "rejected" must fit a cell
+        axes.get_xticklabels()[-1].set(fontsize=8)
+        axes.get_yticklabels()[-1].set(fontsize=8, rotation=90, va="center")
+
+
+def _fill_matrix(axes: Axes, counts: NDArray[np.int64], fontsize: float) -> None:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    _write_counts(axes, counts, "d", shares > 0.5, fontsize)
+
+
+def _write_counts(
+    axes: Axes, counts: NDArray[np.int64], form: str, on_dark: NDArray[np.bool_], fontsize: float
+) -> None:
     for (i, j), n in np.ndenumerate(counts):
         if n:
-            colour = "white" if shares[i, j] > 0.5 else "black"
-            axes.text(j, i, str(n), ha="center", va="center", fontsize=7, color=colour)
+            colour = "white" if on_dark[i, j] else "black"
+            axes.text(j, i, format(n, form), ha="center", va="center", fontsize=fontsize,
+                      color=colour)  # fmt: skip
 
 
 def draw_curves(curves: Mapping[str, Curve], title: str) -> Figure:
@@ -60,6 +94,19 @@ def draw_curves(curves: Mapping[str, Curve], title: str) -> Figure:
         axes.plot(epsilons, accuracies, marker="o", ms=3, ls=styles[(i // 10) % 4], label=name)
     axes.set(title=title, xlabel="epsilon (Linf, pixels in [0, 1])", ylabel="robust accuracy",
              ylim=(-0.02, 1.02))  # fmt: skip
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    return figure
+
+
+def draw_rates(curves: Mapping[str, Curve], over: str, rate: str) -> Figure:
+    """Draw shares against a count on a logarithmic axis, one line a name -> (counts, shares)."""
+    figure = Figure(figsize=(9, 4.5))
+    axes = figure.subplots()
+    figure.subplots_adjust(left=0.07, right=0.7, bottom=0.12, top=0.95)
+    for name, (counts, shares) in curves.items():
+        axes.plot(counts, shares, marker="o", ms=3, ls=":" if "paper" in name else "-", label=name)
+    axes.set(xlabel=over, ylabel=rate, xscale="log", ylim=(-0.02, 1.02))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
     return figure
@@ -159,3 +206,49 @@ def _panels(n: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]
     for empty in panels[n:]:
         empty.remove()
     return figure, list(panels[:n])
+
+
+def draw_scatter(points: NDArray[np.float32], classes: NDArray[np.int64], title: str) -> Figure:
+    """Draw points `(n, 2)`, coloured by class `(n,)`."""
+    figure = Figure(figsize=(7, 6))
+    axes = figure.subplots()
+    for each in np.unique(classes):
+        x, y = points[classes == each].T
+        axes.scatter(x, y, s=3, color=f"C{each % 10}", label=str(each), rasterized=True)
+    axes.set(title=title, xlabel="first dimension", ylabel="second dimension")
+    axes.legend(markerscale=4, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    return figure
+
+
+def draw_manifold(
+    images: NDArray[np.float32], coordinates: NDArray[np.float64], title: str
+) -> Figure:
+    """Draw a square of images `(k * k, h, w, c)`, row by row from the top.
+
+    Each is scaled to its own maximum: outputs need not have the scale of images.
+    """
+    k, (height, width) = len(coordinates), images.shape[1:3]
+    tops = np.maximum(images.max(axis=(1, 2, 3), keepdims=True), 1e-9)
+    tiles = (images / tops).mean(axis=-1).reshape(k, k, height, width)
+    figure = Figure(figsize=(7, 7))
+    axes = figure.subplots()
+    axes.imshow(tiles.transpose(0, 2, 1, 3).reshape(k * height, k * width), cmap="gray")
+    names = [f"{c:.1f}" for c in coordinates]
+    axes.set_xticks([(i + 0.5) * width for i in range(k)], names, fontsize=7)
+    axes.set_yticks([(i + 0.5) * height for i in range(k)], names[::-1], fontsize=7)
+    axes.set(title=title, xlabel="first dimension", ylabel="second dimension")
+    return figure
+
+
+def as_png(figure: Figure) -> bytes:
+    """Return a figure as a small PNG, for pages that carry their pictures."""
+    file = io.BytesIO()
+    figure.savefig(file, dpi=100, bbox_inches="tight")
+    return smaller(file.getvalue())
+
+
+def smaller(png: bytes) -> bytes:
+    """Return a picture in 64 colours: a third of its size, and a plot looks the same."""
+    file = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(64).save(file, "PNG", optimize=True)
+    return file.getvalue()

@@ -13,6 +13,9 @@ from gauntlet.evaluation.statistics import defeated, standard_error, wilson
 
 Classes = NDArray[np.int64]
 
+MOST = 0.05
+"""Share of the pixels that `concentration` looks at."""
+
 
 @dataclass(frozen=True)
 class AttackOutcome:
@@ -25,6 +28,7 @@ class AttackOutcome:
             defeated, as MagNet scores it.
         noise_l2: L2 norm of each change `(n,)`, in [0, 1] pixel units.
         noise_linf: Linf norm of each change `(n,)`.
+        concentration: see the function of that name `(n,)`.
     """
 
     labels: Classes
@@ -32,6 +36,7 @@ class AttackOutcome:
     attacked: Classes
     noise_l2: NDArray[np.float32]
     noise_linf: NDArray[np.float32]
+    concentration: NDArray[np.float32]
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -45,6 +50,18 @@ class AttackOutcome:
         Clean errors are no success, nor is what a defence rejects, with or without attack.
         """
         return np.asarray((self.clean == self.labels) & ~self.correct)
+
+
+def concentration(change: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the share of each squared change `(n, pixels)` that its 5 % largest pixels carry.
+
+    1 where a few pixels are all of it ("sharp", in the first paper's words), 0.05 where all are
+    alike; 0 of no change.
+    """
+    energy = np.sort(np.square(change), axis=1)
+    most = max(1, round(MOST * energy.shape[1]))
+    total = energy.sum(axis=1)
+    return np.asarray(energy[:, -most:].sum(axis=1) / np.maximum(total, 1e-30), np.float32)
 
 
 def draw_metrics(labels: Classes, votes: Classes, name: str) -> Iterator[tuple[str, float]]:
@@ -87,6 +104,7 @@ def attack_metrics(outcome: AttackOutcome, target: int | None) -> Iterator[tuple
         yield "adv/noise_l2", float(outcome.noise_l2[successful].mean())
         yield "adv/noise_l2_median", float(np.median(outcome.noise_l2[successful]))
     yield "adv/change_linf", float(outcome.noise_linf.max())
+    yield "adv/concentration", float(outcome.concentration.mean())
     if target is not None:
         others = outcome.labels != target
         yield "adv/target_rate", float((outcome.attacked[others] == target).mean())

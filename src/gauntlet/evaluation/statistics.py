@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, t
+from scipy.stats import binomtest, fisher_exact, t, ttest_rel
 
 from gauntlet.config.base import REJECTED
 
 
 class Interval(NamedTuple):
-    """A share and its 95 % interval, all in [0, 1]."""
+    """A share and its 95 % interval, all in [0, 1]; of a difference of shares in [-1, 1]."""
 
     value: float
     low: float
@@ -60,3 +60,73 @@ def defeated(labels: NDArray[np.int64], attacked: NDArray[np.int64]) -> NDArray[
     Shapes broadcast.
     """
     return np.asarray((attacked == labels) | (attacked == REJECTED))
+
+
+def mcnemar(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Return the exact p-value of McNemar's test: equal shares on the same examples `(n,)`."""
+    only_one, only_other = int((one & ~other).sum()), int((other & ~one).sum())
+    return _two_sided(only_one, only_one + only_other)
+
+
+def _two_sided(hits: int, n: int) -> float:
+    return float(binomtest(hits, n).pvalue) if n else 1.0
+
+
+def paired(one: Sequence[NDArray[np.bool_]], other: Sequence[NDArray[np.bool_]]) -> float:
+    """Return the p-value of equal shares on the same examples, one pair of `(n,)` a seed.
+
+    Of one seed it is McNemar's, over images; of several the paired t test over seeds.
+    """
+    if len(one) == 1:
+        return mcnemar(one[0], other[0])
+    ours, theirs = ([float(seed.mean()) for seed in side] for side in (one, other))
+    differences = {a - b for a, b in zip(ours, theirs, strict=True)}
+    if len(differences) == 1:  # no spread: scipy would warn and say NaN
+        return 1.0 if differences == {0.0} else 0.0
+    return float(ttest_rel(ours, theirs).pvalue)
+
+
+def unpaired(one: Sequence[NDArray[np.bool_]], other: Sequence[NDArray[np.bool_]]) -> float:
+    """Return the p-value of equal shares on different examples (Fisher's exact test)."""
+    hits = [sum(int(part.sum()) for part in side) for side in (one, other)]
+    sizes = [sum(len(part) for part in side) for side in (one, other)]
+    return float(fisher_exact([[h, n - h] for h, n in zip(hits, sizes, strict=True)]).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p-values corrected for their number (Holm 1979), in the same order."""
+    corrected = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, index in enumerate(np.argsort(p_values, kind="stable")):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = highest
+    return corrected
+
+
+def paired_difference(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Interval:
+    """Return share of `other` minus share of `one`, on the same examples `(n,)`, in [-1, 1].
+
+    The interval (95 %) is Newcombe's for paired proportions (1998, method 10): the Wilson intervals
+    of both shares, put together by their correlation with a continuity correction. Unlike Wald's it
+    holds for few examples and for shares near 0 and 1.
+    """
+    mine, theirs, phi = wilson(one), wilson(other), _correlation(one, other)
+    difference = float(other.mean() - one.mean())
+    below = _combined(theirs.value - theirs.low, mine.high - mine.value, phi)
+    above = _combined(theirs.high - theirs.value, mine.value - mine.low, phi)
+    return Interval(difference, max(difference - below, -1.0), min(difference + above, 1.0))
+
+
+def _combined(one: float, other: float, phi: float) -> float:
+    return math.sqrt(max(one**2 - 2 * phi * one * other + other**2, 0.0))
+
+
+def _correlation(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Return the phi coefficient of two answers `(n,)`, a positive one corrected towards 0."""
+    n, both, neither = len(one), int((one & other).sum()), int((~one & ~other).sum())
+    hits, others = int(one.sum()), int(other.sum())
+    margins = hits * (n - hits) * others * (n - others)
+    if not margins:
+        return 0.0
+    excess = both * neither - (hits - both) * (others - both)
+    return (max(excess - n / 2, 0.0) if excess > 0 else excess) / math.sqrt(margins)

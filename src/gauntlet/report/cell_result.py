@@ -25,6 +25,7 @@ class CellResult:
         labels, clean: true classes and the judge's classes without attack, `(n,)`.
         attacked: the judge's classes under attack, `(k, n)`; -1 is rejected.
         noise_l2: L2 norm of each change, `(k, n)`.
+        concentration: share of the squared change that its 5 % most changed pixels carry, `(k, n)`.
         bounded: whether the attack keeps its budget and the box; others stay out of worst cases.
         run_id: of the cell's run.
     """
@@ -37,6 +38,7 @@ class CellResult:
     clean: NDArray[np.int64]
     attacked: NDArray[np.int64]
     noise_l2: NDArray[np.float32]
+    concentration: NDArray[np.float32]
     bounded: bool
     run_id: str
 

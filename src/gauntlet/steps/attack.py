@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import get_args
 
@@ -26,6 +27,7 @@ from gauntlet.steps.cell_runner import CellRunner
 from gauntlet.steps.cells import Cell, Models, plan_cells
 from gauntlet.steps.classifier import ensure_classifier
 from gauntlet.steps.console import progress, say, show_table
+from gauntlet.steps.finished_cells import read_cell
 from gauntlet.steps.inputs import load_data
 from gauntlet.steps.reuse import Reuse
 from gauntlet.steps.session import session
@@ -76,9 +78,21 @@ def ensure_models(config: AttackConfig, data: Dataset) -> Models:
 
 
 def run_cells(
-    config: AttackConfig, data: Dataset, models: Models, parent: TrackedRun
+    config: AttackConfig,
+    data: Dataset,
+    models: Models,
+    parent: TrackedRun,
+    tolerate: Callable[[Cell, Exception], None] | None = None,
 ) -> list[CellResult]:
-    """Return the result of every cell of a config, on the test images of `data`."""
+    """Return the result of every cell of a config, on the test images of `data`.
+
+    Args:
+        config: what to attack, and how.
+        data: its test images are attacked.
+        models: see `ensure_models`.
+        parent: run whose children the cells' runs are.
+        tolerate: told of a cell that fails, instead of ending here; the cell has no result then.
+    """
     runner = CellRunner(config, data)
     cells = plan_cells(config, data, models)
     results: dict[Cell, CellResult] = {}
@@ -86,11 +100,16 @@ def run_cells(
     with progress("attacking", len(cells)) as advance:
         # Cells that share their adversarial images stand side by side, and craft them once.
         for cell in sorted(cells, key=lambda c: c.crafting_key):
-            found = reuse.reuse_or_compute(cell.fingerprint, partial(runner.run, cell, parent))
-            results[cell] = runner.result(cell, found)
+            try:
+                run = partial(runner.run, cell, parent)
+                results[cell] = read_cell(reuse.reuse_or_compute(cell.fingerprint, run))
+            except Exception as error:
+                if tolerate is None:
+                    raise
+                tolerate(cell, error)
             advance(cell.name)
     reuse.say_counts("cells")
-    return [results[cell] for cell in cells]
+    return [results[cell] for cell in cells if cell in results]
 
 
 def _log_summary(run: TrackedRun, config: AttackConfig, summary: Summary) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.data.dataset import Dataset
@@ -20,6 +21,9 @@ from gauntlet.tracking.step_cache import Fingerprint
 
 if TYPE_CHECKING:
     import keras
+
+MANIFOLD = norm.ppf(np.linspace(0.05, 0.95, 15))
+"""Coordinates that split the prior of a latent dimension evenly."""
 
 COMPUTED_BY = ("gauntlet.autoencoders.training", "gauntlet.data.registry")
 
@@ -72,7 +76,23 @@ def _train(config: AutoencoderConfig, data: Dataset, fingerprint: Fingerprint, e
         rows = {"image": data.x_test, "reconstruction": output, **rows}
         picked = {row: images[grid_indices(data)] for row, images in rows.items()}
         training.run.figure("images.png", draw_grid(picked, {}, f"{name}: test images"))
+        if config.autoencoder == "variational" and config.latent == 2:
+            _draw_latent(model, data, training)
         training.finish(model, data.x_test[:5])
+
+
+def _draw_latent(model: keras.Model, data: Dataset, training: TrainingRun) -> None:
+    """Draw the plane of a two-dimensional code (first paper, figures 64 and 65)."""
+    from gauntlet.autoencoders.encoder import decoder_of, encoder_of
+    from gauntlet.evaluation.figures import draw_manifold, draw_scatter
+    from gauntlet.networks import predict
+
+    codes = predict(encoder_of(model), data.x_test)
+    figure = draw_scatter(codes, data.y_test, "test images in latent space")
+    training.run.figure("latent_space.png", figure)
+    plane = np.stack(np.meshgrid(MANIFOLD, MANIFOLD[::-1]), axis=-1).reshape(-1, 2)
+    digits = predict(decoder_of(model), plane.astype(np.float32))
+    training.run.figure("manifold.png", draw_manifold(digits, MANIFOLD, "decoded latent space"))
 
 
 def _play_funn(

@@ -14,11 +14,11 @@ from gauntlet.config.attack import AttackConfig
 from gauntlet.config.base import metric_step
 from gauntlet.config.tables import speaks_grey_levels
 from gauntlet.data.dataset import Dataset
-from gauntlet.report.cell_result import CellResult, reference_index
+from gauntlet.report.cell_result import reference_index
 from gauntlet.steps.cells import Cell, Models
 from gauntlet.steps.defended import build_defended, loaded
+from gauntlet.steps.finished_cells import EXAMPLES
 from gauntlet.steps.inputs import grid_indices
-from gauntlet.tracking.artifacts import load_arrays
 from gauntlet.tracking.experiments import ATTACKS
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import tracked_run
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from gauntlet.defences.defended_model import DefendedModel
     from gauntlet.defences.magnet import MagNet
     from gauntlet.evaluation.metrics import AttackOutcome
-
-EXAMPLES = "examples.npz"
 
 
 class CellRunner:
@@ -62,24 +60,8 @@ class CellRunner:
             run.uses_models(model.model_id for model in cell.models.all)
             scenario = self._scenario(cell)
             starts = scenario.starts(self._data.x_test)
-            crafted = self._craft(cell, scenario, starts)
+            crafted = self._craft(cell, scenario, starts, self._unit(scenario, starts))
             self._judge(run, cell, scenario, starts, crafted)
-
-    def result(self, cell: Cell, run_id: str) -> CellResult:
-        """Return what a finished cell measured, from its artifacts."""
-        arrays = load_arrays(run_id, EXAMPLES)
-        return CellResult(
-            cell.defence,
-            cell.threat_model,
-            cell.attack,
-            self._config.budgets(cell.attack),
-            arrays["labels"],
-            arrays["clean"],
-            arrays["attacked"],
-            arrays["noise_l2"],
-            not speaks_grey_levels(cell.attack),
-            run_id,
-        )
 
     @cached_property
     def _device(self) -> str:
@@ -98,13 +80,19 @@ class CellRunner:
         defended = self._defended(cell.defence, replace(cell.models, surrogate=None))
         return Scenario(THREAT_MODELS[cell.threat_model], defended, surrogate)
 
+    def _unit(self, scenario: Scenario, starts: NDArray[np.float32]) -> float:
+        """Return what a budget of 1 is: the whole range of an image, or as much of an output's."""
+        if not self._config.relative_budget or scenario.perturbs_input:
+            return 1.0
+        return float(starts.mean(dtype=np.float64) / self._data.x_test.mean(dtype=np.float64))
+
     def _craft(
-        self, cell: Cell, scenario: Scenario, starts: NDArray[np.float32]
+        self, cell: Cell, scenario: Scenario, starts: NDArray[np.float32], unit: float
     ) -> list[AttackResult]:
         from gauntlet.attacks.crafting import craft
 
         if self._crafted is None or self._crafted[0] != cell.crafting_key:
-            results = craft(cell.attack, self._config, scenario, starts, self._data.y_test)
+            results = craft(cell.attack, self._config, scenario, starts, self._data.y_test, unit)
             self._crafted = cell.crafting_key, results
         return self._crafted[1]
 
@@ -125,19 +113,19 @@ class CellRunner:
         run.metrics(clean_metrics(self._data.y_test, clean))
         run.metrics(draw_metrics(self._data.y_test, votes, "clean"))
         run.metrics(_scale(starts))
-        outcomes = []
-        for result in crafted:
-            votes, step = scenario.votes(result.adversarial), metric_step(result.epsilon)
+        outcomes, budgets = [], self._config.budgets(cell.attack)
+        for epsilon, result in zip(budgets, crafted, strict=True):
+            votes, step = scenario.votes(result.adversarial), metric_step(epsilon)
             outcomes.append(self._outcome(starts, clean, majority(votes), result))
             run.metrics(attack_metrics(outcomes[-1], self._config.one_target(cell.attack)), step)
             run.metrics(draw_metrics(self._data.y_test, votes, "adv"), step)
             run.metrics(_costs(result, scenario.samples), step)
         if isinstance(scenario.defended, MagNet):
             self._log_magnet(run, scenario.defended, starts, crafted)
-        attacked = np.stack([outcome.attacked for outcome in outcomes])
-        noise_l2 = np.stack([outcome.noise_l2 for outcome in outcomes])
-        run.arrays(EXAMPLES, labels=self._data.y_test, clean=clean, attacked=attacked,
-                   noise_l2=noise_l2)  # fmt: skip
+        each = {name: np.stack([getattr(outcome, name) for outcome in outcomes])
+                for name in ("attacked", "noise_l2", "concentration")}  # fmt: skip
+        run.arrays(EXAMPLES, epsilons=np.asarray(budgets), labels=self._data.y_test, clean=clean,
+                   **each)  # fmt: skip
         self._log_pictures(run, cell, scenario, starts, crafted, outcomes)
 
     def _log_magnet(
@@ -164,7 +152,7 @@ class CellRunner:
         attacked: NDArray[np.int64],
         result: AttackResult,
     ) -> AttackOutcome:
-        from gauntlet.evaluation.metrics import AttackOutcome
+        from gauntlet.evaluation.metrics import AttackOutcome, concentration
 
         change = np.abs(result.adversarial - starts).reshape(len(starts), -1)
         return AttackOutcome(
@@ -173,6 +161,7 @@ class CellRunner:
             attacked,
             np.sqrt(np.einsum("ij,ij->i", change, change)),
             change.max(axis=1),
+            concentration(change),
         )
 
     def _log_pictures(

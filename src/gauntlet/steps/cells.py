@@ -113,6 +113,7 @@ def _plan(
         **config.attack_settings(name),
         **config.defence_settings(defence),
         **config.sampling_settings(defence, threat_model),
+        **config.budget_settings(threat_model),
         "defence": defence,
         "threat_model": threat_model,
         "seed": config.seed,

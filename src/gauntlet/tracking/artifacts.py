@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 from numpy.typing import NDArray
 
 from gauntlet.errors import TrackingError
+from gauntlet.tracking.finished import read_artifact
 from gauntlet.tracking.provenance import NUMERIC_PACKAGES, package_versions
 from gauntlet.tracking.recording import TrackedRun
 
@@ -102,9 +104,12 @@ def load_model(stored: StoredModel) -> keras.Model:
 
 
 def load_arrays(run_id: str, name: str) -> Mapping[str, NDArray[Any]]:
-    """Load an npz artifact of a run; pickles inside are refused."""
-    path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name)
-    with np.load(path, allow_pickle=False) as arrays:
+    """Load an npz artifact of a run; pickles inside are refused.
+
+    Raises:
+        FileNotFoundError: the run has none there.
+    """
+    with np.load(io.BytesIO(read_artifact(run_id, name)), allow_pickle=False) as arrays:
         return {key: arrays[key] for key in arrays.files}
 
 

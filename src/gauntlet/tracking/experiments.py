@@ -9,14 +9,16 @@ from gauntlet.errors import TrackingError
 from gauntlet.tracking.store import artifact_location
 
 AUTOENCODERS, CLASSIFIERS, ATTACKS, STUDIES = "autoencoders", "classifiers", "attacks", "studies"
+REPRODUCTIONS, COMPARISONS = "reproductions", "comparisons"
 
 PURPOSES: Mapping[str, str] = {
     "autoencoder": AUTOENCODERS,
     "classifier": CLASSIFIERS,
     "attack": ATTACKS,
     "main": ATTACKS,
-    "funn_tables": ATTACKS,
+    "reproduce": REPRODUCTIONS,
     "tune": STUDIES,
+    "compare": COMPARISONS,
 }
 """The experiment of each entry point."""
 

@@ -73,12 +73,16 @@ def _is_gauntlet(uri: str) -> bool:
 
 def _prepare(arguments: dict[str, Any]) -> None:
     """Check everything that can be checked before a run exists, and choose what was left open."""
+    from gauntlet.config.compare import CompareConfig
     from gauntlet.config.entry_points import parse
+    from gauntlet.tracking.asked_for import runs_asked_for
     from gauntlet.tracking.store import open_store
 
-    parameters = arguments["parameters"] or {}
-    parse(arguments["entry_point"], {name: str(value) for name, value in parameters.items()})
+    parameters = {name: str(value) for name, value in (arguments["parameters"] or {}).items()}
+    config = parse(arguments["entry_point"], parameters)
     open_store()
+    if isinstance(config, CompareConfig):
+        runs_asked_for(config)
     _choose_experiment(arguments)
     _choose_environment(arguments)
 

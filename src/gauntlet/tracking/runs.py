@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import mlflow
 from mlflow.exceptions import MlflowException
 
-from gauntlet.config.base import RunConfig, to_string
+from gauntlet.config.base import EntryPointConfig, to_string
 from gauntlet.errors import TrainingStopped
 from gauntlet.interruption import uninterrupted
 from gauntlet.tracking.experiments import experiment_id
@@ -28,7 +28,7 @@ logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(loggi
 def tracked_run(
     purpose: str,
     name: str,
-    config: RunConfig,
+    config: EntryPointConfig,
     *,
     tags: Mapping[str, str],
     params: Mapping[str, str] | None = None,
@@ -98,10 +98,11 @@ def _open(purpose: str, name: str, parent: TrackedRun | None, entry: bool) -> Tr
 
 
 def _describe(
-    run: TrackedRun, config: RunConfig, tags: Mapping[str, str], params: Mapping[str, str]
+    run: TrackedRun, config: EntryPointConfig, tags: Mapping[str, str], params: Mapping[str, str]
 ) -> None:
     values = {f"config/{k}": to_string(v) for k, v in config.model_dump(mode="json").items()}
-    seed = {"gauntlet.seed": str(config.seed)}
+    # A comparison draws nothing, so it has none.
+    seed = {"gauntlet.seed": values["config/seed"]} if "config/seed" in values else {}
     log_params(run.id, {**tags, **git_state(), **seed}, {**values, **params})
     run.text("config.json", config.model_dump_json(indent=1) + "\n")
     run.text("environment.txt", environment())

@@ -1,0 +1,59 @@
+"""The first paper's matrix: autoencoders x classifiers x attacks x threat models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gauntlet.config.models import AutoencoderConfig
+from gauntlet.config.plan import Network, Part, attack_config, network
+from gauntlet.config.reproduce import ReproduceConfig
+from gauntlet.config.spaces import POINTS
+
+KINDS = ("vanilla", "sparse", "denoising", "variational")
+
+CORRUPTION = 0.5
+"""Noise of the denoising autoencoder in training. Section 5.4 says that corrupted input "is not
+used"; without any it would be the vanilla one."""
+
+_LR = "lr_non_targeted,lr_natural,lr_non_natural,lr_one_target"
+
+
+def networks(config: ReproduceConfig) -> Iterator[Network]:
+    """Yield every network of every seed."""
+    for seed in range(config.seed, config.seed + config.seeds):
+        for kind in KINDS:
+            yield network(kind, *_attacks(config, kind, seed))
+        # The control: an autoencoder whose output has the images' own scale.
+        control = attack_config(config, seed=seed, loss="mean_squared_error", defence="encoded",
+                                threat_models="white_box,gray_box,encoded")  # fmt: skip
+        yield network("vanilla, mean squared error", Part("dense", control))
+        yield from _activations(config, seed)
+
+
+def _attacks(config: ReproduceConfig, kind: str, seed: int) -> Iterator[Part]:
+    """Yield what is done to one kind of autoencoder (sections 5.2 to 5.5)."""
+    own = {"autoencoder": kind, "seed": seed,
+           "noise": CORRUPTION if kind == "denoising" else "auto"}  # fmt: skip
+    linear = own | {"classifier": "logistic_regression", "defence": "none,encoded"}
+    yield Part("dense", attack_config(config, **own))
+    # Losses that do not saturate, for the headline.
+    strong = {"attacks": "apgd_dlr,pgd", "pgd_loss": "margin", "restarts": 1, "epsilons": (0.1,)}
+    yield Part(
+        "strong", attack_config(config, threat_models="white_box", **strong, **own), config.few
+    )
+    yield Part("logistic regression", attack_config(config, attacks=_LR, **linear))
+    # The paper's matrices are of the sign variant, its curves of the gradient's.
+    sign = {"attacks": _LR, "lr_variant": "sign", "threat_models": "white_box,encoded"}
+    yield Part("logistic regression, sign", attack_config(config, **sign, **linear))
+    relative = {"relative_budget": True, "defence": "encoded", "threat_models": "encoded"}
+    yield Part("dense, relative", attack_config(config, **own | relative))
+    yield Part(
+        "logistic regression, relative", attack_config(config, attacks=_LR, **linear | relative)
+    )
+
+
+def _activations(config: ReproduceConfig, seed: int) -> Iterator[Network]:
+    """Yield the autoencoders of figure 5: one activation throughout, trained and not attacked."""
+    for point in POINTS["activations"][1:]:
+        own = AutoencoderConfig(**config.data | {"seed": seed} | dict(point))
+        yield Network(f"{point['activation']} throughout", seed, own, ())

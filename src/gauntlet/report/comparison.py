@@ -1,0 +1,125 @@
+"""A comparison of finished runs: what differs, whether that is noise, and what to beware of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gauntlet.config.tables import READ_BY
+from gauntlet.report.comparable import Comparand, LeftOut, match
+from gauntlet.report.contests import Contest, Pair, all_pairs, contests, worst_cases
+from gauntlet.tracking.finished import FinishedRun
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that a comparison found.
+
+    Attributes:
+        runs: in the order of the tables.
+        worst: worst cases over shared attacks, one a threat model: the headline.
+        attacks: one a threat model and attack.
+        pairs: of all these, corrected together.
+        left_out: cells that are compared with nothing.
+    """
+
+    runs: tuple[FinishedRun, ...]
+    worst: tuple[Contest, ...]
+    attacks: tuple[Contest, ...]
+    pairs: tuple[Pair, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def pairs_of(self, contest: Contest) -> list[Pair]:
+        """Return the pairs of one contest, those with its first comparand first."""
+        return [pair for pair in self.pairs if pair.contest is contest]
+
+    def sentences(self) -> Iterator[str]:
+        """Yield a sentence a pair and threat model: is the worst case's difference beyond noise."""
+        for contest in self.worst:
+            yield from map(str, self.pairs_of(contest))
+
+    def verdicts(self) -> list[str]:
+        """Return what stands on top: the first comparand's pairs, white box if there is one."""
+        if not self.worst:
+            return []
+        top = min(self.worst, key=lambda contest: contest.threat_model != "white_box")
+        return [str(pair) for pair in self.pairs_of(top) if pair.one is top.comparands[0]]
+
+    def differing(self) -> dict[str, list[str]]:
+        """Return each parameter that is not equal in all runs: name -> its value in each run."""
+        names = dict.fromkeys(name for run in self.runs for name in run.config)
+        values = {name: [run.config.get(name, "") for run in self.runs] for name in names}
+        return {name: each for name, each in values.items() if len(set(each)) > 1}
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what a reader must know before believing a difference."""
+        yield from _seeds(self.runs)
+        yield from _unlike_attacks(self.attacks)
+        for pair in self.pairs:
+            if pair.same_cells and pair.contest in self.worst:
+                yield (f"{pair.one.name} and {pair.other.name} have the very same cells under "
+                       f"{pair.contest.threat_model}: one measurement, not two")  # fmt: skip
+        for threat_model in dict.fromkeys(contest.threat_model for contest in self.attacks):
+            if threat_model not in {contest.threat_model for contest in self.worst}:
+                yield (f"no worst case under {threat_model}: not one attack and budget is shared "
+                       "by all who were attacked there")  # fmt: skip
+        if any(contest.threat_model == "encoded" for contest in self.attacks):
+            yield ("`encoded` perturbs outputs of autoencoders, whose scales are free: a budget "
+                   "there need not mean the same for two of them")  # fmt: skip
+
+
+def _seeds(runs: Sequence[FinishedRun]) -> Iterator[str]:
+    yield ("one seed stands behind each run: intervals and p-values are over test images; how far "
+           "another training would move a number, they do not say")  # fmt: skip
+    alike: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+    for run in runs:
+        rest = tuple(sorted((k, v) for k, v in run.config.items() if k != "seed"))
+        alike.setdefault(rest, {})[run.label] = run.config.get("seed", "")
+    for seeds in alike.values():
+        if len(set(seeds.values())) > 1:
+            yield (f"{', '.join(seeds)} differ in no parameter but the seed: what stands between "
+                   "them is the noise of training")  # fmt: skip
+
+
+def _unlike_attacks(found: Sequence[Contest]) -> Iterator[str]:
+    """Look for attacks that were stronger in one run than in another."""
+    for attack in dict.fromkeys(contest.name for contest in found):
+        runs = {who.run.id: who.run.config for contest in found if contest.name == attack
+                for who in contest.comparands}  # fmt: skip
+        for name in READ_BY[attack]:
+            values = {config.get(name, "?") for config in runs.values()}
+            if len(values) > 1 and "epsilons" not in name:
+                yield (f"{attack} was not made alike: {name} is {' or '.join(sorted(values))}; "
+                       "a difference may be the attack's")  # fmt: skip
+
+
+def compare(
+    runs: Sequence[FinishedRun], comparands: Sequence[Comparand], epsilon: float | None
+) -> Comparison:
+    """Compare what several runs share.
+
+    Args:
+        runs: finished, of the same test images.
+        comparands: their defences, in the same order.
+        epsilon: budget in [0, 1] of all tables; None: each attack's reference.
+    """
+    shared, left_out = match(comparands, epsilon)
+    worst, attacks = worst_cases(shared, epsilon), contests(shared, epsilon)
+    pairs = all_pairs([*worst, *attacks])
+    return Comparison(tuple(runs), tuple(worst), tuple(attacks), tuple(pairs), tuple(left_out))
+
+
+def matrix_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the count matrix `other` minus `one`.
+
+    Where only one of them has a last class `rejected`, the other has none of it.
+    """
+    larger = max(one, other, key=lambda matrix: len(matrix["counts"]))
+    difference = np.zeros_like(larger["counts"], dtype=np.int64)
+    for matrix, sign in ((one, -1), (other, 1)):
+        counts = np.asarray(matrix["counts"])
+        difference[: len(counts), : len(counts)] += sign * counts
+    return {**larger, "counts": difference.tolist()}

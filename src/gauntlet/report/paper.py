@@ -1,0 +1,180 @@
+"""A paper's report: verdicts first, then what stands behind them, then how to redo it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from gauntlet.report.claims import Holds, PaperClaims
+from gauntlet.report.document import Block, Commands, Document, Section, Table, Text
+from gauntlet.report.results import Key, Results, TrainedKey
+from gauntlet.report.verdicts import ClaimOutcome, ReadingOutcome, counts
+
+
+class Facts(NamedTuple):
+    """What a reader must know of the reproduction to trust or redo it.
+
+    Attributes:
+        run_id: of the parent run.
+        seeds: how many trainings of every network.
+        first_seed: the first of them.
+        dataset, sha256: the data and the digest of every pixel.
+        commit, dirty: of the code.
+        environment: the pinned packages, a line each.
+        commands: that redo it.
+        duration: of the parent run, in minutes.
+    """
+
+    run_id: str
+    seeds: int
+    first_seed: int
+    dataset: str
+    sha256: str
+    commit: str
+    dirty: bool
+    environment: Sequence[str]
+    commands: Sequence[str]
+    duration: float
+
+
+THREAT_MODELS: Mapping[str, str] = {
+    "white_box": "The attacker knows all of the defence and perturbs the image; the gradient goes "
+    "through autoencoder and classifier, and the whole defended model judges. **The honest "
+    "number**: a defence that works only while it is secret is not one.",
+    "gray_box": "The attacker knows the classifier but not of the autoencoder before it; the "
+    "defended model judges. The first paper's idea of a filter, and MagNet's own evaluation.",
+    "transfer": "The attacker has an undefended model of its own, trained from another seed, and "
+    "carries its adversarial images over.",
+    "encoded": "The perturbation is added *behind* the autoencoder, to its output, and the "
+    "classifier judges. The first paper measured its logistic regression so; the autoencoder "
+    "filters nothing here, and a budget means little where the output's scale is free.",
+    "black_box": "The attacker asks for scores only. Where this beats white_box, gradients are "
+    "masked.",
+}
+"""A paragraph each."""
+
+
+def document(
+    claims: PaperClaims,
+    outcomes: Sequence[ClaimOutcome],
+    results: Results,
+    facts: Facts,
+    headline: Sequence[str],
+    own: Sequence[Section],
+) -> Document:
+    """Return the report.
+
+    Args:
+        claims: of the paper.
+        outcomes: of each claim.
+        results: all that was measured.
+        facts: about the reproduction.
+        headline: sentences on the strongest attack under the strongest threat model.
+        own: sections that this paper alone has, tables and figures.
+    """
+    return Document(
+        f"Reproduction of “{claims.title}”",
+        [_abstract(claims, outcomes, facts), *headline],
+        [
+            Section("Verdicts", [_overview(outcomes)]),
+            *own,
+            Section("Threat models", [Text(f"`{n}`: {text}") for n, text in _used(results)]),
+            Section("Claims one by one", [Text(_RULE)]),
+            *(_claim(outcome) for outcome in outcomes),
+            *_behind(results, facts),
+        ],
+    )
+
+
+_RULE = (
+    "A claim is read in every way that its text allows; each reading is a list of checks. All "
+    "readings hold: reproduced. Some hold: reproduced only under these. None holds: not "
+    "reproduced. An order holds only if each difference is beyond noise (McNemar's test on the "
+    "same images, several seeds: paired t test; Holm's correction, 5 %). Brackets are 95 % "
+    "intervals: Wilson's over images for one seed, t over seeds for several. Success rates are "
+    "over all attacked images; what was misclassified before is no success."
+)
+
+
+def _abstract(claims: PaperClaims, outcomes: Sequence[ClaimOutcome], facts: Facts) -> str:
+    found = counts(outcomes)
+    said = ", ".join(f"{n} {verdict}" for verdict, n in found.items())
+    seeds = f"one seed ({facts.first_seed})" if facts.seeds == 1 else f"{facts.seeds} seeds"
+    return (
+        f"{claims.authors}, {claims.published}. **{len(outcomes)} claims: {said}** "
+        f"(readings in each case below). {seeds}, data set {facts.dataset}, run `{facts.run_id}`."
+    )
+
+
+def _overview(outcomes: Sequence[ClaimOutcome]) -> Table:
+    return Table(
+        ["claim", "where", "published", "verdict"],
+        [[f"{o.claim.text} (`{o.claim.id}`)", o.claim.where, o.claim.published,
+          f"**{o.verdict}**{o.sentence.removeprefix(o.verdict)}"] for o in outcomes],
+    )  # fmt: skip
+
+
+def _claim(outcome: ClaimOutcome) -> Section:
+    claim = outcome.claim
+    blocks: list[Block] = [
+        Text(f"{claim.text} Published ({claim.where}): {claim.published}. **{outcome.sentence}**")
+    ]
+    if claim.ambiguity:
+        blocks.append(Text(f"Open in the text: {claim.ambiguity}"))
+    if claim.tolerance:
+        blocks.append(Text(f"Tolerance: {claim.tolerance}"))
+    if outcome.readings:
+        rows = [row for reading in outcome.readings for row in _rows(reading)]
+        blocks.append(Table(["reading", "measured", "expected", "outcome", "runs"], rows))
+    return Section(claim.id, blocks, level=3)
+
+
+def _rows(reading: ReadingOutcome) -> Iterator[list[str]]:
+    for check in reading.checks:
+        pairs = list(zip(check.measures, check.estimates, strict=True))
+        measured = "; ".join(f"{m}: {Holds.MISSING if e is None else e}" for m, e in pairs)
+        ids = dict.fromkeys(i for _, e in pairs if e is not None for i in e.run_ids)
+        yield [reading.name, measured, str(check.expect), check.holds.value, _short(list(ids))]
+
+
+def _short(ids: Sequence[str]) -> str:
+    """Return the run ids as they fit a table: the whole ones stand at the report's end."""
+    return " ".join(f"`{run_id[:8]}`" for run_id in ids)
+
+
+def _used(results: Results) -> Iterator[tuple[str, str]]:
+    used = {key.threat_model for key in results.cells}
+    return ((name, text) for name, text in THREAT_MODELS.items() if name in used)
+
+
+def _behind(results: Results, facts: Facts) -> Iterator[Section]:
+    yield Section("What stands behind each number", [
+        Text(f"Parent run `{facts.run_id}`, {facts.duration:.0f} minutes (finished trainings and "
+             "cells are reused), code at commit "
+             f"`{facts.commit}`{' with uncommitted changes' if facts.dirty else ''}, data set "
+             f"{facts.dataset}, SHA-256 of every pixel `{facts.sha256}`. Each run below holds its "
+             "config, seed, environment and figures."),
+    ])  # fmt: skip
+    for title, found in (("Failed", results.failed), ("Diverged", results.diverged)):
+        if found:
+            rows = [[*item] for item in found.items()]
+            yield Section(title, [Table(["what", "why"], rows)], level=3)
+    yield Section("Where the time went", [Table(["network", "minutes"], [
+        [network, f"{minutes:.1f}"] for network, minutes in results.minutes.items()
+    ])], level=3)  # fmt: skip
+    yield Section("Trainings", [Table(["network", "model", "part", "run"], [
+        [*key, training.run_id] for key, trainings in results.trainings.items()
+        for training in trainings
+    ])], level=3)  # fmt: skip
+    yield Section("Attacks", [Table([*Key._fields, "images", "run"], [
+        [*key, str(len(cell.labels)), cell.run_id]
+        for key, cells in results.cells.items() for cell in cells
+    ])], level=3)  # fmt: skip
+    yield Section("Environment", [Commands(facts.environment)], level=3)
+    yield Section("Redo it", [Commands(facts.commands)])
+
+
+def trained(results: Results, network: str) -> Mapping[str, Mapping[int, float]]:
+    """Return a network's autoencoder's metrics of the first seed; empty: it has no run."""
+    trainings = results.trainings.get(TrainedKey(network, "autoencoder"))
+    return trainings[0].metrics if trainings else {}

@@ -1,0 +1,247 @@
+"""The first paper's own tables and figures, redrawn from results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gauntlet.config.sivaslioglu2020 import KINDS
+from gauntlet.evaluation.figures import (
+    as_png,
+    draw_curves,
+    draw_losses,
+    draw_matrices,
+    smaller,
+)
+from gauntlet.evaluation.metrics import count_matrix
+from gauntlet.report.cell_result import CellResult
+from gauntlet.report.claims import CellMeasure
+from gauntlet.report.document import Block, Figure, Section, Table, Text
+from gauntlet.report.paper import trained
+from gauntlet.report.results import Key, Results, TrainedKey, budget_index
+from gauntlet.report.verdicts import ranking
+
+Artifact = Callable[[str, str], bytes]
+"""Content of a run's artifact, by run id and path."""
+
+NETWORKS = ("dense", "logistic regression")
+VIEWS = (("none", "white_box"), ("encoded", "encoded"), ("encoded", "white_box"))
+"""Without autoencoder; as published; against an attacker who knows all."""
+
+EPSILON = 0.1
+"""Linf budget of the headline; the paper gives none for its networks."""
+
+GREY = 50.0
+"""The paper's budget for logistic regression, in grey levels."""
+
+
+def headline(results: Results) -> list[str]:
+    """Return the worst case over every attack under white_box, and what ranks above noise."""
+    survivors = _strongest(results)
+    if not survivors:
+        return []
+    images = len(next(iter(survivors.values()))[0])
+    rates = {name: float(np.mean([s.mean() for s in seeds])) for name, seeds in survivors.items()}
+    said = ", ".join(f"{name} {rate:.4f}" for name, rate in rates.items())
+    return [
+        (
+            f"**Robust accuracy under `white_box` at epsilon {EPSILON:g}, worst case over FGSM, "
+            f"T-FGSM, BIM, APGD-DLR and PGD on the margin, example by example ({images} images): "
+            f"{said}.**"
+        )
+    ]
+
+
+def sections(results: Results, artifact: Artifact) -> Iterator[Section]:
+    """Yield the tables and figures; what was not measured is left out."""
+    yield Section("Headline", [
+        Text("Each defence beside the next best, on the same images; a difference inside the noise "
+             "is no ranking."),
+        Table(["comparison"], [[str(one)] for one in ranking(_strongest(results))]),
+    ])  # fmt: skip
+    yield Section("Robust accuracy", [
+        Text("Against true labels. Neural network at epsilon 0.1, logistic regression at 50 grey "
+             "levels (gradient rule, unclipped, as published)."),
+        *(_table(results, part) for part in NETWORKS),
+    ])  # fmt: skip
+    yield Section("Losses", [*_losses(results)])
+    yield Section("Accuracy against epsilon", [*_curves(results)])
+    yield Section("Confusion matrices", [*_matrices(results)])
+    yield Section("Targets", [*_targets(results)])
+    yield Section("Perturbations", [*_pictures(results, artifact)])
+    yield Section("Variational autoencoder", [*_latent(results, artifact)])
+
+
+def _strongest(results: Results) -> dict[str, list[Any]]:
+    """Return, a defence, which of the first images withstand every attack under white_box."""
+    found = {}
+    for kind in KINDS:
+        for defence in ("none", "encoded", "reformer"):
+            name = "no autoencoder" if defence == "none" else f"{kind}, {defence}"
+            strong = [results.cells.get(Key(kind, "strong", a, defence, "white_box"), ())
+                      for a in ("apgd_dlr", "pgd")]  # fmt: skip
+            weak = [results.cells.get(Key(kind, "dense", a, defence, "white_box"), ())
+                    for a in ("fgsm", "t_fgsm", "bim")]  # fmt: skip
+            if all(strong) and all(weak):
+                found[name] = [_survive(seed) for seed in zip(*strong, *weak, strict=True)]
+    return found
+
+
+def _survive(cells: Sequence[CellResult]) -> Any:
+    n = min(len(cell.labels) for cell in cells)
+    return np.all([cell.correct[budget_index(cell, EPSILON)][:n] for cell in cells], axis=0)
+
+
+def _table(results: Results, part: str) -> Table:
+    attacks = list(dict.fromkeys(k.attack for k in results.cells if k.part == part))
+    rows = []
+    for kind in KINDS:
+        seen = dict.fromkeys((k.defence, k.threat_model) for k in results.cells
+                             if (k.network, k.part) == (kind, part))  # fmt: skip
+        for defence, threat_model in seen:
+            if defence == "none" and kind != KINDS[0]:
+                continue  # the same network, the same numbers
+            name = "" if defence == "none" else kind
+            cells = [_cell(results, kind, part, a, defence, threat_model) for a in attacks]
+            rows.append([name, defence, threat_model, *cells])
+    epsilon = GREY if part == "logistic regression" else EPSILON
+    return Table(["autoencoder", "defence", "threat model", *attacks], rows,
+                 f"{part}, epsilon {epsilon:g}")  # fmt: skip
+
+
+def _cell(results: Results, *names: str) -> str:
+    network, part, attack, defence, threat_model = names
+    found = results.estimate(CellMeasure(
+        network=(network,), part=(part,), attack=(attack,), defence=(defence,),
+        threat_model=(threat_model,), quantity="robust_accuracy",
+        epsilon=GREY if part == "logistic regression" else EPSILON,
+    ))  # fmt: skip
+    return "" if found is None else str(found)
+
+
+def _losses(results: Results) -> Iterator[Block]:
+    throughout = [key.network for key in results.trainings if key.network.endswith(" throughout")]
+    yield from _loss_figure(results, "losses_by_activation", ["vanilla", *throughout],
+                            "Figures 5 and 6: training loss by activation; `vanilla` has the "
+                            "paper's own (relu, exponential, softplus).")  # fmt: skip
+    yield from _loss_figure(results, "losses_by_kind", KINDS,
+                            "Sections 5.3 to 5.5: training loss by kind. What is minimised differs "
+                            "(penalty, KL term), so the values cannot be ranked.")  # fmt: skip
+
+
+def _loss_figure(
+    results: Results, name: str, networks: Sequence[str], caption: str
+) -> Iterator[Figure]:
+    curves = {n: trained(results, n).get("train/loss", {}) for n in networks}
+    curves = {n: curve for n, curve in curves.items() if curve}
+    ids = [results.trainings[TrainedKey(n, "autoencoder")][0].run_id for n in curves]
+    if curves:
+        figure = draw_losses(curves, "training loss")
+        yield Figure(name, as_png(figure), f"{caption} Runs {_ids(ids)}.")
+
+
+def _curves(results: Results) -> Iterator[Figure]:
+    for kind, part in _pairs():
+        curves: dict[str, Any] = {}
+        ids: list[str] = []
+        for (defence, threat_model), cell in _views(results, kind, part):
+            label = "without" if defence == "none" else f"with, {threat_model}"
+            unit = 1 if cell.bounded else 255
+            epsilons = [unit * epsilon for epsilon in cell.epsilons]
+            curves[f"{cell.attack}, {label}"] = (epsilons, cell.accuracies)
+            ids.append(cell.run_id)
+        if curves:
+            figure = draw_curves(curves, f"{kind} autoencoder, {part}")
+            yield Figure(f"curves_{kind}_{_slug(part)}", as_png(figure),
+                         f"{kind}, {part}: robust accuracy with and without autoencoder. Runs "
+                         f"{_ids(ids)}.")  # fmt: skip
+
+
+def _matrices(results: Results) -> Iterator[Figure]:
+    for kind, part in _pairs():
+        panels: dict[str, Mapping[str, Any]] = {}
+        ids: list[str] = []
+        for (defence, threat_model), cell in _views(results, kind, part):
+            if threat_model == "white_box" and defence == "encoded":
+                continue
+            before = "without" if defence == "none" else "with autoencoder"
+            if f"clean, {before}" not in panels:
+                panels[f"clean, {before}"] = _matrix(cell.labels, cell.clean, "prediction")
+            at = budget_index(cell, GREY if part == "logistic regression" else EPSILON)
+            panels[f"{cell.attack}, {before}"] = _matrix(cell.labels, cell.attacked[at],
+                                                         "attacked prediction")  # fmt: skip
+            ids.append(cell.run_id)
+        if panels:
+            figure = draw_matrices(panels, f"{kind}, {part}", size=2.6)
+            yield Figure(f"matrices_{kind}_{_slug(part)}", as_png(figure),
+                         f"{kind}, {part}: before and after each attack; with the autoencoder as "
+                         f"published (`encoded`). Runs {_ids(ids)}.")  # fmt: skip
+
+
+def _matrix(rows: Any, columns: Any, name: str) -> dict[str, Any]:
+    classes = int(rows.max()) + 1
+    counts = count_matrix(rows, columns, classes)
+    return {"rows": "true class", "columns": name, "counts": counts.tolist()}
+
+
+def _targets(results: Results) -> Iterator[Figure]:
+    """Yield the heat map of figure 15: what a non-targeted run makes of each digit."""
+    panels, ids = {}, []
+    for part, epsilon in (("logistic regression", 16.0), ("logistic regression", GREY),
+                          ("logistic regression, sign", 16.0)):  # fmt: skip
+        cells = results.cells.get(Key("vanilla", part, "lr_non_targeted", "none", "white_box"), ())
+        for cell in cells[:1]:
+            fooled = cell.flipped[budget_index(cell, epsilon)]
+            attacked = cell.attacked[budget_index(cell, epsilon)]
+            name = f"{part.removeprefix('logistic regression') or ', gradient'}, {epsilon:g}"
+            panels[name[2:]] = _matrix(cell.labels[fooled], attacked[fooled], "turned into")
+            ids.append(cell.run_id)
+    if panels:
+        yield Figure("targets", as_png(draw_matrices(panels, "what fooled digits turn into")),
+                     "Figures 15 and 16: successes of the non-targeted attack without autoencoder. "
+                     "A row's largest count is its natural target, its smallest the non-natural "
+                     f"one. Runs {_ids(ids)}.")  # fmt: skip
+
+
+def _pictures(results: Results, artifact: Artifact) -> Iterator[Figure]:
+    wanted = [("vanilla", "dense", "bim", *view) for view in VIEWS] + [
+        (kind, "logistic regression", "lr_non_targeted", *view)
+        for kind in KINDS for view in VIEWS[:2] if kind == "vanilla" or view[0] != "none"
+    ]  # fmt: skip
+    for names in wanted:
+        for cell in results.cells.get(Key(*names), ())[:1]:
+            yield Figure(f"images_{_slug('_'.join(names))}",
+                         smaller(artifact(cell.run_id, "images.png")),
+                         f"{', '.join(names)}: images, perturbed, difference magnified, "
+                         f"reconstruction. Run `{cell.run_id}`.")  # fmt: skip
+
+
+def _latent(results: Results, artifact: Artifact) -> Iterator[Figure]:
+    for training in results.trainings.get(TrainedKey("variational", "autoencoder"), ())[:1]:
+        for name, caption in (
+            ("latent_space", "Figures 64 and 74: test images in latent space"),
+            ("manifold", "Figures 65 and 75: digits over latent space"),
+        ):
+            yield Figure(name, smaller(artifact(training.run_id, f"{name}.png")),
+                         f"{caption}. Run `{training.run_id}`.")  # fmt: skip
+
+
+def _pairs() -> Iterator[tuple[str, str]]:
+    return ((kind, part) for kind in KINDS for part in NETWORKS)
+
+
+def _views(results: Results, kind: str, part: str) -> Iterator[tuple[tuple[str, str], CellResult]]:
+    for view in VIEWS:
+        for key, cells in results.cells.items():
+            if (key.network, key.part, key.defence, key.threat_model) == (kind, part, *view):
+                yield view, cells[0]
+
+
+def _slug(text: str) -> str:
+    return text.replace(", ", "_").replace(" ", "_")
+
+
+def _ids(ids: Sequence[str]) -> str:
+    return " ".join(f"`{run_id[:8]}`" for run_id in dict.fromkeys(ids))

@@ -1,0 +1,197 @@
+"""From results to verdicts: every claim, every reading, every check."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gauntlet.evaluation.statistics import holm, paired, unpaired
+from gauntlet.report.cell_result import CellResult
+from gauntlet.report.claims import (
+    CellMeasure,
+    Check,
+    Claim,
+    Expect,
+    Holds,
+    Measure,
+    Reading,
+    Verdict,
+    all_of,
+    verdict,
+)
+from gauntlet.report.results import Estimate, Results, budget_index
+
+SIGNIFICANT = 0.05
+"""Below it, after Holm's correction for the pairs of one order, a difference is not noise."""
+
+
+class CheckOutcome(NamedTuple):
+    """What a check came to; the estimates are in the order of its measures, None: not measured."""
+
+    measures: Sequence[Measure]
+    estimates: Sequence[Estimate | None]
+    expect: Expect
+    holds: Holds
+
+
+class ReadingOutcome(NamedTuple):
+    """What a reading came to."""
+
+    name: str
+    checks: Sequence[CheckOutcome]
+
+    @property
+    def holds(self) -> Holds:
+        """Whether all its checks hold."""
+        return all_of([check.holds for check in self.checks])
+
+
+class ClaimOutcome(NamedTuple):
+    """What a claim came to."""
+
+    claim: Claim
+    readings: Sequence[ReadingOutcome]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict, from the readings alone."""
+        return verdict([reading.holds for reading in self.readings])
+
+    @property
+    def sentence(self) -> str:
+        """The verdict, with the readings under which it holds or the reason why there is none."""
+        if self.verdict == Verdict.ONLY_UNDER:
+            held = [reading.name for reading in self.readings if reading.holds == Holds.YES]
+            return f"{self.verdict} {'; '.join(held)}"
+        if self.verdict == Verdict.NOT_CHECKABLE:
+            said = sorted({reading.holds.value for reading in self.readings})
+            return f"{self.verdict}: {self.claim.not_checkable or ', '.join(said)}"
+        return self.verdict.value
+
+
+def judge(claims: Sequence[Claim], results: Results) -> list[ClaimOutcome]:
+    """Return the outcome of every claim."""
+    return [ClaimOutcome(claim, [_read(reading, results) for reading in claim.readings])
+            for claim in claims]  # fmt: skip
+
+
+def _read(reading: Reading, results: Results) -> ReadingOutcome:
+    return ReadingOutcome(reading.name, [_check(check, results) for check in reading.checks])
+
+
+def _check(check: Check, results: Results) -> CheckOutcome:
+    measures = check.each
+    estimates = [results.estimate(measure) for measure in measures]
+    return CheckOutcome(measures, estimates, check.expect,
+                        _holds(check.expect, measures, estimates, results))  # fmt: skip
+
+
+def _holds(
+    expect: Expect,
+    measures: Sequence[Measure],
+    estimates: Sequence[Estimate | None],
+    results: Results,
+) -> Holds:
+    known = [estimate.value for estimate in estimates if estimate is not None]
+    if len(known) < len(measures) or any(isinstance(v, float) and math.isnan(v) for v in known):
+        return Holds.MISSING
+    if expect.order is not None:
+        return _ordered([float(v) for v in known], expect.order, measures, results)
+    return Holds.YES if all(_meets(value, expect) for value in known) else Holds.NO
+
+
+def _meets(value: float | str, expect: Expect) -> bool:
+    if isinstance(value, str) or expect.equals is not None:
+        return str(value) == expect.equals
+    if expect.near is not None and expect.within is not None:
+        return abs(value - expect.near) <= expect.within + 1e-12
+    low, high = expect.between or (
+        -math.inf if expect.at_least is None else expect.at_least,
+        math.inf if expect.at_most is None else expect.at_most,
+    )
+    return low <= value <= high
+
+
+def _ordered(
+    values: Sequence[float], order: str, measures: Sequence[Measure], results: Results
+) -> Holds:
+    """Compare each value with the next; a difference that noise explains decides nothing."""
+    rising = [second > first if order == "ascending" else second < first
+              for first, second in pairwise(values)]  # fmt: skip
+    examples = [_examples(measure, results) for measure in measures]
+    p_values = holm([_p_value(one, other) for one, other in pairwise(examples)])
+    beyond = [p < SIGNIFICANT for p in p_values]
+    if any(real and not right for right, real in zip(rising, beyond, strict=True)):
+        return Holds.NO
+    return Holds.YES if all(beyond) else Holds.NOISE
+
+
+def _p_value(one: Sequence[Any] | None, other: Sequence[Any] | None) -> float:
+    """Return the p-value of no difference; without examples the numbers stand for themselves."""
+    if one is None or other is None:
+        return 0.0
+    pairs = list(zip(one, other, strict=False))  # MagNet has one seed where FUNN may have several
+    one, other = ([pair[side] for pair in pairs] for side in (0, 1))
+    same = all(a.shape == b.shape for a, b in pairs)
+    return paired(one, other) if same else unpaired(one, other)
+
+
+def _examples(measure: Measure, results: Results) -> list[Any] | None:
+    """Return which images count for a share, `(n,)` a seed; None: it is no share of images."""
+    if not isinstance(measure, CellMeasure) or measure.quantity not in _HITS:
+        return None
+    return [_HITS[measure.quantity](cell, budget_index(cell, measure.epsilon))
+            for cell in results.cells_of(measure)]  # fmt: skip
+
+
+_HITS: dict[str, Any] = {
+    "clean_accuracy": lambda cell, _: cell.clean == cell.labels,
+    "robust_accuracy": lambda cell, at: cell.correct[at],
+    "success_rate": lambda cell, at: cell.flipped[at],
+    "unchanged": lambda cell, at: cell.attacked[at] == cell.clean,
+}
+
+
+def counts(outcomes: Sequence[ClaimOutcome]) -> dict[Verdict, int]:
+    """Return how often each verdict was reached, all of them named."""
+    found = [outcome.verdict for outcome in outcomes]
+    return {each: found.count(each) for each in Verdict}
+
+
+class Comparison(NamedTuple):
+    """Two defences on the same images, and whether their difference is more than noise."""
+
+    better: str
+    worse: str
+    difference: float
+    p_value: float
+
+    def __str__(self) -> str:
+        beyond = self.p_value < SIGNIFICANT
+        relation = "withstands more than" if beyond else "cannot be told from"
+        return (f"{self.better} {relation} {self.worse}: {self.difference:+.4f}, "
+                f"p = {self.p_value:.2g} after Holm")  # fmt: skip
+
+
+def ranking(survivors: dict[str, list[Any]]) -> list[Comparison]:
+    """Return each defence beside the next best, by mean robust accuracy.
+
+    Args:
+        survivors: defence -> which images `(n,)` withstand every attack, one array a seed.
+    """
+    means = {name: float(np.mean([s.mean() for s in seeds])) for name, seeds in survivors.items()}
+    best_first = sorted(means, key=lambda name: -means[name])
+    pairs = list(pairwise(best_first))
+    p_values = holm([paired(survivors[a], survivors[b]) for a, b in pairs])
+    return [Comparison(a, b, means[a] - means[b], p)
+            for (a, b), p in zip(pairs, p_values, strict=True)]  # fmt: skip
+
+
+def worst_cases(cells: Sequence[Sequence[CellResult]], epsilon: float) -> Iterator[Any]:
+    """Yield, a seed, which images `(n,)` withstand every attack; `cells` has an item an attack."""
+    for seed in zip(*cells, strict=True):
+        yield np.all([cell.correct[budget_index(cell, epsilon)] for cell in seed], axis=0)

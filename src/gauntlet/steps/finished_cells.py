@@ -1,0 +1,29 @@
+"""Finished cells, read back from the store alone."""
+
+from __future__ import annotations
+
+from gauntlet.config.tables import speaks_grey_levels
+from gauntlet.report.cell_result import CellResult
+from gauntlet.tracking.artifacts import load_arrays
+from gauntlet.tracking.finished import read_run
+
+EXAMPLES = "examples.npz"
+
+
+def read_cell(run_id: str) -> CellResult:
+    """Return what a finished cell measured, example by example."""
+    tags, arrays = read_run(run_id).tags, load_arrays(run_id, EXAMPLES)
+    attack = tags["gauntlet.attack"]
+    return CellResult(
+        tags["gauntlet.defence"],
+        tags["gauntlet.threat_model"],
+        attack,
+        tuple(map(float, arrays["epsilons"])),
+        arrays["labels"],
+        arrays["clean"],
+        arrays["attacked"],
+        arrays["noise_l2"],
+        arrays["concentration"],
+        not speaks_grey_levels(attack),
+        run_id,
+    )

@@ -1,0 +1,155 @@
+"""Entry point `reproduce`: a paper's plan -> trainings and attacks -> verdicts and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gauntlet.config import sivaslioglu2020, vigouroux2018
+from gauntlet.config.base import to_string
+from gauntlet.config.entry_points import default_string
+from gauntlet.config.reproduce import ReproduceConfig
+from gauntlet.data.dataset import Dataset
+from gauntlet.errors import IncompleteError
+from gauntlet.report import sivaslioglu2020 as first_paper
+from gauntlet.report import vigouroux2018 as second_paper
+from gauntlet.report.claims import load_claims
+from gauntlet.report.document import Document, Section, as_html, as_markdown
+from gauntlet.report.paper import Facts, document
+from gauntlet.report.results import Results, Training
+from gauntlet.report.verdicts import counts, judge
+from gauntlet.steps.console import say, show_table
+from gauntlet.steps.finished_cells import read_cell
+from gauntlet.steps.inputs import load_data
+from gauntlet.steps.matrix import Matrix, run_matrix
+from gauntlet.steps.session import session
+from gauntlet.tracking.experiments import REPRODUCTIONS
+from gauntlet.tracking.finished import read_artifact, read_curve, read_json, read_run
+from gauntlet.tracking.recording import TrackedRun
+from gauntlet.tracking.runs import tracked_run
+from gauntlet.tracking.store import PROJECT_ROOT
+
+NETWORKS = {"sivaslioglu2020": sivaslioglu2020.networks, "vigouroux2018": vigouroux2018.networks}
+CLAIMS = PROJECT_ROOT / "reports" / "claims"
+MATRIX = "matrix.json"
+
+
+def run(config: ReproduceConfig) -> None:
+    """Measure what each paper claims, judge every claim, write the reports.
+
+    Raises:
+        IncompleteError: something could not be computed; the reports are written all the same.
+    """
+    papers = list(NETWORKS) if config.paper == "all" else [config.paper]
+    failures = []
+    with session("reproduce") as where:
+        for paper in papers:
+            try:
+                _reproduce(config.model_copy(update={"paper": paper}), where)
+            except IncompleteError as error:
+                failures.append(str(error))
+        if failures:
+            raise IncompleteError(" ".join(failures))
+
+
+def _reproduce(config: ReproduceConfig, where: str) -> None:
+    claims = load_claims(CLAIMS / f"{config.paper}.yaml")
+    networks = list(NETWORKS[config.paper](config))
+    data = load_data(networks[0].parts[0].config)
+    tags = {"gauntlet.step": "reproduce", "gauntlet.paper": config.paper}
+    with tracked_run(REPRODUCTIONS, claims.title, config, tags=tags, entry=True) as it:
+        it.uses_data(data.name, data.sha256, len(data.x_test), "evaluation")
+        it.metrics((f"data/{name}", value) for name, value in _of_data(data).items())
+        matrix = run_matrix(networks, data, it)
+        it.json(MATRIX, matrix.as_json())
+        it.flush()
+        report(it, config)
+        say(f"report: {folder(config) / 'report.html'}; run {it.id}; {where}")
+        if matrix.failed:
+            raise IncompleteError(f"{config.paper}: {len(matrix.failed)} computations failed; "
+                                  f"the others are done, and the report names them.")  # fmt: skip
+
+
+def report(run: TrackedRun, config: ReproduceConfig) -> None:
+    """Judge every claim and write the report, from the store alone."""
+    claims = load_claims(CLAIMS / f"{config.paper}.yaml")
+    results = read_results(run.id)
+    outcomes = judge(claims.claims, results)
+    headline, sections = _own(config.paper, results)
+    page = document(claims, outcomes, results, _facts(run, config), headline, sections)
+    _write(run, page, folder(config))
+    verdicts = counts(outcomes)
+    run.metrics((f"claims/{v.name.lower()}", n) for v, n in verdicts.items())
+    rows = [[o.claim.id, o.claim.published, o.sentence] for o in outcomes]
+    show_table(claims.title, ["claim", "published", "verdict"], rows)
+    for line in headline:
+        say(line.replace("*", ""))
+    say(", ".join(f"{n} {verdict}" for verdict, n in verdicts.items()))
+
+
+def folder(config: ReproduceConfig) -> Path:
+    """Return where the report is written: the committed place is for full-size runs."""
+    size = () if config.preset == "paper" else (config.preset,)
+    return Path(config.output, *size, config.paper)
+
+
+def read_results(run_id: str) -> Results:
+    """Return all that a reproduction measured, from the store alone."""
+    matrix = Matrix.from_json(read_json(run_id, MATRIX))
+    cells = {key: [read_cell(i) for i in ids] for key, ids in matrix.cells.items()}
+    trainings = {key: [_training(i) for i in ids] for key, ids in matrix.trainings.items()}
+    metrics = read_run(run_id).metrics
+    data = {k.removeprefix("data/"): v for k, v in metrics.items() if k.startswith("data/")}
+    return Results(cells, trainings, data, matrix.failed, matrix.diverged, matrix.minutes)
+
+
+def _training(run_id: str) -> Training:
+    found = read_run(run_id)
+    curves = {name: read_curve(run_id, name) for name in found.metrics
+              if not name.startswith("system/")}  # fmt: skip
+    return Training(run_id, found.config, curves)
+
+
+def _own(paper: str, results: Results) -> tuple[list[str], list[Section]]:
+    if paper == "sivaslioglu2020":
+        own = first_paper.sections(results, read_artifact)
+        return first_paper.headline(results), list(own)
+    return second_paper.headline(results), list(second_paper.sections(results))
+
+
+def _facts(run: TrackedRun, config: ReproduceConfig) -> Facts:
+    found = read_run(run.id)
+    given = {name: to_string(getattr(config, name)) for name in type(config).model_fields
+             if to_string(getattr(config, name)) != default_string(type(config), name)}  # fmt: skip
+    command = " ".join(["mlflow run . -e reproduce", *(f"-P {k}={v}" for k, v in given.items())])
+    environment = read_artifact(run.id, "environment.txt").decode().splitlines()
+    return Facts(
+        run.id, config.seeds, config.seed, config.dataset, found.tags["gauntlet.dataset_sha256"],
+        found.tags["gauntlet.git_commit"], found.tags["gauntlet.git_dirty"] == "true",
+        environment, [f"git checkout {found.tags['gauntlet.git_commit']}", command], found.minutes,
+    )  # fmt: skip
+
+
+def _write(run: TrackedRun, page: Document, into: Path) -> None:
+    """Write HTML, Markdown and figures into a folder, and log the same as artifacts."""
+    (into / "figures").mkdir(parents=True, exist_ok=True)
+    files = {"report.html": as_html(page), "report.md": as_markdown(page)}
+    for name, content in files.items():
+        (into / name).write_text(content)
+        run.text(name, content)
+    for figure in page.figures:
+        (into / "figures" / f"{figure.name}.png").write_bytes(figure.png)
+
+
+def _of_data(data: Dataset) -> dict[str, float]:
+    """Return what the data set alone decides of the second paper's section 4.3."""
+    test = data.x_test.astype(np.float64)
+    squares = (test**2).mean(axis=(1, 2, 3))
+    mean_image = data.x_train.mean(axis=0, dtype=np.float64)
+    return {
+        "mean_square": float(squares.mean()),
+        "half_mean_square": float(squares.mean() / 2),
+        "mean_image_error": float(((test - mean_image) ** 2).mean()),
+        "black_image_l2": float(np.sqrt((test**2).sum(axis=(1, 2, 3))).mean()),
+    }

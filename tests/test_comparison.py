@@ -1,0 +1,315 @@
+"""Comparisons by hand: differences, intervals, tests, what is left out and why, the page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gauntlet.evaluation.statistics import paired_difference
+from gauntlet.report.cell_result import CellResult
+from gauntlet.report.comparable import Comparand
+from gauntlet.report.comparison import Comparison, compare, matrix_difference
+from gauntlet.report.comparison_page import as_document, headline_rows, rows
+from gauntlet.report.contests import metrics, strongest
+from gauntlet.report.document import as_html, as_markdown
+from gauntlet.tracking.finished import FinishedRun
+
+N = 10
+A, B, C = "a" * 32, "b" * 32, "c" * 32
+CONFIG = {"seed": "0", "steps": "20", "relative_budget": "false"}
+
+
+def _run(run_id: str = A, **config: str) -> FinishedRun:
+    return FinishedRun(run_id, f"run {run_id[0]}", "FINISHED", CONFIG | config, {}, {}, 1.0)
+
+
+def _cell(
+    attack: str = "fgsm",
+    fallen: range = range(0),
+    *,
+    defence: str = "none",
+    threat_model: str = "white_box",
+    epsilons: tuple[float, ...] = (0.0, 0.1),
+    n: int = N,
+    run_id: str = "cell",
+) -> CellResult:
+    """Return a cell: `fallen` are misclassified at every budget but the first."""
+    attacked = np.zeros((len(epsilons), n), int)
+    attacked[1:, list(fallen)] = 1
+    zeros = np.zeros(attacked.shape, np.float32)
+    bounded = not attack.startswith("lr_")
+    return CellResult(defence, threat_model, attack, epsilons, np.zeros(n, int), np.zeros(n, int),
+                      attacked, zeros, zeros, bounded, run_id)  # fmt: skip
+
+
+def _comparand(run: FinishedRun, *cells: CellResult) -> Comparand:
+    marked = (replace(cell, run_id=f"{run.id[0]} {cell.attack}") for cell in cells)
+    return Comparand(run, cells[0].defence, tuple(marked))
+
+
+def _compare(*comparands: Comparand, epsilon: float | None = None) -> Comparison:
+    runs = {comparand.run.id: comparand.run for comparand in comparands}
+    return compare(list(runs.values()), comparands, epsilon)
+
+
+# --- differences, intervals and tests ---
+
+PUBLISHED = {
+    # both, only one, only the other, neither -> Newcombe 1998, table III, method 10
+    (36, 12, 2, 0): (0.2000, 0.0569, 0.3404),
+    (20, 12, 2, 16): (0.2000, 0.0562, 0.3292),
+    (54, 0, 0, 0): (0.0000, -0.0664, 0.0664),
+}
+
+
+@pytest.mark.parametrize(("counts", "published"), PUBLISHED.items(), ids=map(str, PUBLISHED))
+def test_paired_interval_as_published(counts, published) -> None:
+    one, other = (np.repeat(np.array(bits, bool), counts) for bits in ([1, 1, 0, 0], [1, 0, 1, 0]))
+    assert paired_difference(other, one) == pytest.approx(published, abs=5e-5)
+    value, low, high = published
+    assert paired_difference(one, other) == pytest.approx((-value, -high, -low), abs=5e-5)
+
+
+def test_paired_interval_stays_in_range() -> None:
+    none, every = np.zeros(3, bool), np.ones(3, bool)
+    assert paired_difference(none, every)[::2] == (1.0, 1.0)
+    assert paired_difference(every, none)[:2] == (-1.0, -1.0)
+
+
+def test_difference_is_of_the_same_images() -> None:
+    one = _comparand(_run(A), _cell(fallen=range(4)))
+    other = _comparand(_run(B), _cell(fallen=range(2)))
+    worst, single = _compare(one, other).pairs
+    assert (
+        worst.difference
+        == single.difference
+        == paired_difference(np.arange(N) >= 4, np.arange(N) >= 2)
+    )
+    assert worst.difference.value == pytest.approx(0.2)
+    assert worst.p == 0.5  # only images 2 and 3 speak, both for `other`: 2 / 2**2
+    assert not worst.is_beyond_noise
+
+
+def test_p_values_are_corrected_for_all_pairs_and_a_worst_case_over_one_attack_is_no_other() -> (
+    None
+):
+    ten, none, five = (
+        _comparand(_run(run_id), _cell(fallen=fallen, n=20))
+        for run_id, fallen in ((A, range(10, 20)), (B, range(20)), (C, range(5, 20)))
+    )
+    found = _compare(ten, none, five)
+    # McNemar: 2 / 2**10, 2 / 2**5, 2 / 2**5; Holm: times 3, times 2, never below the one before.
+    expected = [3 * 2 / 2**10, 2 * 2 / 2**5, 2 * 2 / 2**5]
+    assert [pair.p for pair in found.pairs] == pytest.approx(expected * 2)
+    assert [pair.is_beyond_noise for pair in found.pairs[:3]] == [True, False, False]
+
+
+def test_two_attacks_make_a_worst_case_of_their_own() -> None:
+    one = _comparand(_run(A), _cell("fgsm", range(3)), _cell("bim", range(2, 6)))
+    other = _comparand(_run(B), _cell("fgsm", range(2)), _cell("bim", range(0)))
+    found = _compare(one, other)
+    (worst,) = found.worst
+    assert [contest.name for contest in found.attacks] == ["fgsm", "bim"]
+    assert rows(found, worst)[0][:3] == ["run a (aaaaaaaa), none", "1.0000",
+                                         "0.4000 [0.1682, 0.6873]"]  # fmt: skip
+    assert rows(found, worst)[1][3].startswith("+0.4000 [") and worst.budget == "0.1"
+    assert worst.curve(one) == ([0.0, 0.1], [1.0, 0.4])
+    assert strongest(found.attacks, "white_box").name == "fgsm"  # 0.7, 0.8 against 0.6, 1
+    names = {name: value for name, value, epsilon in metrics(found.pairs) if epsilon == 0.1}
+    assert names["difference/white_box/worst_case/bbbbbbbb_none-aaaaaaaa_none"] == pytest.approx(
+        0.4
+    )
+    assert len(names) == 3 * 4 and len(headline_rows(found)) == 2
+
+
+def test_sentence_says_who_withstands_more() -> None:
+    one = _comparand(_run(A), _cell(fallen=range(400), n=1000))
+    other = _comparand(_run(B), _cell(fallen=range(100), n=1000, defence="magnet"))
+    found = _compare(one, other)
+    (said,) = found.sentences()
+    assert said.startswith("white_box, epsilon 0.1: bbbbbbbb/magnet minus aaaaaaaa/none: +0.3000 [")
+    assert said.endswith(": withstands more, beyond the noise of 1000 test images")
+    (turned,) = _compare(other, one).sentences()
+    assert "minus bbbbbbbb/magnet: -0.3000 [" in turned and "withstands less" in turned
+    (equal,) = _compare(one, replace(one, run=_run(B))).sentences()
+    assert equal.endswith("p = 1: within the noise of 1000 test images")
+
+
+def test_worst_case_leaves_out_attacks_that_keep_no_budget() -> None:
+    grey = _cell("lr_natural", range(9), epsilons=(0.0, 16 / 255))
+    found = _compare(*(_comparand(_run(i), _cell(fallen=range(2)), grey) for i in (A, B)))
+    assert [a.attack for a in found.worst[0].attacks] == ["fgsm"]
+    assert [contest.budget for contest in found.attacks] == ["0.1", "16/255"]
+    alone = _compare(*(_comparand(_run(i), grey) for i in (A, B)))
+    assert alone.worst[0].budget == "16/255"
+
+
+def test_minimum_norm_attack_is_compared_at_the_budget_of_the_others() -> None:
+    near = _cell("deepfool_l2", range(3), epsilons=(0.0, 0.05, 1.0))
+    pair = [_comparand(_run(i), near, _cell(epsilons=(0.0, 0.05))) for i in (A, B)]
+    assert _compare(*pair).worst[0].epsilon == 0.05
+
+
+def test_given_budget_beats_the_reference() -> None:
+    budgets = (0.0, 0.05, 0.1)
+    found = _compare(*(_comparand(_run(i), _cell(epsilons=budgets)) for i in (A, B)), epsilon=0.05)
+    assert [c.epsilon for c in (*found.worst, *found.attacks)] == [0.05, 0.05]
+
+
+# --- what is not compared ---
+
+OTHERS = {
+    # what the second run has instead of FGSM at 0 and 0.1 under white_box -> why not
+    "another attack": (_cell("bim"), {}, ["stands in one run only"] * 2),
+    "another threat model": (_cell(threat_model="transfer"), {}, ["stands in one run only"] * 2),
+    "other budgets": (_cell(epsilons=(0.0, 0.2)), {}, [
+        "budgets 0, 0.1, where run b (bbbbbbbb) has 0, 0.2",
+        "budgets 0, 0.2, where run a (aaaaaaaa) has 0, 0.1",
+    ]),
+    "more budgets": (_cell(epsilons=(0.0, 0.1, 0.2)), {}, [
+        "budgets 0, 0.1, where run b (bbbbbbbb) has 0, 0.1, 0.2",
+        "budgets 0, 0.1, 0.2, where run a (aaaaaaaa) has 0, 0.1",
+    ]),
+    "other images": (_cell(n=9), {}, [
+        "other test images than run b (bbbbbbbb)", "other test images than run a (aaaaaaaa)",
+    ]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("cell", "config", "reasons"), OTHERS.values(), ids=OTHERS)
+def test_what_is_not_alike_is_left_out_with_its_reason(cell, config, reasons) -> None:
+    found = _compare(_comparand(_run(A), _cell()), _comparand(_run(B, **config), cell))
+    assert not found.attacks and not found.worst and not found.pairs
+    assert [left_out.reason for left_out in found.left_out] == reasons
+
+
+def test_relative_budgets_are_other_budgets_behind_the_autoencoder_alone() -> None:
+    def found(threat_model: str) -> Comparison:
+        cell = _cell(threat_model=threat_model, defence="encoded")
+        relative = _run(B, relative_budget="true")
+        return _compare(_comparand(_run(A), cell), _comparand(relative, cell))
+
+    assert len(found("white_box").attacks) == 1
+    first, second = found("encoded").left_out
+    assert first.reason == (
+        "budgets absolute, where those of run b (bbbbbbbb) are relative to the output"
+    )
+    assert second.reason.startswith("budgets relative to the output")
+
+
+def test_two_defences_of_one_run_are_no_comparison() -> None:
+    one = [_comparand(_run(A), _cell(defence=defence)) for defence in ("none", "magnet")]
+    found = _compare(*one, _comparand(_run(B), _cell("bim")))
+    assert [left_out.reason for left_out in found.left_out] == ["stands in one run only"] * 3
+
+
+def test_defences_of_a_shared_attack_are_all_compared() -> None:
+    one = [_comparand(_run(A), _cell(defence=defence)) for defence in ("none", "magnet")]
+    found = _compare(*one, _comparand(_run(B), _cell()))
+    assert [who.short for who in found.worst[0].comparands] == [
+        "aaaaaaaa/none", "aaaaaaaa/magnet", "bbbbbbbb/none",
+    ]  # fmt: skip
+
+
+def test_budgets_that_most_runs_have_are_compared() -> None:
+    odd = _comparand(_run(A), _cell(epsilons=(0.0, 0.3)))
+    found = _compare(odd, _comparand(_run(B), _cell()), _comparand(_run(C), _cell()))
+    assert [who.run.id for who in found.attacks[0].comparands] == [B, C]
+    assert [left_out.comparand for left_out in found.left_out] == [odd]
+
+
+def test_budget_that_was_not_attacked_with_is_said() -> None:
+    found = _compare(*(_comparand(_run(i), _cell()) for i in (A, B)), epsilon=0.07)
+    reasons = {left_out.reason for left_out in found.left_out}
+    assert not found.attacks and reasons == {"not attacked at epsilon 0.07, but at 0, 0.1"}
+
+
+# --- parameters and warnings ---
+
+
+def test_parameters_that_differ() -> None:
+    one, other = _run(A, epochs="3"), _run(B, seed="1")
+    assert compare([one, other], [], None).differing() == {"seed": ["0", "1"], "epochs": ["3", ""]}
+
+
+def _warnings(*comparands: Comparand) -> str:
+    return "\n".join(_compare(*comparands).warnings())
+
+
+def test_one_seed_is_a_warning() -> None:
+    one, other = _comparand(_run(A), _cell()), _comparand(_run(B, epochs="3"), _cell())
+    assert _warnings(one, other).startswith("one seed stands behind each run")
+    again = _comparand(_run(B), _cell())
+    assert "the noise of training" not in _warnings(one, other) + _warnings(one, again)
+    twin = _comparand(_run(C, seed="1"), _cell())
+    assert "run a (aaaaaaaa), run c (cccccccc) differ in no parameter but the seed" in _warnings(
+        one, other, twin
+    )
+
+
+def test_attacks_of_unlike_strength_are_a_warning() -> None:
+    one = _comparand(_run(A), _cell("bim"), _cell("fgsm"))
+    other = _comparand(_run(B, steps="40"), _cell("bim"), _cell("fgsm"))
+    assert "bim was not made alike: steps is 20 or 40" in _warnings(one, other)
+    assert "fgsm was not made alike" not in _warnings(one, other)
+
+
+def test_the_same_cells_are_a_warning() -> None:
+    one = _comparand(_run(A), _cell())
+    said = _warnings(one, replace(one, run=_run(B)))
+    assert "have the very same cells under white_box" in said
+
+
+def test_no_common_attack_is_a_warning() -> None:
+    said = _warnings(
+        _comparand(_run(A), _cell("fgsm")), _comparand(_run(B), _cell("fgsm"), _cell("bim")),
+        _comparand(_run(C), _cell("bim")),
+    )  # fmt: skip
+    assert "no worst case under white_box" in said
+
+
+# --- matrices and the page ---
+
+
+def _matrix(*counts: tuple[int, ...]) -> dict[str, Any]:
+    classes = ["0", "1", "rejected"][: len(counts)]
+    return {"rows": "true class", "columns": "attacked", "classes": classes, "counts": counts}
+
+
+def test_matrix_difference() -> None:
+    difference = matrix_difference(_matrix((5, 0), (2, 3)), _matrix((1, 4), (2, 3)))
+    assert difference["counts"] == [[-4, 4], [0, 0]] and difference["rows"] == "true class"
+
+
+def test_matrix_difference_where_one_alone_rejects() -> None:
+    plain, rejecting = _matrix((5, 0), (2, 3)), _matrix((3, 0, 2), (2, 2, 1), (0, 0, 0))
+    difference = matrix_difference(plain, rejecting)
+    assert difference["counts"] == [[-2, 0, 2], [0, -1, 1], [0, 0, 0]]
+    assert difference["classes"] == ["0", "1", "rejected"]
+    turned = matrix_difference(rejecting, plain)["counts"]
+    assert turned == (-np.array(difference["counts"])).tolist()
+
+
+def test_page_has_the_headline_first_and_what_was_left_out() -> None:
+    one = _comparand(_run(A), _cell(fallen=range(4)), _cell("bim"))
+    found = _compare(one, _comparand(_run(B, seed="1"), _cell()))
+    page = as_document(found, {})
+    assert [section.title for section in page.sections] == [
+        "Worst case over shared attacks", "worst case under white_box", "Parameters that differ",
+        "Attack by attack", "fgsm under white_box", "Not compared", "Runs",
+    ]  # fmt: skip
+    text = as_markdown(page)
+    assert "| run a (aaaaaaaa), none | white_box | bim | stands in one run only |" in text
+    assert "| `seed` | 0 | 1 |" in text and "one seed stands behind each run" in text
+    assert "corrected (Holm) for all pairs of this page together (tests: 1)" in text
+
+
+def test_names_are_no_markup_on_the_page() -> None:
+    run = _run(B, seed="1")._replace(name="<script>alert(1)</script>")
+    page = as_html(
+        as_document(_compare(_comparand(_run(A), _cell()), _comparand(run, _cell())), {})
+    )
+    assert "<script>" not in page and "&lt;script&gt;" in page

@@ -1,0 +1,232 @@
+"""Reproductions from end to end on a small plan: reports, reuse, failures, divergence."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gauntlet.config import sivaslioglu2020, vigouroux2018
+from gauntlet.config.entry_points import parse
+from gauntlet.config.models import AutoencoderConfig
+from gauntlet.config.plan import Network, Part, attack_config, network
+from gauntlet.config.reproduce import ReproduceConfig
+from gauntlet.errors import DivergenceError, IncompleteError, UsageError
+from gauntlet.steps import attack, matrix, reproduce
+
+SMALL = {"preset": "smoke", "train_size": "400", "test_size": "60", "paper": "sivaslioglu2020"}
+
+CLAIMS = """
+paper: sivaslioglu2020
+title: A small paper
+authors: Somebody
+published: "2020"
+claims:
+- &one
+  id: fgsm-encoded
+  where: section 1
+  text: FGSM takes nothing.
+  published: "0.01"
+  tolerance: everything is allowed
+  readings:
+  - name: any
+    checks:
+    - measures:
+      - {network: vanilla, part: dense, attack: fgsm, defence: encoded, threat_model: white_box,
+         epsilon: 0.1, quantity: robust_accuracy}
+      expect: {at_least: 0}
+- {<<: *one, id: impossible, readings: [{name: none, checks: [{measures: [{data: mean_square}],
+   expect: {at_least: 2}}]}]}
+- {<<: *one, id: unmeasured, readings: [{name: none, checks: [{measures: [{network: tanh throughout,
+   model: autoencoder, metric: train/loss}], expect: {at_least: 1.0e+9}}]}]}
+"""
+
+
+def _plan(config: ReproduceConfig) -> list[Network]:
+    own = {"epochs": 2, "widths": (16, 4), "defence": "encoded", "threat_models": "white_box",
+           "attacks": "fgsm,bim", "epsilons": (0.0, 0.1)}  # fmt: skip
+    tanh = AutoencoderConfig(**config.data, epochs=2, widths=(16, 4), activation="tanh")
+    return [network("vanilla", Part("dense", attack_config(config, **own), 50)),
+            Network("tanh throughout", 0, tanh, ())]  # fmt: skip
+
+
+@pytest.fixture
+def config(store, tmp_path, monkeypatch) -> ReproduceConfig:
+    (tmp_path / "sivaslioglu2020.yaml").write_text(CLAIMS)
+    monkeypatch.setattr(reproduce, "CLAIMS", tmp_path)
+    monkeypatch.setitem(reproduce.NETWORKS, "sivaslioglu2020", _plan)
+    found = parse("reproduce", SMALL | {"output": str(tmp_path / "reports")})
+    assert isinstance(found, ReproduceConfig)
+    return found
+
+
+def _parents(store: Any) -> list[Any]:
+    experiment = store.get_experiment_by_name("reproductions").experiment_id
+    found = store.search_runs([experiment], order_by=["attributes.start_time ASC"])
+    return [run for run in found if "mlflow.parentRunId" not in run.data.tags]
+
+
+def test_report_says_what_was_found_and_where(store, config, capsys) -> None:
+    reproduce.run(config)
+    (parent,) = _parents(store)
+    folder = reproduce.folder(config)
+    page, text = (folder / "report.html").read_text(), (folder / "report.md").read_text()
+    for content in (page, text):
+        assert "fgsm-encoded" in content and parent.info.run_id in content
+        assert parent.data.tags["gauntlet.dataset_sha256"] in content
+    verdicts = {name: parent.data.metrics[f"claims/{name}"]
+                for name in ("reproduced", "not_reproduced")}  # fmt: skip
+    assert verdicts == {"reproduced": 1, "not_reproduced": 2}
+    assert {item.path for item in store.list_artifacts(parent.info.run_id)} >= {
+        "report.html", "report.md", "matrix.json"
+    }  # fmt: skip
+    said = capsys.readouterr().out
+    assert "1 reproduced" in said and str(folder / "report.html") in said
+    assert not re.search(r"""(src|href)=["']https?:""", page)
+    for figure in re.findall(r"\]\((figures/.*?)\)", text):
+        assert (folder / figure).is_file()
+
+
+def test_second_time_nothing_is_computed_and_the_report_is_the_same(store, config) -> None:
+    reproduce.run(config)
+    before = (reproduce.folder(config) / "report.md").read_text()
+    count = _cells(store)
+    reproduce.run(config)
+    first, second = _parents(store)
+    assert _cells(store) == count
+    after = (reproduce.folder(config) / "report.md").read_text()
+    claims = [text.split("## Claims one by one")[1].split("## What stands")[0]
+              for text in (before, after)]  # fmt: skip
+    assert claims[0] == claims[1] and first.info.run_id != second.info.run_id
+
+
+def _cells(store: Any) -> int:
+    experiments = [e.experiment_id for e in store.search_experiments()]
+    return len(store.search_runs(experiments, "tags.`gauntlet.step` = 'cell'"))
+
+
+def test_failed_cell_is_named_and_the_others_are_done(store, config, monkeypatch) -> None:
+    run = attack.CellRunner.run
+
+    def broken(self: Any, cell: Any, parent: Any) -> None:
+        if cell.attack == "bim":
+            raise RuntimeError("it broke")
+        run(self, cell, parent)
+
+    monkeypatch.setattr(attack.CellRunner, "run", broken)
+    with pytest.raises(IncompleteError, match="1 computations failed"):
+        reproduce.run(config)
+    assert _cells(store) == 1 and _parents(store)[0].info.status == "FAILED"
+    text = (reproduce.folder(config) / "report.md").read_text()
+    assert "it broke" in text and "### Failed" in text
+    monkeypatch.setattr(attack.CellRunner, "run", run)
+    reproduce.run(config)  # goes on with what is missing
+    assert _cells(store) == 2 and _parents(store)[1].info.status == "FINISHED"
+
+
+def test_diverged_training_is_a_result(store, config, monkeypatch) -> None:
+    train = matrix.ensure_autoencoder
+
+    def diverge(model: Any, data: Any) -> Any:
+        if model.activation == "tanh":
+            raise DivergenceError("training diverged in epoch 1")
+        return train(model, data)
+
+    monkeypatch.setattr(matrix, "ensure_autoencoder", diverge)
+    reproduce.run(config)
+    (parent,) = _parents(store)
+    assert parent.info.status == "FINISHED"
+    assert parent.data.metrics["claims/reproduced"] == 2  # an infinite loss is at least 1e9
+    assert "### Diverged" in (reproduce.folder(config) / "report.md").read_text()
+
+
+def test_smoke_reports_do_not_replace_full_ones() -> None:
+    assert reproduce.folder(ReproduceConfig(paper="vigouroux2018")) == Path("reports/vigouroux2018")
+    assert reproduce.folder(ReproduceConfig(preset="smoke", paper="vigouroux2018")) == Path(
+        "reports/smoke/vigouroux2018"
+    )
+
+
+def test_cached_report_needs_no_tensorflow(store, config, tmp_path) -> None:
+    reproduce.run(config)
+    (parent,) = _parents(store)
+    code = (
+        "import sys; from pathlib import Path; from gauntlet.steps import reproduce; "
+        "from gauntlet.config.entry_points import parse; "
+        "from gauntlet.tracking.recording import TrackedRun; "
+        f"reproduce.CLAIMS = Path({str(tmp_path)!r}); "
+        f"config = parse('reproduce', {SMALL | {'output': str(tmp_path / 'again')}!r}); "
+        f"reproduce.report(TrackedRun.of({parent.info.run_id!r}), config); "
+        "print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"paper": "somebody2020"}, "unknown paper 'somebody2020'"),
+        ({"seeds": "0"}, "--seeds"),
+        ({"few": "0"}, "--few"),
+        ({"filters": "0"}, "--filters"),
+        ({"output": ""}, "--output"),
+    ],
+)
+def test_refusals(values: dict[str, str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        parse("reproduce", values)
+
+
+# --- plans ---
+
+
+def test_first_paper_has_its_whole_matrix() -> None:
+    networks = list(sivaslioglu2020.networks(ReproduceConfig(seeds=2)))
+    names = [(n.name, n.seed) for n in networks]
+    assert len(names) == len(set(names)) == 2 * (4 + 1 + 6)
+    vanilla, sparse, denoising, variational, *_ = networks
+    assert [n.autoencoder.autoencoder for n in networks[:4]] == list(sivaslioglu2020.KINDS)
+    assert denoising.autoencoder.noise == 0.5 and vanilla.autoencoder.noise == 0
+    assert {n.autoencoder.epochs for n in networks} == {35}
+    parts = {part.name: part.config for part in sparse.parts}
+    assert parts["dense"].attacks == ("fgsm", "t_fgsm", "bim") and parts["dense"].target == 5
+    linear = parts["logistic regression"]
+    assert (
+        len(linear.attacks) == 4
+        and linear.lr_target == 7
+        and linear.classifier == ("logistic_regression")
+    )
+    assert parts["dense, relative"].relative_budget and not parts["dense"].relative_budget
+    assert variational.autoencoder.latent == 2
+
+
+def test_second_paper_trains_and_attacks_as_published() -> None:
+    networks = list(vigouroux2018.networks(ReproduceConfig(seeds=2, seed=4)))
+    assert [(n.name, n.seed) for n in networks] == [
+        ("classic", 4), ("funn", 4), ("classic", 5), ("funn", 5), ("magnet", 4)
+    ]  # fmt: skip
+    funn = networks[1]
+    own = funn.autoencoder
+    assert (own.epochs, own.init_epochs, own.batch_size) == (40, 9, 128)
+    assert (own.gamma, own.beta, own.constraint) == (5.0, 0.01, "at_least")
+    parts = {part.name: part for part in funn.parts}
+    table = parts["table 1"]
+    assert table.images == "all" and table.config.budgets("fgsm") == (0.005,)
+    assert (table.config.deepfool_variant, table.config.deepfool_steps) == ("foolbox1", 50)
+    assert parts["lowest"].config.local_search_selection == "lowest"
+    curve = [p.config.deepfool_steps for name, p in parts.items() if name.startswith("steps")]
+    assert curve[0] == 10 and curve[-1] == 1000
+
+
+def test_classic_differs_from_funn_in_the_autoencoder_alone() -> None:
+    classic, funn, *_ = vigouroux2018.networks(ReproduceConfig())
+    for one, other in zip(classic.parts, funn.parts, strict=True):
+        alike = attack_config(ReproduceConfig(), **one.config.model_dump(
+            exclude={*AutoencoderConfig.model_fields}) | {"autoencoder": "funn",
+                                                          "filters": (16, 32, 64)})  # fmt: skip
+        assert alike == other.config and one[0::2] == other[0::2]
