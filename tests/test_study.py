@@ -22,8 +22,8 @@ from gauntlet.tracking.runs import tracked_run
 from tuning import measure as measuring
 from tuning.locks import held
 from tuning.report import _losses, best, feasible, summary
-from tuning.study import _connect, counts, draw, open_study
-from tuning.worker import REASON, revive, take, work
+from tuning.study import DEFINITION, REASON, _connect, counts, draw, open_study
+from tuning.worker import revive, take, work
 
 SMALL = {"preset": "smoke", "trials": 6, "space": "epochs=2..4"}
 
@@ -242,6 +242,15 @@ def test_floor_decides_who_can_win(store, storage, monkeypatch) -> None:
     winner = best(study, config)
     assert [feasible(t) for t in study.trials] == [False, True] * 3
     assert winner.number == 1 and winner.values[0] == 0.99
+
+
+def test_study_that_is_older_than_a_parameter_goes_on(store, storage) -> None:
+    study, _ = open_study(_config(storage))
+    older = {k: v for k, v in study.user_attrs[DEFINITION].items() if k != "relative_budget"}
+    study.set_user_attr(DEFINITION, older)
+    open_study(_config(storage))
+    with pytest.raises(UsageError, match="relative_budget False -> True"):
+        open_study(_config(storage, relative_budget=True))
 
 
 def test_other_space_under_the_same_name_is_refused(store, storage) -> None:

@@ -80,7 +80,8 @@ def test_study_ends_with_a_winner_that_can_be_made_again(store, capsys) -> None:
     figures = {"history", "slice", "parallel_coordinates", "importance", "timeline",
                "learning_curves"}  # fmt: skip
     expected = {f"figures/{name}.{end}" for name in figures for end in ("html", "png")}
-    assert _artifacts(store, parent.info.run_id) >= expected | {"trials.csv", "trials.json"}
+    pages = {"trials.csv", "trials.json", "study.html", "study.md"}
+    assert _artifacts(store, parent.info.run_id) >= expected | pages
     (command,) = [line for line in said.splitlines() if line.startswith("the winner again: ")]
     words = shlex.split(command.removeprefix("the winner again: "))
     assert words[:4] == ["mlflow", "run", ".", "-e"]

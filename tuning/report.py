@@ -15,7 +15,7 @@ from gauntlet.config.base import RunConfig, to_string
 from gauntlet.config.entry_points import ENTRY_POINTS, default_string
 from gauntlet.config.objectives import Objective
 from gauntlet.config.tune import TuneConfig
-from gauntlet.evaluation.figures import draw_losses
+from gauntlet.evaluation.figures import as_png, draw_losses
 from gauntlet.tracking.recording import TrackedRun
 from tuning.study import counts
 
@@ -59,12 +59,17 @@ def summary(study: optuna.Study, config: TuneConfig) -> str:
     return ", ".join(words)
 
 
-def log_study(run: TrackedRun, study: optuna.Study, config: TuneConfig) -> None:
-    """Log every figure as HTML and PNG, and the trials as CSV and as a table."""
+def log_study(run: TrackedRun, study: optuna.Study, config: TuneConfig) -> dict[str, bytes]:
+    """Log every figure as HTML and PNG, and the trials as CSV and as a table.
+
+    Returns:
+        name -> PNG of each figure.
+    """
     frame = study.trials_dataframe(multi_index=False)
     run.json("space.json", {name: str(d) for name, d in config.dimensions.items()})
     run.text("trials.csv", frame.to_csv(index=False))
     run.table("trials.json", frame.astype(str).to_dict("list"))
+    pictures = {}
     for name, function, options in _figures(study, config.objectives):
         with warnings.catch_warnings():
             # Optuna calls its matplotlib figures experimental, and says when an axis is empty.
@@ -72,10 +77,13 @@ def log_study(run: TrackedRun, study: optuna.Study, config: TuneConfig) -> None:
             page = getattr(optuna.visualization, function)(study, **options)
             axes = getattr(optuna.visualization.matplotlib, function)(study, **options)
         run.text(f"figures/{name}.html", page.to_html(include_plotlyjs=True))
-        run.figure(f"figures/{name}.png", _whole(axes))
+        pictures[name] = _whole(axes)
     if config.points:
         title = f"{config.name}: loss on validation images"
-        run.figure("figures/losses.png", draw_losses(_losses(study, config), title))
+        pictures["losses"] = draw_losses(_losses(study, config), title)
+    for name, picture in pictures.items():
+        run.figure(f"figures/{name}.png", picture)
+    return {name: as_png(picture) for name, picture in pictures.items()}
 
 
 def _losses(study: optuna.Study, config: TuneConfig) -> dict[str, dict[int, float]]:

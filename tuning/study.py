@@ -21,6 +21,10 @@ from gauntlet.tracking.store import PROJECT_ROOT, tracking_uri, without_password
 from tuning.locks import FileLocks, Locks, PostgresLocks, held
 
 DEFINITION, PARENT = "gauntlet.definition", "gauntlet.parent_run"
+
+REASON = "gauntlet.reason"
+"""Why a trial failed, on the trial."""
+
 FILE = "studies.db"
 
 DEAD_PEER = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5,
@@ -133,10 +137,13 @@ def _check_definition(study: optuna.Study, config: TuneConfig) -> None:
     if found is None and not study.get_trials(deepcopy=False):
         study.set_user_attr(DEFINITION, wanted)
         return
+    # A parameter that is younger than the study had its default.
+    defaults = TuneConfig.model_validate({"study": config.study}).definition
+    found = json.loads(json.dumps(defaults)) | (found or {})
     changed = [
-        f"{name} {(found or {}).get(name)} -> {wanted.get(name)}"
-        for name in sorted({*(found or {}), *wanted})
-        if (found or {}).get(name) != wanted.get(name)
+        f"{name} {found.get(name)} -> {wanted.get(name)}"
+        for name in sorted({*found, *wanted})
+        if found.get(name) != wanted.get(name)
     ]
     if changed:
         raise UsageError(

@@ -14,10 +14,10 @@ from typing import IO
 import optuna
 
 from gauntlet.config.models import AutoencoderConfig
-from gauntlet.config.objectives import Objective
 from gauntlet.config.tune import TuneConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.errors import GauntletError
+from gauntlet.report.document import as_html, as_markdown
 from gauntlet.runtime import configure_tensorflow
 from gauntlet.steps.console import progress, say
 from gauntlet.steps.inputs import load_data
@@ -27,6 +27,7 @@ from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import continued_run, is_there, tracked_run
 from gauntlet.tracking.store import PROJECT_ROOT
 from tuning.locks import Lock, Locks
+from tuning.page import study_page
 from tuning.report import best, log_study, log_winner, summary
 from tuning.study import PARENT, finished, open_study
 
@@ -145,7 +146,7 @@ def _end(worker: subprocess.Popen[str], log: IO[str]) -> str:
 
 def _finish(config: TuneConfig, study: optuna.Study, data: Dataset, parent: TrackedRun) -> None:
     """Log what the study found; train the winner into the store and measure it on test images."""
-    log_study(parent, study, config)
+    figures = log_study(parent, study, config)
     winner = best(study, config)
     if winner is None:
         raise GauntletError(
@@ -155,19 +156,23 @@ def _finish(config: TuneConfig, study: optuna.Study, data: Dataset, parent: Trac
         )  # fmt: skip
     trial = config.trial_config(winner.params, winner.number)
     say(summary(study, config))
-    for objective, value, test in _on_test(config, study, winner.number, trial, data):
-        name = objective.name.split("/", 1)[1]
+    measured = _on_test(config, study, winner.number, trial, data)
+    for name, value, test in measured:
         parent.metrics([(f"best/validation/{name}", value), (f"best/test/{name}", test),
                         (f"best/gap/{name}", test - value)])  # fmt: skip
         say(f"{name}: validation {value:.4f}, test {test:.4f}, one seed")
     parent.tags({"gauntlet.best_trial": str(winner.number)})
-    say(f"the winner again: {log_winner(parent, config, trial)}")
+    command = log_winner(parent, config, trial)
+    page = study_page(study, config, measured, command, figures, parent.id)
+    parent.text("study.html", as_html(page))
+    parent.text("study.md", as_markdown(page))
+    say(f"the winner again: {command}")
 
 
 def _on_test(
     config: TuneConfig, study: optuna.Study, number: int, trial: AutoencoderConfig, data: Dataset
-) -> list[tuple[Objective, float, float]]:
-    """Return each objective with its value on validation and on test images, measured once."""
+) -> list[tuple[str, float, float]]:
+    """Return each objective's name, its value on validation and on test images, measured once."""
     configure_tensorflow()
     from tuning.measure import measure_on_test
 
@@ -177,6 +182,6 @@ def _on_test(
         measured = {"trial": number, "test": metrics}
         study.set_user_attr(WINNER, measured)
     return [
-        (objective, value, measured["test"][objective.name.replace("validation/", "test/")])
+        (objective.short, value, measured["test"][f"test/{objective.short}"])
         for objective, value in zip(config.objectives, study.trials[number].values, strict=True)
     ]

@@ -20,12 +20,12 @@ from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import end_orphans, tracked_run
 from gauntlet.tracking.store import open_store
 from tuning.locks import Lock, Locks, held
-from tuning.study import counts, draw, finished, open_study
+from tuning.study import REASON, counts, draw, finished, open_study
 
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
 """How the run of a trial ends."""
 
-REASON, ENOUGH_TO_JUDGE = "gauntlet.reason", 4
+ENOUGH_TO_JUDGE = 4
 
 
 def work(config: TuneConfig, parent: TrackedRun) -> None:

@@ -12,6 +12,11 @@ class Objective(NamedTuple):
     name: str
     direction: Literal["minimize", "maximize"]
 
+    @property
+    def short(self) -> str:
+        """The name without the images that it is measured on."""
+        return self.name.removeprefix("validation/")
+
 
 LOSS, RECONSTRUCTION, CLEAN, ROBUST = (
     "validation/loss", "validation/mean_squared_error_at_best_scale", "validation/clean_accuracy",
