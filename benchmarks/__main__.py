@@ -1,25 +1,32 @@
-"""`python -m benchmarks`: measure everything and print one table."""
+"""`python -m benchmarks [NAME ...]`: measure everything, or what is named; print one table."""
 
 from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 from rich.console import Console
 from rich.table import Table
+
+from gauntlet.errors import unknown_name
+
+NAMES = ("attacks", "peers", "limits", "memory", "training", "studies", "tracking")
 
 
 def main() -> int:
     """Return 0 if every ratio that has a bound keeps it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from benchmarks import attacks, limits, memory, peers, studies, tracking, training
+    names = sys.argv[1:] or NAMES
+    if unknown := set(names) - set(NAMES):
+        sys.exit(unknown_name("benchmark", min(unknown), NAMES))
     from gauntlet.runtime import configure_tensorflow
 
     configure_tensorflow()
     table = Table("ratio", "median", "rounds", "wanted", "reached", "seconds", title="Benchmarks")
     results = []
-    for module in (attacks, peers, limits, memory, training, studies, tracking):
-        for result in module.run():
+    for name in names:
+        for result in import_module(f"benchmarks.{name}").run():
             results.append(result)
             rounds = " ".join(f"{ratio:.3f}" for ratio in result.ratios)
             seconds = " : ".join(f"{s:.2f}" for s in result.seconds)
