@@ -91,6 +91,7 @@ def test_report_says_what_was_found_and_where(store, config, capsys) -> None:
         assert (folder / figure).is_file()
 
 
+@pytest.mark.slow
 def test_second_time_nothing_is_computed_and_the_report_is_the_same(store, config) -> None:
     reproduce.run(config)
     before = (reproduce.folder(config) / "report.md").read_text()
@@ -109,6 +110,7 @@ def _cells(store: Any) -> int:
     return len(store.search_runs(experiments, "tags.`gauntlet.step` = 'cell'"))
 
 
+@pytest.mark.slow
 def test_failed_cell_is_named_and_the_others_are_done(store, config, monkeypatch) -> None:
     run = attack.CellRunner.run
 
@@ -128,6 +130,7 @@ def test_failed_cell_is_named_and_the_others_are_done(store, config, monkeypatch
     assert _cells(store) == 2 and _parents(store)[1].info.status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_diverged_training_is_a_result(store, config, monkeypatch) -> None:
     train = matrix.ensure_autoencoder
 
@@ -151,6 +154,7 @@ def test_smoke_reports_do_not_replace_full_ones() -> None:
     )
 
 
+@pytest.mark.slow
 def test_cached_report_needs_no_tensorflow(store, config, tmp_path) -> None:
     reproduce.run(config)
     (parent,) = _parents(store)
