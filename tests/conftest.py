@@ -39,14 +39,14 @@ class Attacked(NamedTuple):
     said: str
 
 
+LOGGER = logging.getLogger("gauntlet")
+
+
 @pytest.fixture(autouse=True)
-def own_log() -> Iterator[None]:
-    """Take back what `show_log` did to the project's logger: no test sees another one's."""
-    logger = logging.getLogger("gauntlet")
-    level, handlers = logger.level, logger.handlers[:]
-    yield
-    logger.setLevel(level)
-    logger.handlers[:] = handlers
+def own_log() -> None:
+    """Take back what `show_log` did to the project's logger, in a test or a shared fixture."""
+    LOGGER.setLevel(logging.NOTSET)
+    LOGGER.handlers.clear()
 
 
 @pytest.fixture(scope="session")
