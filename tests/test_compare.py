@@ -19,6 +19,8 @@ from gauntlet.errors import UsageError
 from gauntlet.report.comparison import Comparison
 from gauntlet.steps import attack, compare
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def two(attacked, tiny, tmp_path_factory) -> Iterator[tuple[mlflow.MlflowClient, str, str]]:

@@ -203,12 +203,14 @@ def _settled(constraint: str) -> tuple[dict[str, float], dict[str, float]]:
     return history[LONG["init_epochs"] - 1], history[-1]
 
 
+@pytest.mark.slow  # seconds of training
 def test_at_least_drives_the_error_up_to_beta() -> None:
     first, last = _settled("at_least")
     assert 2 * first["train/reconstruction"] < BETA < last["train/defender_error"] < 1.4 * BETA
     assert last["train/attacker_distortion"] > 2 * first["train/attacker_distortion"]
 
 
+@pytest.mark.slow  # seconds of training
 def test_as_printed_collapses_to_the_identity() -> None:
     first, last = _settled("as_printed")
     # Copying ever better is all that the attacker does, and nothing is left to defend against.

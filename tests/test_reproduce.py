@@ -70,6 +70,7 @@ def _parents(store: Any) -> list[Any]:
     return [run for run in found if "mlflow.parentRunId" not in run.data.tags]
 
 
+@pytest.mark.slow
 def test_report_says_what_was_found_and_where(store, config, capsys) -> None:
     reproduce.run(config)
     (parent,) = _parents(store)
