@@ -9,59 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_paper import PARAMETERS, small_paper
 
 from gauntlet.config import sivaslioglu2020, vigouroux2018
 from gauntlet.config.entry_points import parse
 from gauntlet.config.models import AutoencoderConfig
-from gauntlet.config.plan import Network, Part, attack_config, network
+from gauntlet.config.plan import attack_config
 from gauntlet.config.reproduce import ReproduceConfig
 from gauntlet.errors import DivergenceError, IncompleteError, UsageError
 from gauntlet.steps import attack, matrix, reproduce
 
-SMALL = {"preset": "smoke", "train_size": "400", "test_size": "60", "paper": "sivaslioglu2020"}
-
-CLAIMS = """
-paper: sivaslioglu2020
-title: A small paper
-authors: Somebody
-published: "2020"
-claims:
-- &one
-  id: fgsm-encoded
-  where: section 1
-  text: FGSM takes nothing.
-  published: "0.01"
-  tolerance: everything is allowed
-  readings:
-  - name: any
-    checks:
-    - measures:
-      - {network: vanilla, part: dense, attack: fgsm, defence: encoded, threat_model: white_box,
-         epsilon: 0.1, quantity: robust_accuracy}
-      expect: {at_least: 0}
-- {<<: *one, id: impossible, readings: [{name: none, checks: [{measures: [{data: mean_square}],
-   expect: {at_least: 2}}]}]}
-- {<<: *one, id: unmeasured, readings: [{name: none, checks: [{measures: [{network: tanh throughout,
-   model: autoencoder, metric: train/loss}], expect: {at_least: 1.0e+9}}]}]}
-"""
-
-
-def _plan(config: ReproduceConfig) -> list[Network]:
-    own = {"epochs": 2, "widths": (16, 4), "defence": "encoded", "threat_models": "white_box",
-           "attacks": "fgsm,bim", "epsilons": (0.0, 0.1)}  # fmt: skip
-    tanh = AutoencoderConfig(**config.data, epochs=2, widths=(16, 4), activation="tanh")
-    return [network("vanilla", Part("dense", attack_config(config, **own), 50)),
-            Network("tanh throughout", 0, tanh, ())]  # fmt: skip
-
 
 @pytest.fixture
 def config(store, tmp_path, monkeypatch) -> ReproduceConfig:
-    (tmp_path / "sivaslioglu2020.yaml").write_text(CLAIMS)
-    monkeypatch.setattr(reproduce, "CLAIMS", tmp_path)
-    monkeypatch.setitem(reproduce.NETWORKS, "sivaslioglu2020", _plan)
-    found = parse("reproduce", SMALL | {"output": str(tmp_path / "reports")})
-    assert isinstance(found, ReproduceConfig)
-    return found
+    return small_paper(tmp_path, monkeypatch)
 
 
 def _parents(store: Any) -> list[Any]:
@@ -164,7 +125,7 @@ def test_cached_report_needs_no_tensorflow(store, config, tmp_path) -> None:
         "from gauntlet.config.entry_points import parse; "
         "from gauntlet.tracking.recording import TrackedRun; "
         f"reproduce.CLAIMS = Path({str(tmp_path)!r}); "
-        f"config = parse('reproduce', {SMALL | {'output': str(tmp_path / 'again')}!r}); "
+        f"config = parse('reproduce', {PARAMETERS | {'output': str(tmp_path / 'again')}!r}); "
         f"reproduce.report(TrackedRun.of({parent.info.run_id!r}), config); "
         "print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
     )
