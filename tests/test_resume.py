@@ -129,6 +129,7 @@ def _curve(client, run_id: str, name: str) -> list[tuple[int, float]]:
     return [(m.step, m.value) for m in client.get_metric_history(run_id, name)]
 
 
+@pytest.mark.slow
 def test_killed_run_is_resumed_by_the_next(store, cache, tiny, monkeypatch, capsys) -> None:
     config = tiny("classifier")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -149,6 +150,7 @@ def test_killed_run_is_resumed_by_the_next(store, cache, tiny, monkeypatch, caps
     assert stored.run_id == finished.info.run_id
 
 
+@pytest.mark.slow
 def test_interrupted_run_may_be_gone(store, cache, tiny, monkeypatch, capsys) -> None:
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         _interrupt_in(3, patch)

@@ -185,7 +185,7 @@ def test_three_workers_share_a_study(store, tmp_path, storage: str) -> None:
 
 @pytest.mark.parametrize("moment", ["early", "late"])
 def test_killed_worker_and_the_same_command_again(store, begin, tmp_path, moment: str) -> None:
-    values = {"trials": "4", "space": "epochs=30..40 widths=504,28"}
+    values = {"trials": "3", "space": "epochs=20..30 widths=504,28"}
     whole = values | {"storage": f"sqlite:///{tmp_path}/whole.db", "study_name": "whole"}
     cut = values | {"storage": f"sqlite:///{tmp_path}/cut.db", "study_name": "cut"}
     process, study = begin(**cut), None
