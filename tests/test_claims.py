@@ -22,18 +22,16 @@ from gauntlet.config.reproduce import ReproduceConfig
 from gauntlet.config.tables import MADE_OF, speaks_grey_levels
 from gauntlet.errors import UsageError
 from gauntlet.report.claims import (
-    CellMeasure,
     Check,
     Claim,
-    DataMeasure,
     Holds,
     PaperClaims,
-    TrainingMeasure,
     Verdict,
     all_of,
     load_claims,
     verdict,
 )
+from gauntlet.report.measures import CellMeasure, DataMeasure, TrainingMeasure
 
 FOLDER = Path(__file__).parents[1] / "reports" / "claims"
 PLANS = {"sivaslioglu2020": sivaslioglu2020.networks, "vigouroux2018": vigouroux2018.networks}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,8 +10,8 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
-from gauntlet.config.base import RunConfig, to_string
-from gauntlet.config.entry_points import ENTRY_POINTS, default_string
+from gauntlet.config.base import RunConfig
+from gauntlet.config.entry_points import command, typed
 from gauntlet.config.objectives import Objective
 from gauntlet.config.tune import TuneConfig
 from gauntlet.evaluation.figures import as_png, draw_losses
@@ -132,21 +131,8 @@ def _whole(axes: Any) -> Any:
 
 def log_winner(run: TrackedRun, config: TuneConfig, trial: RunConfig) -> str:
     """Log the winner's parameters as YAML, and the command that makes it again; return that."""
-    given = _given(config.entry_point, trial)
-    command = " ".join(
-        [f"mlflow run . -e {config.entry_point}"]
-        + [f"-P {name}={shlex.quote(value)}" for name, value in given.items()]
-    )
+    again = command(config.entry_point, trial)
+    given = typed(config.entry_point, trial)
     run.text("best.yaml", yaml.safe_dump({config.entry_point: given}, sort_keys=False))
-    run.text("reproduce.txt", command + "\n")
-    return command
-
-
-def _given(entry_point: str, trial: RunConfig) -> dict[str, str]:
-    """Return what a user must type, which is not a parameter's default."""
-    model = ENTRY_POINTS[entry_point]
-    preset = model.preset_values(trial.model_dump())
-    values = {name: to_string(getattr(trial, name)) for name in model.model_fields}
-    defaults = {name: to_string(preset[name]) if name in preset else default_string(model, name)
-                for name in values}  # fmt: skip
-    return {name: value for name, value in values.items() if value != defaults[name]}
+    run.text("reproduce.txt", again + "\n")
+    return again

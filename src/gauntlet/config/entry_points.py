@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 
 from pydantic import ValidationError
@@ -73,3 +74,19 @@ def default_string(model: type[EntryPointConfig], name: str) -> str | None:
     if model.model_fields[name].is_required():
         return None
     return to_string(model.model_fields[name].default)
+
+
+def typed(entry_point: str, config: EntryPointConfig) -> dict[str, str]:
+    """Return what a user must type for this config: the parameters that are no defaults."""
+    model = ENTRY_POINTS[entry_point]
+    preset = model.preset_values(config.model_dump())
+    values = {name: to_string(getattr(config, name)) for name in model.model_fields}
+    defaults = {name: to_string(preset[name]) if name in preset else default_string(model, name)
+                for name in values}  # fmt: skip
+    return {name: value for name, value in values.items() if value != defaults[name]}
+
+
+def command(entry_point: str, config: EntryPointConfig) -> str:
+    """Return the command that runs an entry point with this config."""
+    given = [f"-P {k}={shlex.quote(v)}" for k, v in typed(entry_point, config).items()]
+    return " ".join([f"mlflow run . -e {entry_point}", *given])

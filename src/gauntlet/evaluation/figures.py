@@ -86,29 +86,23 @@ def _write_counts(
 
 def draw_curves(curves: Mapping[str, Curve], title: str) -> Figure:
     """Draw robust accuracy against epsilon, one line a name -> (epsilons, accuracies)."""
-    figure = Figure(figsize=(9, 4.5))
-    axes = figure.subplots()
-    figure.subplots_adjust(left=0.07, right=0.7, bottom=0.12, top=0.92)
+    figure, axes = _lines()
     styles = ("-", "--", "-.", ":")
     for i, (name, (epsilons, accuracies)) in enumerate(curves.items()):
         axes.plot(epsilons, accuracies, marker="o", ms=3, ls=styles[(i // 10) % 4], label=name)
     axes.set(title=title, xlabel="epsilon (Linf, pixels in [0, 1])", ylabel="robust accuracy",
              ylim=(-0.02, 1.02))  # fmt: skip
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    _explain(axes)
     return figure
 
 
 def draw_rates(curves: Mapping[str, Curve], over: str, rate: str) -> Figure:
     """Draw shares against a count on a logarithmic axis, one line a name -> (counts, shares)."""
-    figure = Figure(figsize=(9, 4.5))
-    axes = figure.subplots()
-    figure.subplots_adjust(left=0.07, right=0.7, bottom=0.12, top=0.95)
+    figure, axes = _lines()
     for name, (counts, shares) in curves.items():
         axes.plot(counts, shares, marker="o", ms=3, ls=":" if "paper" in name else "-", label=name)
     axes.set(xlabel=over, ylabel=rate, xscale="log", ylim=(-0.02, 1.02))
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    _explain(axes)
     return figure
 
 
@@ -148,16 +142,13 @@ def draw_learning_curve(history: Mapping[str, Mapping[int, float]], title: str) 
 
 def draw_losses(losses: Mapping[str, Mapping[int, float]], title: str) -> Figure:
     """Draw a loss by epoch, one line a name -> epoch -> loss; logarithmic, as some diverge."""
-    figure = Figure(figsize=(9, 4.5))
-    axes = figure.subplots()
-    figure.subplots_adjust(left=0.09, right=0.66, bottom=0.12, top=0.92)
+    figure, axes = _lines()
     for name, values in losses.items():
         axes.plot(list(values), list(values.values()), marker=".", label=name)
     axes.set(title=title, xlabel="epoch", ylabel="loss", yscale="log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}")
-    axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    _explain(axes)
     return figure
 
 
@@ -194,6 +185,18 @@ def _fill_row(axes: Axes, name: str, images: NDArray[np.float32], captions: Sequ
     axes.set_ylabel(f"{name}\n({scale})", fontsize=8, rotation=0, ha="right", va="center")
     for i, caption in enumerate(captions):
         axes.text(i * width, 0, caption, ha="left", va="top", fontsize=10, color="gold")
+
+
+def _lines() -> tuple[Figure, Axes]:
+    """Return axes for lines, with room for their names at the right."""
+    figure = Figure(figsize=(9, 4.5))
+    figure.subplots_adjust(left=0.09, right=0.67, bottom=0.12, top=0.92)
+    return figure, figure.subplots()
+
+
+def _explain(axes: Axes) -> None:
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
 
 
 def _panels(n: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:

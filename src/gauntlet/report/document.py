@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -98,6 +99,17 @@ def as_markdown(document: Document, folder: str = "figures") -> str:
     """Return Markdown whose pictures are files of `folder`, each named after its figure."""
     text = _render("document.md", document, folder=folder)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def write(document: Document, folder: Path, name: str) -> list[Path]:
+    """Write `name`.html, `name`.md and `figures/` into a folder; return the files."""
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    files = {folder / f"{name}.html": as_html(document).encode(),
+             folder / f"{name}.md": as_markdown(document).encode()}  # fmt: skip
+    files |= {folder / "figures" / f"{one.name}.png": one.png for one in document.figures}
+    for path, content in files.items():
+        path.write_bytes(content)
+    return list(files)
 
 
 def _render(template: str, document: Document, **names: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gauntlet.report.claims import Holds, PaperClaims
@@ -133,13 +133,13 @@ def _rows(reading: ReadingOutcome) -> Iterator[list[str]]:
     for check in reading.checks:
         pairs = list(zip(check.measures, check.estimates, strict=True))
         measured = "; ".join(f"{m}: {Holds.MISSING if e is None else e}" for m, e in pairs)
-        ids = dict.fromkeys(i for _, e in pairs if e is not None for i in e.run_ids)
-        yield [reading.name, measured, str(check.expect), check.holds.value, _short(list(ids))]
+        ids = (i for _, e in pairs if e is not None for i in e.run_ids)
+        yield [reading.name, measured, str(check.expect), check.holds.value, short_ids(ids)]
 
 
-def _short(ids: Sequence[str]) -> str:
-    """Return the run ids as they fit a table: the whole ones stand at the report's end."""
-    return " ".join(f"`{run_id[:8]}`" for run_id in ids)
+def short_ids(ids: Iterable[str]) -> str:
+    """Return run ids, each once, as they fit a table: the whole ones stand at the report's end."""
+    return " ".join(f"`{run_id[:8]}`" for run_id in dict.fromkeys(ids))
 
 
 def _used(results: Results) -> Iterator[tuple[str, str]]:

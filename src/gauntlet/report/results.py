@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gauntlet.evaluation.statistics import Interval, over_seeds, wilson
 from gauntlet.report.cell_result import CellResult
-from gauntlet.report.claims import CellMeasure, DataMeasure, Measure, TrainingMeasure
+from gauntlet.report.measures import CellMeasure, DataMeasure, Measure, TrainingMeasure
 
 
 class Key(NamedTuple):
@@ -151,11 +150,6 @@ def budget_index(cell: CellResult, epsilon: float | None) -> int:
         if abs(known * unit - epsilon) < 1e-9:
             return index
     raise KeyError(f"{cell.attack}: no epsilon {epsilon:g} among {cell.epsilons}")
-
-
-def survivors(cell: CellResult, epsilon: float | None) -> NDArray[np.bool_]:
-    """Return which images `(n,)` keep their class, or are rejected, at a budget."""
-    return np.asarray(cell.correct[budget_index(cell, epsilon)])
 
 
 def _quantity(cell: CellResult, measure: CellMeasure) -> Interval:

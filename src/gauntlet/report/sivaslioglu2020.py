@@ -17,9 +17,9 @@ from gauntlet.evaluation.figures import (
 )
 from gauntlet.evaluation.metrics import count_matrix
 from gauntlet.report.cell_result import CellResult
-from gauntlet.report.claims import CellMeasure
 from gauntlet.report.document import Block, Figure, Section, Table, Text
-from gauntlet.report.paper import trained
+from gauntlet.report.measures import CellMeasure
+from gauntlet.report.paper import short_ids, trained
 from gauntlet.report.results import Key, Results, TrainedKey, budget_index
 from gauntlet.report.verdicts import ranking
 
@@ -139,7 +139,7 @@ def _loss_figure(
     ids = [results.trainings[TrainedKey(n, "autoencoder")][0].run_id for n in curves]
     if curves:
         figure = draw_losses(curves, "training loss")
-        yield Figure(name, as_png(figure), f"{caption} Runs {_ids(ids)}.")
+        yield Figure(name, as_png(figure), f"{caption} Runs {short_ids(ids)}.")
 
 
 def _curves(results: Results) -> Iterator[Figure]:
@@ -156,7 +156,7 @@ def _curves(results: Results) -> Iterator[Figure]:
             figure = draw_curves(curves, f"{kind} autoencoder, {part}")
             yield Figure(f"curves_{kind}_{_slug(part)}", as_png(figure),
                          f"{kind}, {part}: robust accuracy with and without autoencoder. Runs "
-                         f"{_ids(ids)}.")  # fmt: skip
+                         f"{short_ids(ids)}.")  # fmt: skip
 
 
 def _matrices(results: Results) -> Iterator[Figure]:
@@ -177,7 +177,7 @@ def _matrices(results: Results) -> Iterator[Figure]:
             figure = draw_matrices(panels, f"{kind}, {part}", size=2.6)
             yield Figure(f"matrices_{kind}_{_slug(part)}", as_png(figure),
                          f"{kind}, {part}: before and after each attack; with the autoencoder as "
-                         f"published (`encoded`). Runs {_ids(ids)}.")  # fmt: skip
+                         f"published (`encoded`). Runs {short_ids(ids)}.")  # fmt: skip
 
 
 def _matrix(rows: Any, columns: Any, name: str) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def _targets(results: Results) -> Iterator[Figure]:
         yield Figure("targets", as_png(draw_matrices(panels, "what fooled digits turn into")),
                      "Figures 15 and 16: successes of the non-targeted attack without autoencoder. "
                      "A row's largest count is its natural target, its smallest the non-natural "
-                     f"one. Runs {_ids(ids)}.")  # fmt: skip
+                     f"one. Runs {short_ids(ids)}.")  # fmt: skip
 
 
 def _pictures(results: Results, artifact: Artifact) -> Iterator[Figure]:
@@ -241,7 +241,3 @@ def _views(results: Results, kind: str, part: str) -> Iterator[tuple[tuple[str, 
 
 def _slug(text: str) -> str:
     return text.replace(", ", "_").replace(" ", "_")
-
-
-def _ids(ids: Sequence[str]) -> str:
-    return " ".join(f"`{run_id[:8]}`" for run_id in dict.fromkeys(ids))

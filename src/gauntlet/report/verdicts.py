@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gauntlet.evaluation.statistics import holm, paired, unpaired
-from gauntlet.report.cell_result import CellResult
 from gauntlet.report.claims import (
-    CellMeasure,
     Check,
     Claim,
     Expect,
     Holds,
-    Measure,
     Reading,
     Verdict,
     all_of,
     verdict,
 )
+from gauntlet.report.measures import CellMeasure, Measure
 from gauntlet.report.results import Estimate, Results, budget_index
 
 SIGNIFICANT = 0.05
@@ -189,9 +187,3 @@ def ranking(survivors: dict[str, list[Any]]) -> list[Comparison]:
     p_values = holm([paired(survivors[a], survivors[b]) for a, b in pairs])
     return [Comparison(a, b, means[a] - means[b], p)
             for (a, b), p in zip(pairs, p_values, strict=True)]  # fmt: skip
-
-
-def worst_cases(cells: Sequence[Sequence[CellResult]], epsilon: float) -> Iterator[Any]:
-    """Yield, a seed, which images `(n,)` withstand every attack; `cells` has an item an attack."""
-    for seed in zip(*cells, strict=True):
-        yield np.all([cell.correct[budget_index(cell, epsilon)] for cell in seed], axis=0)

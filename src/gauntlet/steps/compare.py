@@ -15,7 +15,7 @@ from gauntlet.report.comparable import Comparand
 from gauntlet.report.comparison import Comparison, compare, matrix_difference
 from gauntlet.report.comparison_page import HEADLINE, as_document, headline_rows
 from gauntlet.report.contests import Contest, metrics, strongest
-from gauntlet.report.document import Document, Figure, as_html, as_markdown
+from gauntlet.report.document import Figure, write
 from gauntlet.steps.compared_runs import comparands_of, complete
 from gauntlet.steps.console import say, show_table
 from gauntlet.steps.session import session
@@ -41,7 +41,7 @@ def run(config: CompareConfig) -> Comparison:
             f"gauntlet.input.run_{i}": run.id for i, run in enumerate(comparison.runs, start=1)
         }
         with tracked_run(COMPARISONS, name[:250], config, tags=tags, entry=True) as it:
-            _log(it, comparison, _write(document, folder))
+            _log(it, comparison, write(document, folder, "compare"))
         _show(comparison, folder, where)
     return comparison
 
@@ -125,25 +125,13 @@ def _grids(contest: Contest) -> Iterator[Figure]:
         )  # fmt: skip
 
 
-def _write(document: Document, folder: Path) -> list[Path]:
-    """Write the report; return its files."""
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
-    files = {folder / "compare.html": as_html(document).encode(),
-             folder / "compare.md": as_markdown(document).encode()}  # fmt: skip
-    files |= {folder / "figures" / f"{one.name}.png": one.png for one in document.figures}
-    for path, content in files.items():
-        path.write_bytes(content)
-    return list(files)
-
-
 def _log(run: TrackedRun, comparison: Comparison, files: list[Path]) -> None:
     first = comparison.runs[0].tags
     images = comparison.attacks[0].images
     run.uses_data(first["gauntlet.dataset"], first[DATA], images, "evaluation")
     for name, value, epsilon in metrics(comparison.pairs):
         run.metrics([(name, value)], metric_step(epsilon))
-    for path in files:
-        run.file(path, "figures" if path.suffix == ".png" else None)
+    run.files(files)
 
 
 def _show(comparison: Comparison, folder: Path, where: str) -> None:

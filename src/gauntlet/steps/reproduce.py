@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from gauntlet.config import sivaslioglu2020, vigouroux2018
-from gauntlet.config.base import to_string
-from gauntlet.config.entry_points import default_string
+from gauntlet.config.entry_points import command
 from gauntlet.config.reproduce import ReproduceConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.errors import IncompleteError
 from gauntlet.report import sivaslioglu2020 as first_paper
 from gauntlet.report import vigouroux2018 as second_paper
 from gauntlet.report.claims import load_claims
-from gauntlet.report.document import Document, Section, as_html, as_markdown
+from gauntlet.report.document import Section, write
 from gauntlet.report.paper import Facts, document
 from gauntlet.report.results import Results, Training
 from gauntlet.report.verdicts import counts, judge
@@ -78,7 +77,7 @@ def report(run: TrackedRun, config: ReproduceConfig) -> None:
     outcomes = judge(claims.claims, results)
     headline, sections = _own(config.paper, results)
     page = document(claims, outcomes, results, _facts(run, config), headline, sections)
-    _write(run, page, folder(config))
+    run.files(write(page, folder(config), "report"))
     verdicts = counts(outcomes)
     run.metrics((f"claims/{v.name.lower()}", n) for v, n in verdicts.items())
     rows = [[o.claim.id, o.claim.published, o.sentence] for o in outcomes]
@@ -120,26 +119,13 @@ def _own(paper: str, results: Results) -> tuple[list[str], list[Section]]:
 
 def _facts(run: TrackedRun, config: ReproduceConfig) -> Facts:
     found = read_run(run.id)
-    given = {name: to_string(getattr(config, name)) for name in type(config).model_fields
-             if to_string(getattr(config, name)) != default_string(type(config), name)}  # fmt: skip
-    command = " ".join(["mlflow run . -e reproduce", *(f"-P {k}={v}" for k, v in given.items())])
     environment = read_artifact(run.id, "environment.txt").decode().splitlines()
     return Facts(
         run.id, config.seeds, config.seed, config.dataset, found.tags["gauntlet.dataset_sha256"],
         found.tags["gauntlet.git_commit"], found.tags["gauntlet.git_dirty"] == "true",
-        environment, [f"git checkout {found.tags['gauntlet.git_commit']}", command], found.minutes,
+        environment, [f"git checkout {found.tags['gauntlet.git_commit']}",
+                      command("reproduce", config)], found.minutes,
     )  # fmt: skip
-
-
-def _write(run: TrackedRun, page: Document, into: Path) -> None:
-    """Write HTML, Markdown and figures into a folder, and log the same as artifacts."""
-    (into / "figures").mkdir(parents=True, exist_ok=True)
-    files = {"report.html": as_html(page), "report.md": as_markdown(page)}
-    for name, content in files.items():
-        (into / name).write_text(content)
-        run.text(name, content)
-    for figure in page.figures:
-        (into / "figures" / f"{figure.name}.png").write_bytes(figure.png)
 
 
 def _of_data(data: Dataset) -> dict[str, float]:

@@ -86,9 +86,11 @@ class TrackedRun:
             self.id, figure, name, save_kwargs={"dpi": 100, "bbox_inches": "tight"}
         )
 
-    def file(self, path: Path, folder: str | None = None) -> None:
-        """Store a file under its own name, in a folder of the artifacts or beside them all."""
-        mlflow.MlflowClient().log_artifact(self.id, str(path), folder)
+    def files(self, paths: Iterable[Path]) -> None:
+        """Store files under their own names, pictures in `figures/`."""
+        for path in paths:
+            folder = "figures" if path.suffix == ".png" else None
+            mlflow.MlflowClient().log_artifact(self.id, str(path), folder)
 
     def arrays(self, name: str, **arrays: np.ndarray[Any, Any]) -> None:
         """Store arrays as a compressed npz without pickles."""
