@@ -11,7 +11,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from gauntlet.evaluation.figures import (
-    as_png,
     draw_curves,
     draw_grid,
     draw_learning_curve,
@@ -19,6 +18,7 @@ from gauntlet.evaluation.figures import (
     draw_matrices,
     draw_matrix_differences,
 )
+from gauntlet.evaluation.pictures import as_png
 
 MATRIX = {
     "rows": "true class",

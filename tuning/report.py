@@ -14,7 +14,8 @@ from gauntlet.config.base import RunConfig
 from gauntlet.config.entry_points import command, typed
 from gauntlet.config.objectives import Objective
 from gauntlet.config.tune import TuneConfig
-from gauntlet.evaluation.figures import as_png, draw_losses
+from gauntlet.evaluation.figures import draw_losses
+from gauntlet.evaluation.pictures import as_png
 from gauntlet.tracking.recording import TrackedRun
 from tuning.study import counts
 

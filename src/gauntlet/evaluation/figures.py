@@ -5,7 +5,6 @@ Margins are fixed: a solved layout draws everything twice, and a run draws a hun
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
 Curve = tuple[Sequence[float], Sequence[float]]
 """Epsilons and accuracies."""
@@ -241,17 +239,3 @@ def draw_manifold(
     axes.set_yticks([(i + 0.5) * height for i in range(k)], names[::-1], fontsize=7)
     axes.set(title=title, xlabel="first dimension", ylabel="second dimension")
     return figure
-
-
-def as_png(figure: Figure) -> bytes:
-    """Return a figure as a small PNG, for pages that carry their pictures."""
-    file = io.BytesIO()
-    figure.savefig(file, dpi=100, bbox_inches="tight")
-    return smaller(file.getvalue())
-
-
-def smaller(png: bytes) -> bytes:
-    """Return a picture in 64 colours: a third of its size, and a plot looks the same."""
-    file = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(64).save(file, "PNG", optimize=True)
-    return file.getvalue()

@@ -8,14 +8,9 @@ from typing import Any
 import numpy as np
 
 from gauntlet.config.sivaslioglu2020 import KINDS
-from gauntlet.evaluation.figures import (
-    as_png,
-    draw_curves,
-    draw_losses,
-    draw_matrices,
-    smaller,
-)
+from gauntlet.evaluation.figures import draw_curves, draw_losses, draw_matrices
 from gauntlet.evaluation.metrics import count_matrix
+from gauntlet.evaluation.pictures import as_png, smaller
 from gauntlet.report.cell_result import CellResult
 from gauntlet.report.document import Block, Figure, Section, Table, Text
 from gauntlet.report.measures import CellMeasure

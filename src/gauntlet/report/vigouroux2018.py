@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from gauntlet.config.tables import STRONG
 from gauntlet.config.vigouroux2018 import STEPS
-from gauntlet.evaluation.figures import as_png, draw_bars, draw_rates
+from gauntlet.evaluation.figures import draw_bars, draw_rates
+from gauntlet.evaluation.pictures import as_png
 from gauntlet.evaluation.statistics import Interval, over_seeds, wilson, worst_case
 from gauntlet.report.document import Figure, Section, Table, Text
 from gauntlet.report.results import Key, Results

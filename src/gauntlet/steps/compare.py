@@ -10,7 +10,8 @@ from typing import Any
 from gauntlet.config.base import metric_step
 from gauntlet.config.compare import CompareConfig
 from gauntlet.errors import UsageError
-from gauntlet.evaluation.figures import as_png, draw_curves, draw_matrices, draw_matrix_differences
+from gauntlet.evaluation.figures import draw_curves, draw_matrices, draw_matrix_differences
+from gauntlet.evaluation.pictures import as_png
 from gauntlet.report.comparable import Comparand
 from gauntlet.report.comparison import Comparison, compare, matrix_difference
 from gauntlet.report.comparison_page import HEADLINE, as_document, headline_rows
