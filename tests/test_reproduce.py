@@ -40,6 +40,8 @@ def test_report_says_what_was_found_and_where(store, config, capsys) -> None:
     for content in (page, text):
         assert "fgsm-encoded" in content and parent.info.run_id in content
         assert parent.data.tags["gauntlet.dataset_sha256"] in content
+    assert '<a href="#fgsm-encoded">' in page and 'id="fgsm-encoded"' in page
+    assert float(re.findall(r"\| \*\*all\*\* \| (\S+) \|", text)[0]) > 0  # minutes of trainings
     verdicts = {name: parent.data.metrics[f"claims/{name}"]
                 for name in ("reproduced", "not_reproduced")}  # fmt: skip
     assert verdicts == {"reproduced": 1, "not_reproduced": 2}

@@ -98,6 +98,19 @@ def test_verdict_names_the_readings_that_hold() -> None:
     assert outcome.sentence == "reproduced only under reading 0"
 
 
+def test_measured_is_what_holds_first_and_of_many_numbers_their_range() -> None:
+    results = _results(30, 90, 10, 20, 40, 50)
+    outcome = _outcome(results, (_measure(network="1"), {"at_least": 0.6}),
+                       (_measure(), {"at_least": 0.6}))  # fmt: skip
+    assert outcome.measured == "0.7 [0.6042, 0.7811]"
+    many = _measure(network=["0", "1", "2", "3", "4", "5"])
+    assert _outcome(results, (many, {"at_least": 0})).measured == "0.1 to 0.9 (6 numbers)"
+    same = _outcome(_results(30, 30, 30, 30, 30, 30), (many, {"at_least": 0}))
+    assert same.measured == "0.7 [0.6042, 0.7811]"
+    noiseless = _outcome(_results(0), (_measure(quantity="noise_level"), {"at_least": 0}))
+    assert noiseless.measured == "undefined"
+
+
 def test_what_was_not_measured_is_not_checkable() -> None:
     outcome = _outcome(_results(30), (_measure(network="7"), {"at_least": 0}))
     assert outcome.sentence == "not checkable: not measured"

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; `backticks` mark code, **two stars** what is strong."""
+    """A paragraph; `backticks` mark code, **two stars** what is strong, [text](#anchor) a link."""
 
     text: str
     kind: ClassVar[str] = "text"
@@ -126,4 +126,5 @@ def _render(template: str, document: Document, **names: str) -> str:
 def _inline(text: str) -> Markup:
     """Return a paragraph's text as HTML."""
     html = re.sub(r"`(.+?)`", r"<code>\1</code>", str(escape(text)))
+    html = re.sub(r"\[([^\[\]]+)\]\((#[\w-]+)\)", r'<a href="\2">\1</a>', html)
     return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html))  # noqa: S704 -- escaped

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gauntlet.report.claims import Holds, PaperClaims
 from gauntlet.report.document import Block, Commands, Document, Section, Table, Text
-from gauntlet.report.results import Key, Results, TrainedKey
+from gauntlet.report.results import Key, Results, Spent, TrainedKey
 from gauntlet.report.verdicts import ClaimOutcome, ReadingOutcome, counts
 
 
@@ -108,9 +108,11 @@ def _abstract(claims: PaperClaims, outcomes: Sequence[ClaimOutcome], facts: Fact
 
 def _overview(outcomes: Sequence[ClaimOutcome]) -> Table:
     return Table(
-        ["claim", "where", "published", "verdict"],
-        [[f"{o.claim.text} (`{o.claim.id}`)", o.claim.where, o.claim.published,
-          f"**{o.verdict}**{o.sentence.removeprefix(o.verdict)}"] for o in outcomes],
+        ["claim", "where", "published", "measured", "verdict"],
+        [[f"{o.claim.text} ([{o.claim.id}](#{o.claim.id}))", o.claim.where, o.claim.published,
+          o.measured, f"**{o.verdict}**{o.sentence.removeprefix(o.verdict)}"] for o in outcomes],
+        "Measured: in the first reading that holds, or in the first if none does. Each claim's "
+        "link leads to all its readings, numbers and runs.",
     )  # fmt: skip
 
 
@@ -159,9 +161,7 @@ def _behind(results: Results, facts: Facts) -> Iterator[Section]:
         if found:
             rows = [[*item] for item in found.items()]
             yield Section(title, [Table(["what", "why"], rows)], level=3)
-    yield Section("Where the time went", [Table(["network", "minutes"], [
-        [network, f"{minutes:.1f}"] for network, minutes in results.minutes.items()
-    ])], level=3)  # fmt: skip
+    yield Section("Where the time went", [_minutes(results.minutes)], level=3)
     yield Section("Trainings", [Table(["network", "model", "part", "run"], [
         [*key, training.run_id] for key, trainings in results.trainings.items()
         for training in trainings
@@ -172,6 +172,14 @@ def _behind(results: Results, facts: Facts) -> Iterator[Section]:
     ])], level=3)  # fmt: skip
     yield Section("Environment", [Commands(facts.environment)], level=3)
     yield Section("Redo it", [Commands(facts.commands)])
+
+
+def _minutes(spent: Mapping[str, Spent]) -> Table:
+    total = Spent(sum(s.trainings for s in spent.values()), sum(s.attacks for s in spent.values()))
+    rows = [[name, f"{one.trainings:.1f}", f"{one.attacks:.1f}"]
+            for name, one in [*spent.items(), ("**all**", total)]]  # fmt: skip
+    return Table(["network", "trainings, minutes", "attacks, minutes"], rows,
+                 "Of the runs that computed them, whenever that was.")  # fmt: skip
 
 
 def trained(results: Results, network: str) -> Mapping[str, Mapping[int, float]]:

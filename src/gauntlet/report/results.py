@@ -47,6 +47,13 @@ class Training:
     metrics: Mapping[str, Mapping[int, float]]
 
 
+class Spent(NamedTuple):
+    """Minutes that runs took."""
+
+    trainings: float
+    attacks: float
+
+
 class Estimate(NamedTuple):
     """A measured number: its mean over seeds, an interval if there is one, and its runs."""
 
@@ -58,6 +65,8 @@ class Estimate(NamedTuple):
     def __str__(self) -> str:
         if isinstance(self.value, str):
             return self.value
+        if math.isnan(self.value):
+            return "undefined"
         if math.isinf(self.value):
             return "diverged"
         if math.isnan(self.low) or self.low == self.high:
@@ -75,7 +84,7 @@ class Results:
         data: numbers of the data set alone.
         failed: what could not be computed -> why.
         diverged: networks whose training diverged -> when; their losses are infinite.
-        minutes: what each network took.
+        minutes: what the runs of each network took; a shared one counts once.
     """
 
     cells: Mapping[Key, Sequence[CellResult]]
@@ -83,7 +92,7 @@ class Results:
     data: Mapping[str, float]
     failed: Mapping[str, str] = field(default_factory=dict)
     diverged: Mapping[str, str] = field(default_factory=dict)
-    minutes: Mapping[str, float] = field(default_factory=dict)
+    minutes: Mapping[str, Spent] = field(default_factory=dict)
 
     def estimate(self, measure: Measure) -> Estimate | None:
         """Return what one measure (no combinations left) comes to; None: it was not measured."""

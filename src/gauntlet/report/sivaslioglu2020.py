@@ -16,7 +16,7 @@ from gauntlet.report.document import Block, Figure, Section, Table, Text
 from gauntlet.report.measures import CellMeasure
 from gauntlet.report.paper import short_ids, trained
 from gauntlet.report.results import Key, Results, TrainedKey, budget_index
-from gauntlet.report.verdicts import ranking
+from gauntlet.report.verdicts import mean_rate, ranking
 
 Artifact = Callable[[str, str], bytes]
 """Content of a run's artifact, by run id and path."""
@@ -38,15 +38,13 @@ def headline(results: Results) -> list[str]:
     if not survivors:
         return []
     images = len(next(iter(survivors.values()))[0])
-    rates = {name: float(np.mean([s.mean() for s in seeds])) for name, seeds in survivors.items()}
-    said = ", ".join(f"{name} {rate:.4f}" for name, rate in rates.items())
-    return [
-        (
-            f"**Robust accuracy under `white_box` at epsilon {EPSILON:g}, worst case over FGSM, "
-            f"T-FGSM, BIM, APGD-DLR and PGD on the margin, example by example ({images} images): "
-            f"{said}.**"
-        )
-    ]
+    rates = {name: mean_rate(seeds) for name, seeds in survivors.items()}
+    said = ", ".join(f"{name} {rate}" for name, rate in rates.items())
+    return [(
+        f"**Robust accuracy under `white_box` at epsilon {EPSILON:g}, worst case over FGSM, "
+        f"T-FGSM, BIM, APGD-DLR and PGD on the margin, example by example ({images} images): "
+        f"{said}.**"
+    )]  # fmt: skip
 
 
 def sections(results: Results, artifact: Artifact) -> Iterator[Section]:

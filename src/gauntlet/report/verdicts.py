@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gauntlet.evaluation.statistics import holm, paired, unpaired
+from gauntlet.evaluation.statistics import Interval, holm, over_seeds, paired, unpaired, wilson
 from gauntlet.report.claims import (
     Check,
     Claim,
@@ -69,6 +70,23 @@ class ClaimOutcome(NamedTuple):
             said = sorted({reading.holds.value for reading in self.readings})
             return f"{self.verdict}: {self.claim.not_checkable or ', '.join(said)}"
         return self.verdict.value
+
+    @property
+    def measured(self) -> str:
+        """The numbers of the first reading that holds, else of the first; of many, their range."""
+        best_first = sorted(self.readings, key=lambda reading: reading.holds != Holds.YES)
+        found = [e for reading in best_first[:1] for check in reading.checks
+                 for e in check.estimates if e is not None]  # fmt: skip
+        texts = [str(e) for e in found]
+        for few in (texts, list(dict.fromkeys(texts))):
+            if len(few) <= _FEW:
+                return ", ".join(few)
+        values = [float(e.value) for e in found if not isinstance(e.value, str)]
+        return f"{min(values):.4g} to {max(values):.4g} ({len(values)} numbers)"
+
+
+_FEW = 4
+"""More numbers than these do not fit a row of the table of verdicts."""
 
 
 def judge(claims: Sequence[Claim], results: Results) -> list[ClaimOutcome]:
@@ -173,6 +191,12 @@ class Comparison(NamedTuple):
         relation = "withstands more than" if beyond else "cannot be told from"
         return (f"{self.better} {relation} {self.worse}: {self.difference:+.4f}, "
                 f"p = {self.p_value:.2g} after Holm")  # fmt: skip
+
+
+def mean_rate(seeds: Sequence[NDArray[np.bool_]]) -> Interval:
+    """Return a share of images: one seed has Wilson's interval, several have t over seeds."""
+    each = [wilson(seed) for seed in seeds]
+    return each[0] if len(each) == 1 else over_seeds([one.value for one in each])
 
 
 def ranking(survivors: dict[str, list[Any]]) -> list[Comparison]:

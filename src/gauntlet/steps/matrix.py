@@ -27,14 +27,12 @@ class Matrix:
         cells, trainings: of each key.
         failed: what could not be computed -> why.
         diverged: networks of which a training diverged -> when; that is a result, no failure.
-        minutes: what each network took this time.
     """
 
     cells: dict[Key, list[str]] = field(default_factory=lambda: defaultdict(list))
     trainings: dict[TrainedKey, list[str]] = field(default_factory=lambda: defaultdict(list))
     failed: dict[str, str] = field(default_factory=dict)
     diverged: dict[str, str] = field(default_factory=dict)
-    minutes: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as lists and texts."""
@@ -43,7 +41,6 @@ class Matrix:
             "trainings": [[*key, ids] for key, ids in self.trainings.items()],
             "failed": self.failed,
             "diverged": self.diverged,
-            "minutes": self.minutes,
         }
 
     @classmethod
@@ -54,7 +51,6 @@ class Matrix:
             {TrainedKey(*key): ids for *key, ids in content["trainings"]},
             content["failed"],
             content["diverged"],
-            content["minutes"],
         )
 
 
@@ -65,7 +61,6 @@ def run_matrix(networks: Sequence[Network], data: Dataset, parent: TrackedRun) -
     """
     matrix, pace = Matrix(), _Pace(sum(1 + len(network.parts) for network in networks))
     for network in networks:
-        began = time.monotonic()
         who = f"{network.name}, seed {network.seed}"
         if _trained(network, who, data, matrix):
             pace.tell(who)
@@ -74,7 +69,6 @@ def run_matrix(networks: Sequence[Network], data: Dataset, parent: TrackedRun) -
                 pace.tell(f"{who}, {part.name}")
         else:
             pace.tell(who, 1 + len(network.parts))
-        matrix.minutes[who] = (time.monotonic() - began) / 60
     return matrix
 
 

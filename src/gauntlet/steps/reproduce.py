@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from gauntlet.report import vigouroux2018 as second_paper
 from gauntlet.report.claims import load_claims
 from gauntlet.report.document import Section, write
 from gauntlet.report.paper import Facts, document
-from gauntlet.report.results import Results, Training
+from gauntlet.report.results import Results, Spent, Training
 from gauntlet.report.verdicts import counts, judge
 from gauntlet.steps.console import say, show_table
 from gauntlet.steps.finished_cells import read_cell
@@ -100,7 +102,20 @@ def read_results(run_id: str) -> Results:
     trainings = {key: [_training(i) for i in ids] for key, ids in matrix.trainings.items()}
     metrics = read_run(run_id).metrics
     data = {k.removeprefix("data/"): v for k, v in metrics.items() if k.startswith("data/")}
-    return Results(cells, trainings, data, matrix.failed, matrix.diverged, matrix.minutes)
+    return Results(cells, trainings, data, matrix.failed, matrix.diverged, _minutes(matrix))
+
+
+def _minutes(matrix: Matrix) -> dict[str, Spent]:
+    """Return what each network's runs took; what networks share counts for the first of them."""
+    counted: set[str] = set()
+
+    def took(runs: Mapping[Any, Sequence[str]], network: str) -> float:
+        new = {i for key, ids in runs.items() if key.network == network for i in ids} - counted
+        counted.update(new)
+        return sum(read_run(run_id).minutes for run_id in new)
+
+    networks = dict.fromkeys(key.network for key in matrix.trainings)
+    return {n: Spent(took(matrix.trainings, n), took(matrix.cells, n)) for n in networks}
 
 
 def _training(run_id: str) -> Training:
