@@ -8,7 +8,7 @@ import pytest
 from models import N_CLASSES, SHAPE, N, autoencoder, blobs, defended, head
 
 from gauntlet.autoencoders.architecture import build_autoencoder
-from gauntlet.autoencoders.encoder import encoder_of
+from gauntlet.autoencoders.encoder import decoder_of, encoder_of
 from gauntlet.classifiers.head import build_head
 from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
 from gauntlet.networks import predict
@@ -22,6 +22,15 @@ def test_every_kind_has_deterministic_features(kind: str, features: int) -> None
     encoder = encoder_of(build_autoencoder(config, SHAPE))
     first, again = (predict(encoder, blobs(N)[0]) for _ in range(2))
     assert first.shape == (N, features) and np.array_equal(first, again)
+
+
+@pytest.mark.parametrize("kind", CODES)
+def test_decoder_goes_on_where_the_encoder_ends(kind: str) -> None:
+    config = AutoencoderConfig(autoencoder=kind, widths=(12, 6), noise=0.5)
+    model = build_autoencoder(config, SHAPE)
+    features = predict(encoder_of(model), blobs(N)[0])
+    np.testing.assert_allclose(predict(decoder_of(model), features), predict(model, blobs(N)[0]),
+                               atol=1e-6)  # fmt: skip
 
 
 def test_variational_features_are_the_mean() -> None:
