@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,9 +17,15 @@ from servers import mlflow_server, tracking_to
 from small_paper import small_paper
 
 from gauntlet.steps import reproduce
+from gauntlet.tracking.store import PROJECT_ROOT
 
 CHROMIUM = shutil.which("chromium")
 SECONDS = 60_000  # milliseconds that a page of the UI may take on a busy machine
+
+SCREENSHOTS = os.environ.get("GAUNTLET_SCREENSHOTS")
+"""Folder that keeps what the README shows; without it nothing is kept."""
+
+COMMITTED = [PROJECT_ROOT / "reports" / paper / "report.html" for paper in reproduce.NETWORKS]
 
 pytestmark = [
     pytest.mark.slow,
@@ -70,6 +77,11 @@ def open_page() -> Iterator[Callable[..., Page]]:
         browser.close()
 
 
+def _keep(page: Page, name: str) -> None:
+    if SCREENSHOTS:
+        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
+
+
 def test_runs_have_readable_names(served, open_page) -> None:
     page = open_page()
     page.goto(served.at(""))
@@ -104,15 +116,29 @@ def test_curves_of_two_attacks_lie_over_each_other(served, open_page) -> None:
     for name in served.cells:
         expect(page.get_by_text(f"{name} (adv/accuracy)")).to_be_visible()
     page.wait_for_function("document.querySelectorAll('.scatterlayer .js-line').length >= 2")
+    _keep(page, "overlaid_curves")
 
 
 @pytest.mark.parametrize("width", [390, 1400])
 def test_report_opens_from_disk(served, open_page, width: int) -> None:
-    page, errors = open_page(width), []
+    _opens(open_page(width), served.report)
+
+
+@pytest.mark.parametrize("report", COMMITTED, ids=lambda report: report.parent.name)
+def test_committed_report_opens_on_a_phone(open_page, report: Path) -> None:
+    page = open_page(390)
+    _opens(page, report)
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.evaluate("scrollTo(0, 0)")
+    _keep(page, f"report_{report.parent.name}")
+
+
+def _opens(page: Page, report: Path) -> None:
+    errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("requestfailed", lambda request: errors.append(request.url))
-    page.goto(served.report.as_uri())
+    page.goto(report.as_uri())
     for image in page.locator("img").all():
         image.scroll_into_view_if_needed()
     page.wait_for_function("[...document.images].every(i => i.complete)")

@@ -22,6 +22,7 @@ class Facts(NamedTuple):
         commit, dirty: of the code.
         environment: the pinned packages, a line each.
         commands: that redo it.
+        alone: network, part and the command that redoes it without the others, for each.
         duration: of the parent run, in minutes.
     """
 
@@ -34,6 +35,7 @@ class Facts(NamedTuple):
     dirty: bool
     environment: Sequence[str]
     commands: Sequence[str]
+    alone: Sequence[tuple[str, str, str]]
     duration: float
 
 
@@ -171,7 +173,12 @@ def _behind(results: Results, facts: Facts) -> Iterator[Section]:
         for key, cells in results.cells.items() for cell in cells
     ])], level=3)  # fmt: skip
     yield Section("Environment", [Commands(facts.environment)], level=3)
-    yield Section("Redo it", [Commands(facts.commands)])
+    rows = [[network, part, f"`{command}`"] for network, part, command in facts.alone]
+    yield Section("Redo it", [
+        Commands(facts.commands),
+        Table(["network", "part", "command"], rows, "Or one part alone: what its config says "
+              "beside the defaults."),
+    ])  # fmt: skip
 
 
 def _minutes(spent: Mapping[str, Spent]) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def report(run: TrackedRun, config: ReproduceConfig) -> None:
     results = read_results(run.id)
     outcomes = judge(claims.claims, results)
     headline, sections = _own(config.paper, results)
-    page = document(claims, outcomes, results, _facts(run, config), headline, sections)
+    page = document(claims, outcomes, results, _facts(run, config, results), headline, sections)
     run.files(write(page, folder(config), "report"))
     verdicts = counts(outcomes)
     run.metrics((f"claims/{v.name.lower()}", n) for v, n in verdicts.items())
@@ -132,15 +132,30 @@ def _own(paper: str, results: Results) -> tuple[list[str], list[Section]]:
     return second_paper.headline(results), list(second_paper.sections(results))
 
 
-def _facts(run: TrackedRun, config: ReproduceConfig) -> Facts:
+def _facts(run: TrackedRun, config: ReproduceConfig, results: Results) -> Facts:
     found = read_run(run.id)
     environment = read_artifact(run.id, "environment.txt").decode().splitlines()
     return Facts(
         run.id, config.seeds, config.seed, config.dataset, found.tags["gauntlet.dataset_sha256"],
         found.tags["gauntlet.git_commit"], found.tags["gauntlet.git_dirty"] == "true",
         environment, [f"git checkout {found.tags['gauntlet.git_commit']}",
-                      command("reproduce", config)], found.minutes,
+                      command("reproduce", config)],
+        list(_alone(config, results)), found.minutes,
     )  # fmt: skip
+
+
+def _alone(config: ReproduceConfig, results: Results) -> Iterator[tuple[str, str, str]]:
+    """Yield the command of every part: an attack run, or a training where nothing is attacked."""
+    images = {(key.network, key.part): len(cells[0].labels) for key, cells in results.cells.items()}
+    most = max(images.values(), default=0)
+    for network in NETWORKS[config.paper](config):
+        name = f"{network.name}, seed {network.seed}"
+        for part in network.parts:
+            n = images.get((network.name, part.name), most)
+            size = {"test_size": n} if n < most else {}
+            yield name, part.name, command("attack", part.config.model_copy(update=size))
+        if not network.parts:
+            yield name, "autoencoder", command("autoencoder", network.autoencoder)
 
 
 def _of_data(data: Dataset) -> dict[str, float]:
