@@ -18,6 +18,7 @@ from gauntlet.evaluation.figures import (
     draw_matrices,
     draw_matrix_differences,
 )
+from gauntlet.evaluation.latent_figures import draw_manifold, draw_scatter
 from gauntlet.evaluation.pictures import as_png
 
 MATRIX = {
@@ -109,6 +110,33 @@ def test_curves_are_the_numbers_that_were_given() -> None:
 def test_no_two_of_forty_curves_look_alike() -> None:
     (axes,) = draw_curves({str(i): ([0], [0.5]) for i in range(40)}, "title").axes
     assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 40
+
+
+def test_an_attack_has_a_colour_and_a_view_a_style() -> None:
+    names = [f"{a}, {v}" for v in ("without", "with") for a in ("fgsm", "bim", "pgd")]
+    (axes,) = draw_curves({name: ([0], [0.5]) for name in names}, "title", "grey levels").axes
+    looks = {line.get_label(): (line.get_color(), line.get_linestyle()) for line in axes.lines}
+    assert looks["bim, without"] == ("C1", "-") and looks["bim, with"] == ("C1", "--")
+    assert len(set(looks.values())) == 6 and axes.get_xlabel() == "grey levels"
+
+
+def test_manifold_is_drawn_from_the_top_each_tile_at_its_own_maximum() -> None:
+    images = np.stack([np.full((2, 2, 1), value, np.float32) for value in (4, 0, 0, 8)])
+    images[:, 0, 0] = 0
+    (axes,) = draw_manifold(images, np.asarray([-1.0, 1.0]), "title").axes
+    np.testing.assert_array_equal(
+        axes.images[0].get_array(),
+        [[0, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 1]],
+    )
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["1.0", "-1.0"]
+
+
+def test_points_of_a_class_have_its_colour() -> None:
+    points = np.asarray([[0, 1], [2, 3], [4, 5]], np.float32)
+    (axes,) = draw_scatter(points, np.asarray([3, 7, 3]), "title").axes
+    three, seven = axes.collections
+    np.testing.assert_array_equal(three.get_offsets(), points[[0, 2]])
+    np.testing.assert_array_equal(seven.get_offsets(), points[[1]])
 
 
 def test_losses_are_lines_of_their_names() -> None:

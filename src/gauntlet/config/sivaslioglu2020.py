@@ -36,8 +36,9 @@ def _attacks(config: ReproduceConfig, kind: str, seed: int) -> Iterator[Part]:
            "noise": CORRUPTION if kind == "denoising" else "auto"}  # fmt: skip
     linear = own | {"classifier": "logistic_regression", "defence": "none,encoded"}
     yield Part("dense", attack_config(config, **own))
-    # Losses that do not saturate, for the headline.
-    strong = {"attacks": "apgd_dlr,pgd", "pgd_loss": "margin", "restarts": 1, "epsilons": (0.1,)}
+    # For the headline: losses that do not saturate, and queries that need no gradient.
+    strong = {"attacks": "strong", "pgd_loss": "margin", "restarts": 1, "epsilons": (0.1,),
+              "square_queries": config.square_queries}  # fmt: skip
     yield Part(
         "strong", attack_config(config, threat_models="white_box", **strong, **own), config.few
     )

@@ -5,13 +5,16 @@ Margins are fixed: a solved layout draws everything twice, and a run draws a hun
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+COLOURS = 10
+STYLES = ("-", "--", "-.", ":")
 
 Curve = tuple[Sequence[float], Sequence[float]]
 """Epsilons and accuracies."""
@@ -32,6 +35,7 @@ def draw_matrices(
     figure.suptitle(title)
     for axes, (name, matrix) in zip(panels, matrices.items(), strict=True):
         _name_classes(axes, name, matrix)
+        axes.title.set_fontsize(min(12.0, 3 * size))
         _fill_matrix(axes, np.asarray(matrix["counts"]), fontsize=max(4.5, 1.4 * size))
     return figure
 
@@ -82,16 +86,37 @@ def _write_counts(
                       color=colour)  # fmt: skip
 
 
-def draw_curves(curves: Mapping[str, Curve], title: str) -> Figure:
-    """Draw robust accuracy against epsilon, one line a name -> (epsilons, accuracies)."""
+LINF = "epsilon (Linf, pixels in [0, 1])"
+GREY_LEVELS = "epsilon (grey levels of 255)"
+
+
+def draw_curves(curves: Mapping[str, Curve], title: str, budget: str = LINF) -> Figure:
+    """Draw robust accuracy against epsilon.
+
+    Args:
+        curves: name -> (epsilons, accuracies); of names `attack, view` each attack has a colour
+            and each view a style of line, if there are enough of them.
+        title: of the figure.
+        budget: what an epsilon is.
+    """
     figure, axes = _lines()
-    styles = ("-", "--", "-.", ":")
-    for i, (name, (epsilons, accuracies)) in enumerate(curves.items()):
-        axes.plot(epsilons, accuracies, marker="o", ms=3, ls=styles[(i // 10) % 4], label=name)
-    axes.set(title=title, xlabel="epsilon (Linf, pixels in [0, 1])", ylabel="robust accuracy",
-             ylim=(-0.02, 1.02))  # fmt: skip
+    for (name, (epsilons, accuracies)), look in zip(curves.items(), _looks(curves), strict=True):
+        axes.plot(epsilons, accuracies, marker="o", ms=3, label=name, **look)
+    axes.set(title=title, xlabel=budget, ylabel="robust accuracy", ylim=(-0.02, 1.02))
     _explain(axes)
     return figure
+
+
+def _looks(names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield a colour and a style for each line, no two of forty alike."""
+    halves = [name.partition(", ")[::2] for name in names]
+    first, second = ([*dict.fromkeys(half)] for half in zip(*halves, strict=True))
+    by_half = 1 < len(second) <= len(STYLES) and len(first) <= COLOURS
+    for i, (one, other) in enumerate(halves):
+        colour, style = i % COLOURS, i // COLOURS % len(STYLES)
+        if by_half:
+            colour, style = first.index(one), second.index(other)
+        yield {"color": f"C{colour}", "ls": STYLES[style]}
 
 
 def draw_rates(curves: Mapping[str, Curve], over: str, rate: str) -> Figure:
@@ -202,40 +227,9 @@ def _panels(n: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]
     figure = Figure(figsize=(width * columns, height * rows))
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     figure.subplots_adjust(left=0.6 / (width * columns), right=1 - 0.15 / (width * columns),
-                           wspace=0.2, hspace=0.25, bottom=0.11 / rows,
-                           top=1 - 0.12 / rows)  # fmt: skip
+                           wspace=0.2, hspace=max(0.25, 0.9 / height),
+                           bottom=0.55 / (height * rows),
+                           top=1 - 0.62 / (height * rows))  # fmt: skip
     for empty in panels[n:]:
         empty.remove()
     return figure, list(panels[:n])
-
-
-def draw_scatter(points: NDArray[np.float32], classes: NDArray[np.int64], title: str) -> Figure:
-    """Draw points `(n, 2)`, coloured by class `(n,)`."""
-    figure = Figure(figsize=(7, 6))
-    axes = figure.subplots()
-    for each in np.unique(classes):
-        x, y = points[classes == each].T
-        axes.scatter(x, y, s=3, color=f"C{each % 10}", label=str(each), rasterized=True)
-    axes.set(title=title, xlabel="first dimension", ylabel="second dimension")
-    axes.legend(markerscale=4, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
-    return figure
-
-
-def draw_manifold(
-    images: NDArray[np.float32], coordinates: NDArray[np.float64], title: str
-) -> Figure:
-    """Draw a square of images `(k * k, h, w, c)`, row by row from the top.
-
-    Each is scaled to its own maximum: outputs need not have the scale of images.
-    """
-    k, (height, width) = len(coordinates), images.shape[1:3]
-    tops = np.maximum(images.max(axis=(1, 2, 3), keepdims=True), 1e-9)
-    tiles = (images / tops).mean(axis=-1).reshape(k, k, height, width)
-    figure = Figure(figsize=(7, 7))
-    axes = figure.subplots()
-    axes.imshow(tiles.transpose(0, 2, 1, 3).reshape(k * height, k * width), cmap="gray")
-    names = [f"{c:.1f}" for c in coordinates]
-    axes.set_xticks([(i + 0.5) * width for i in range(k)], names, fontsize=7)
-    axes.set_yticks([(i + 0.5) * height for i in range(k)], names[::-1], fontsize=7)
-    axes.set(title=title, xlabel="first dimension", ylabel="second dimension")
-    return figure

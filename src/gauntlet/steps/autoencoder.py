@@ -84,7 +84,7 @@ def _train(config: AutoencoderConfig, data: Dataset, fingerprint: Fingerprint, e
 def _draw_latent(model: keras.Model, data: Dataset, training: TrainingRun) -> None:
     """Draw the plane of a two-dimensional code (first paper, figures 64 and 65)."""
     from gauntlet.autoencoders.encoder import decoder_of, encoder_of
-    from gauntlet.evaluation.figures import draw_manifold, draw_scatter
+    from gauntlet.evaluation.latent_figures import draw_manifold, draw_scatter
     from gauntlet.networks import predict
 
     codes = predict(encoder_of(model), data.x_test)
