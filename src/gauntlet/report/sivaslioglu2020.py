@@ -103,25 +103,25 @@ def _survive(cells: Sequence[CellResult]) -> Any:
 
 def _table(results: Results, part: str) -> Table:
     attacks = list(dict.fromkeys(k.attack for k in results.cells if k.part == part))
+    at = GREY if part == "logistic regression" else EPSILON
+    views = dict.fromkeys(k._replace(attack="") for k in results.cells
+                          if k.part in (part, f"{part}, relative"))  # fmt: skip
     rows = []
-    for kind in KINDS:
-        seen = dict.fromkeys((k.defence, k.threat_model) for k in results.cells
-                             if (k.network, k.part) == (kind, part))  # fmt: skip
-        for defence, threat_model in seen:
-            if defence == "none" and kind != KINDS[0]:
-                continue  # the same network, the same numbers
-            name = "" if defence == "none" else kind
-            cells = [_cell(results, kind, part, a, defence, threat_model) for a in attacks]
-            rows.append([name, defence, threat_model, *cells])
-    epsilon = GREY if part == "logistic regression" else EPSILON
+    for view in views:
+        if view.defence == "none" and view.network != KINDS[0]:
+            continue  # the same network, the same numbers
+        budget = ", relative budget" if view.part.endswith("relative") else ""
+        cells = [_rate(results.cells.get(view._replace(attack=a), ()), at) for a in attacks]
+        name = "" if view.defence == "none" else view.network
+        rows.append([name, view.defence, view.threat_model + budget, *cells])
     return Table(["autoencoder", "defence", "threat model", *attacks], rows,
-                 f"{part}, epsilon {epsilon:g}")  # fmt: skip
+                 f"{part}, epsilon {at:g}; a relative budget is the same share of the output's "
+                 "scale as epsilon is of the images'")  # fmt: skip
 
 
-def _cell(results: Results, *names: str) -> str:
-    cells = results.cells.get(Key(*names), ())
-    at = GREY if names[1] == "logistic regression" else EPSILON
-    return str(mean_rate([cell.correct[budget_index(cell, at)] for cell in cells])) if cells else ""
+def _rate(cells: Sequence[CellResult], epsilon: float) -> str:
+    seeds = [cell.correct[budget_index(cell, epsilon)] for cell in cells]
+    return str(mean_rate(seeds)) if seeds else ""
 
 
 def _losses(results: Results) -> Iterator[Block]:
