@@ -101,7 +101,7 @@ _RULE = (
 def _abstract(claims: PaperClaims, outcomes: Sequence[ClaimOutcome], facts: Facts) -> str:
     found = counts(outcomes)
     said = ", ".join(f"{n} {verdict}" for verdict, n in found.items())
-    seeds = f"one seed ({facts.first_seed})" if facts.seeds == 1 else f"{facts.seeds} seeds"
+    seeds = f"One seed ({facts.first_seed})" if facts.seeds == 1 else f"{facts.seeds} seeds"
     return (
         f"{claims.authors}, {claims.published}. **{len(outcomes)} claims: {said}** "
         f"(readings in each case below). {seeds}, data set {facts.dataset}, run `{facts.run_id}`."
