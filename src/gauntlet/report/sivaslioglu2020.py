@@ -18,7 +18,6 @@ from gauntlet.evaluation.figures import (
 )
 from gauntlet.evaluation.metrics import count_matrix
 from gauntlet.evaluation.pictures import as_png, smaller
-from gauntlet.evaluation.statistics import Interval
 from gauntlet.report.cell_result import CellResult
 from gauntlet.report.document import Block, Figure, Section, Table, Text
 from gauntlet.report.paper import short_ids, trained
@@ -47,23 +46,27 @@ WORST_CASE = (f"Robust accuracy under `white_box` at epsilon {EPSILON:g}, worst 
 
 def headline(results: Results) -> list[str]:
     """Return the worst case over every attack under white_box: undefended, best, and worst."""
-    rates = _rates(results)
-    if not rates:
+    survivors = _strongest(results)
+    if not survivors:
         return []
+    rates = {name: mean_rate(seeds) for name, seeds in survivors.items()}
     best_first = sorted(rates, key=lambda name: -rates[name].value)
     shown = dict.fromkeys([*rates][:1] + best_first[:1] + best_first[-1:])
     said = "; ".join(f"{name} {rates[name]}" for name in shown)
-    return [f"**{WORST_CASE}, example by example: {said}.**"]
+    images = len(next(iter(survivors.values()))[0])
+    return [f"**{WORST_CASE}, example by example ({images} images): {said}.**"]
 
 
 def sections(results: Results, artifact: Artifact) -> Iterator[Section]:
     """Yield the tables and figures; what was not measured is left out."""
+    survivors = _strongest(results)
     yield Section("Headline", [
-        Text(f"{WORST_CASE} (`pgd` on the margin), on the first images."),
-        Table(["defence", "robust accuracy"], [[n, str(r)] for n, r in _rates(results).items()]),
+        Text(f"{WORST_CASE} (`pgd` on the margin)."),
+        Table(["defence", "images", "robust accuracy"],
+              [[n, str(len(s[0])), str(mean_rate(s))] for n, s in survivors.items()]),
         Text("Each defence beside the next best, on the same images; a difference inside the noise "
              "is no ranking."),
-        Table(["comparison"], [[str(one)] for one in ranking(_strongest(results))]),
+        Table(["comparison"], [[str(one)] for one in ranking(survivors)]),
     ])  # fmt: skip
     yield Section("Robust accuracy", [
         Text("Against true labels. Neural network at epsilon 0.1, logistic regression at 50 grey "
@@ -90,10 +93,6 @@ def _strongest(results: Results) -> dict[str, list[Any]]:
             if all(cells):
                 found[name] = [_survive(seed) for seed in zip(*cells, strict=True)]
     return found
-
-
-def _rates(results: Results) -> dict[str, Interval]:
-    return {name: mean_rate(seeds) for name, seeds in _strongest(results).items()}
 
 
 def _survive(cells: Sequence[CellResult]) -> Any:

@@ -1,0 +1,58 @@
+"""Headlines of the papers' reports, by cases that a hand can compute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from gauntlet.config.tables import STRONG
+from gauntlet.report import sivaslioglu2020, vigouroux2018
+from gauntlet.report.cell_result import CellResult
+from gauntlet.report.results import Key, Results
+
+N = 10
+
+
+def _cell(attack: str, epsilons: tuple[float, ...], fallen: Iterable[range]) -> CellResult:
+    """Return a cell of ten images of class 3, of which some fall at each budget."""
+    attacked = np.full((len(epsilons), N), 3)
+    for row, lost in zip(attacked, fallen, strict=True):
+        row[list(lost)] = 5
+    three, flat = np.full(N, 3), np.ones((len(epsilons), N), np.float32)
+    return CellResult("it", "white_box", attack, epsilons, three, three, attacked, flat, flat,
+                      True, attack)  # fmt: skip
+
+
+def test_minimum_norm_attacks_count_within_the_headlines_budget_alone() -> None:
+    lost = {"pgd": range(2), "apgd_ce": range(1, 3), "cw_l2": range(5, 6)}
+    cells = {
+        Key(network, part, attack, "features", "white_box"): [
+            _cell(attack, (0.1, 1.0), [lost.get(attack, range(0)), range(N)])
+            if attack == "cw_l2"
+            else _cell(attack, (0.1,), [lost.get(attack, range(0))])
+        ]
+        for network in vigouroux2018.NETWORKS
+        for attack, part in vigouroux2018.STRONGEST.items()
+    }
+    classic, _ = vigouroux2018.headline(Results(cells, {}, {}))
+    assert "classic: robust accuracy 0.6000 [" in classic  # 0, 1, 2 and 5 fall; at epsilon 1 all
+    assert "epsilon 0.1" in classic and "cw_l2" in classic and "(10 images)" in classic
+
+
+def test_first_papers_headline_names_undefended_best_and_worst() -> None:
+    fallen = {("vanilla", "none"): 8, ("vanilla", "encoded"): 9, ("vanilla", "reformer"): 7,
+              ("denoising", "encoded"): 3, ("denoising", "reformer"): 5}  # fmt: skip
+    cells = {}
+    for (kind, defence), n in fallen.items():
+        for part, attacks in (("dense", sivaslioglu2020.WEAK), ("strong", STRONG)):
+            for attack in attacks:
+                lost = range(n - 1) if attack == "square" else range(n - 2, n)
+                key = Key(kind, part, attack, defence, "white_box")
+                cells[key] = [_cell(attack, (0.1, 0.3), [lost, range(N)])]
+    results = Results(cells, {}, {})
+    (line,) = sivaslioglu2020.headline(results)
+    assert "no autoencoder 0.2000 [" in line
+    assert line.index("no autoencoder") < line.index("denoising, encoded 0.7000 [")
+    assert "vanilla, encoded 0.1000 [" in line and "reformer" not in line
+    assert sivaslioglu2020.headline(Results({}, {}, {})) == []
