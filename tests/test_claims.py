@@ -324,9 +324,9 @@ def test_all_of(checks: list[Holds], expected: Holds) -> None:
         ([NO], Verdict.NOT_REPRODUCED),
         ([NO, NO], Verdict.NOT_REPRODUCED),
         ([NO, NOISE, MISSING], Verdict.NOT_REPRODUCED),
-        ([NOISE], Verdict.NOT_CHECKABLE),
+        ([NOISE], Verdict.NOT_REPRODUCED),
         ([MISSING], Verdict.NOT_CHECKABLE),
-        ([NOISE, MISSING], Verdict.NOT_CHECKABLE),
+        ([NOISE, MISSING], Verdict.NOT_REPRODUCED),
         ([], Verdict.NOT_CHECKABLE),
     ],
 )

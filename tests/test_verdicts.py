@@ -118,6 +118,11 @@ def test_what_was_not_measured_is_not_checkable() -> None:
     assert noiseless.verdict == Verdict.NOT_CHECKABLE  # no success, no noise
 
 
+def test_order_that_did_not_show_is_not_reproduced_and_says_why() -> None:
+    outcome = _outcome(_results(10, 11), (_measure(network=["0", "1"]), {"order": "descending"}))
+    assert outcome.sentence == "not reproduced: inside the noise"
+
+
 @pytest.mark.parametrize(
     ("fallen", "holds"),
     [

@@ -217,12 +217,13 @@ def all_of(found: Sequence[Holds]) -> Holds:
 def verdict(readings: Sequence[Holds]) -> Verdict:
     """Return the verdict on a claim from its readings.
 
-    All hold: reproduced. Some hold: only under these. None, but one fails: not reproduced. Where
-    all that were tried are missing or inside the noise, or nothing could be tried: not checkable.
+    All hold: reproduced. Some hold: only under these. None, but one was measured: not reproduced;
+    an order inside the noise is one that did not show. Nothing measured: not checkable.
     """
     held = readings.count(Holds.YES)
     if readings and held == len(readings):
         return Verdict.REPRODUCED
     if held:
         return Verdict.ONLY_UNDER
-    return Verdict.NOT_REPRODUCED if Holds.NO in readings else Verdict.NOT_CHECKABLE
+    measured = set(readings) - {Holds.MISSING}
+    return Verdict.NOT_REPRODUCED if measured else Verdict.NOT_CHECKABLE

@@ -91,10 +91,11 @@ def document(
 _RULE = (
     "A claim is read in every way that its text allows; each reading is a list of checks. All "
     "readings hold: reproduced. Some hold: reproduced only under these. None holds: not "
-    "reproduced. An order holds only if each difference is beyond noise (McNemar's test on the "
-    "same images, several seeds: paired t test; Holm's correction, 5 %). Brackets are 95 % "
-    "intervals: Wilson's over images for one seed, t over seeds for several. Success rates are "
-    "over all attacked images; what was misclassified before is no success."
+    "reproduced. Nothing could be measured: not checkable. An order holds only if each difference "
+    "is beyond noise (McNemar's test on the same images, several seeds: paired t test; Holm's "
+    "correction, 5 %); if it is inside the noise, it did not show. Brackets are 95 % intervals: "
+    "Wilson's over images for one seed, t over seeds for several. Success rates are over all "
+    "attacked images; what was misclassified before is no success."
 )
 
 

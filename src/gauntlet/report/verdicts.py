@@ -67,8 +67,10 @@ class ClaimOutcome(NamedTuple):
             held = [reading.name for reading in self.readings if reading.holds == Holds.YES]
             return f"{self.verdict} {'; '.join(held)}"
         if self.verdict == Verdict.NOT_CHECKABLE:
-            said = sorted({reading.holds.value for reading in self.readings})
-            return f"{self.verdict}: {self.claim.not_checkable or ', '.join(said)}"
+            return f"{self.verdict}: {self.claim.not_checkable or Holds.MISSING}"
+        outcomes = {reading.holds for reading in self.readings}
+        if self.verdict == Verdict.NOT_REPRODUCED and Holds.NO not in outcomes:
+            return f"{self.verdict}: {Holds.NOISE}"
         return self.verdict.value
 
     @property
