@@ -41,8 +41,9 @@ claims:
 
 
 def _plan(config: ReproduceConfig) -> list[Network]:
-    own = {"epochs": 2, "widths": (16, 4), "defence": "encoded", "threat_models": "white_box",
-           "attacks": "fgsm,bim", "epsilons": (0.0, 0.1)}  # fmt: skip
+    own = {"epochs": 20, "widths": (32, 16), "batch_size": 32, "learning_rate": 0.005,
+           "defence": "encoded", "threat_models": "white_box", "attacks": "fgsm,bim",
+           "epsilons": (0.0, 0.05, 0.1, 0.2, 0.3)}  # fmt: skip
     tanh = AutoencoderConfig(**config.data, epochs=2, widths=(16, 4), activation="tanh")
     return [network("vanilla", Part("dense", attack_config(config, **own), 50)),
             Network("tanh throughout", 0, tanh, ())]  # fmt: skip

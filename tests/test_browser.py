@@ -23,7 +23,7 @@ CHROMIUM = shutil.which("chromium")
 SECONDS = 60_000  # milliseconds that a page of the UI may take on a busy machine
 
 SCREENSHOTS = os.environ.get("GAUNTLET_SCREENSHOTS")
-"""Folder that keeps what the README shows; without it nothing is kept."""
+"""Folder, as seen from the project, that keeps what the README shows; without it none is kept."""
 
 COMMITTED = [PROJECT_ROOT / "reports" / paper / "report.html" for paper in reproduce.NETWORKS]
 
@@ -79,7 +79,7 @@ def open_page() -> Iterator[Callable[..., Page]]:
 
 def _keep(page: Page, name: str) -> None:
     if SCREENSHOTS:
-        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
+        page.screenshot(path=PROJECT_ROOT / SCREENSHOTS / f"{name}.png")
 
 
 def test_runs_have_readable_names(served, open_page) -> None:
@@ -113,6 +113,7 @@ def test_curves_of_two_attacks_lie_over_each_other(served, open_page) -> None:
              "plot_layout": {}}  # fmt: skip
     query = "&".join(f"{name}={quote(json.dumps(value))}" for name, value in names.items())
     page.goto(f"{served.uri}/#/metric?{query}&x_axis=step")
+    page.get_by_role("button", name="Close").click()  # the assistant, which hides half of them
     for name in served.cells:
         expect(page.get_by_text(f"{name} (adv/accuracy)")).to_be_visible()
     page.wait_for_function("document.querySelectorAll('.scatterlayer .js-line').length >= 2")
