@@ -27,6 +27,16 @@ def test_every_claim_has_its_verdict(paper: str) -> None:
     assert all(f"\n### {claim}\n" in text for claim in shown)
 
 
+def test_every_claim_that_was_not_reproduced_has_its_reason(paper: str) -> None:
+    folder = PROJECT_ROOT / "reports"
+    text = (folder / paper / "report.md").read_text()
+    failed = re.findall(r"\(\[([\w-]+)\]\(#\1\)\).*\*\*not reproduced\*\*", text)
+    explained = re.findall(
+        rf"\[`([\w-]+)`\]\({paper}/report\.md#\1\)", (folder / "README.md").read_text()
+    )
+    assert failed and sorted(failed) == sorted(explained)
+
+
 def test_report_is_of_a_clean_commit_and_nothing_failed(paper: str) -> None:
     text = (PROJECT_ROOT / "reports" / paper / "report.md").read_text()
     assert re.search(r"code at commit `[0-9a-f]{40}`,", text)
