@@ -109,6 +109,11 @@ def test_measured_is_what_holds_first_and_of_many_numbers_their_range() -> None:
     assert same.measured == "0.7 [0.6042, 0.7811]"
     noiseless = _outcome(_results(0), (_measure(quantity="noise_level"), {"at_least": 0}))
     assert noiseless.measured == "undefined"
+    trainings = {TrainedKey(str(i), "autoencoder"): [Training(str(i), {"activation": f"a{i}"}, {})]
+                 for i in range(5)}  # fmt: skip
+    texts = {"network": [str(i) for i in range(5)], "model": "autoencoder", "config": "activation"}
+    outcome = _outcome(_results(trainings=trainings), (texts, {"equals": "relu"}))
+    assert outcome.measured == "a0, a1, a2, a3, a4"
 
 
 def test_what_was_not_measured_is_not_checkable() -> None:

@@ -83,7 +83,9 @@ class ClaimOutcome(NamedTuple):
         for few in (texts, list(dict.fromkeys(texts))):
             if len(few) <= _FEW:
                 return ", ".join(few)
-        values = [float(e.value) for e in found if not isinstance(e.value, str)]
+        values = [e.value for e in found if isinstance(e.value, float) and math.isfinite(e.value)]
+        if not values:
+            return ", ".join(few)
         return f"{min(values):.4g} to {max(values):.4g} ({len(values)} numbers)"
 
 
