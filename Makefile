@@ -4,6 +4,7 @@ PYTHON ?= python3
 LOCK ?= requirements.lock
 ARGS ?=
 STUDIES ?= sqlite:///$(CURDIR)/studies.db
+WORKERS := -n 2 --dist loadfile
 BIN := .venv/bin
 READY := .venv/.ready-$(notdir $(LOCK))
 FOOLBOX1 := .venv-foolbox1
@@ -21,10 +22,10 @@ attack: $(READY) ## run the attack entry point; make attack ARGS="-P preset=smok
 	PATH="$(CURDIR)/$(BIN):$$PATH" mlflow run . -e attack $(ARGS)
 
 test: $(READY) ## fast tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 test-slow: $(READY) ## real MLflow projects, servers, full MNIST
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest $(WORKERS) -m slow $(ARGS)
 
 check: $(READY) ## lint, format, types, layers
 	$(BIN)/ruff check

@@ -257,14 +257,12 @@ def test_interruption_leaves_no_zombie(store, begin, tmp_path) -> None:
     process = begin(**values)
     config = _config(**values)
 
-    def running() -> bool:
-        return (
-            Path(tmp_path, "studies.db").exists()
-            and counts(open_study(config)[0])[TrialState.RUNNING] == 1
+    def training() -> bool:
+        return store.get_experiment_by_name("studies") is not None and any(
+            "train/loss" in run.data.metrics for run in _runs(store)[1]
         )
 
-    wait_until(running, process, 120)
-    time.sleep(3)
+    wait_until(training, process, 120)
     os.killpg(process.pid, signal.SIGINT)
     said = "".join(process.communicate(timeout=120))
     assert process.returncode == 130, said
