@@ -37,6 +37,13 @@ def test_every_claim_that_was_not_reproduced_has_its_reason(paper: str) -> None:
     assert failed and sorted(failed) == sorted(explained)
 
 
+def test_readme_counts_the_verdicts_of_the_report(paper: str) -> None:
+    text = (PROJECT_ROOT / "reports" / paper / "report.md").read_text()
+    counted = re.findall(r"\d+", text.split("**")[1])
+    row = re.search(rf"^\| \[`{paper}`\].*$", (PROJECT_ROOT / "README.md").read_text(), re.M)
+    assert row and row.group().split(" | ")[1:6] == counted
+
+
 def test_report_is_of_a_clean_commit_and_nothing_failed(paper: str) -> None:
     text = (PROJECT_ROOT / "reports" / paper / "report.md").read_text()
     assert re.search(r"code at commit `[0-9a-f]{40}`,", text)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from gauntlet.config.sivaslioglu2020 import KINDS
 from gauntlet.config.tables import STRONG
 from gauntlet.evaluation.figures import (
@@ -22,7 +20,7 @@ from gauntlet.report.cell_result import CellResult
 from gauntlet.report.document import Block, Figure, Section, Table, Text
 from gauntlet.report.paper import short_ids, trained
 from gauntlet.report.results import Key, Results, TrainedKey, budget_index
-from gauntlet.report.verdicts import mean_rate, ranking
+from gauntlet.report.verdicts import mean_rate, ranking, survivors
 
 Artifact = Callable[[str, str], bytes]
 """Content of a run's artifact, by run id and path."""
@@ -46,27 +44,27 @@ WORST_CASE = (f"Robust accuracy under `white_box` at epsilon {EPSILON:g}, worst 
 
 def headline(results: Results) -> list[str]:
     """Return the worst case over every attack under white_box: undefended, best, and worst."""
-    survivors = _strongest(results)
-    if not survivors:
+    strongest = _strongest(results)
+    if not strongest:
         return []
-    rates = {name: mean_rate(seeds) for name, seeds in survivors.items()}
+    rates = {name: mean_rate(seeds) for name, seeds in strongest.items()}
     best_first = sorted(rates, key=lambda name: -rates[name].value)
     shown = dict.fromkeys([*rates][:1] + best_first[:1] + best_first[-1:])
     said = "; ".join(f"{name} {rates[name]}" for name in shown)
-    images = len(next(iter(survivors.values()))[0])
+    images = len(next(iter(strongest.values()))[0])
     return [f"**{WORST_CASE}, example by example ({images} images): {said}.**"]
 
 
 def sections(results: Results, artifact: Artifact) -> Iterator[Section]:
     """Yield the tables and figures; what was not measured is left out."""
-    survivors = _strongest(results)
+    strongest = _strongest(results)
     yield Section("Headline", [
         Text(f"{WORST_CASE} (`pgd` on the margin)."),
         Table(["defence", "images", "robust accuracy"],
-              [[n, str(len(s[0])), str(mean_rate(s))] for n, s in survivors.items()]),
+              [[n, str(len(s[0])), str(mean_rate(s))] for n, s in strongest.items()]),
         Text("Each defence beside the next best, on the same images; a difference inside the noise "
              "is no ranking."),
-        Table(["comparison"], [[str(one)] for one in ranking(survivors)]),
+        Table(["comparison"], [[str(one)] for one in ranking(strongest)]),
     ])  # fmt: skip
     yield Section("Robust accuracy", [
         Text("Against true labels. Neural network at epsilon 0.1, logistic regression at 50 grey "
@@ -91,13 +89,8 @@ def _strongest(results: Results) -> dict[str, list[Any]]:
                      for part, attacks in (("dense", WEAK), ("strong", STRONG))
                      for attack in attacks]  # fmt: skip
             if all(cells):
-                found[name] = [_survive(seed) for seed in zip(*cells, strict=True)]
+                found[name] = survivors(cells, EPSILON)
     return found
-
-
-def _survive(cells: Sequence[CellResult]) -> Any:
-    n = min(len(cell.labels) for cell in cells)
-    return np.all([cell.correct[budget_index(cell, EPSILON)][:n] for cell in cells], axis=0)
 
 
 def _table(results: Results, part: str) -> Table:

@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gauntlet.evaluation.statistics import Interval, holm, over_seeds, paired, unpaired, wilson
+from gauntlet.evaluation.statistics import (
+    Interval,
+    holm,
+    over_seeds,
+    paired,
+    unpaired,
+    wilson,
+    worst_case,
+)
+from gauntlet.report.cell_result import CellResult
 from gauntlet.report.claims import (
     Check,
     Claim,
@@ -201,6 +210,19 @@ def mean_rate(seeds: Sequence[NDArray[np.bool_]]) -> Interval:
     """Return a share of images: one seed has Wilson's interval, several have t over seeds."""
     each = [wilson(seed) for seed in seeds]
     return each[0] if len(each) == 1 else over_seeds([one.value for one in each])
+
+
+def survivors(attacks: Sequence[Sequence[CellResult]], epsilon: float) -> list[NDArray[np.bool_]]:
+    """Return, a seed, which images `(n,)` withstand every attack within a Linf budget.
+
+    `attacks` has an item an attack, with a cell a seed; where some attacked fewer images than
+    others, the first that all of them attacked.
+    """
+    found = []
+    for seed in zip(*attacks, strict=True):
+        n = min(len(cell.labels) for cell in seed)
+        found.append(worst_case([c.correct[budget_index(c, epsilon)][:n] for c in seed]))
+    return found
 
 
 def ranking(survivors: dict[str, list[Any]]) -> list[Comparison]:

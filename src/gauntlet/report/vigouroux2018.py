@@ -13,10 +13,10 @@ from gauntlet.config.tables import STRONG
 from gauntlet.config.vigouroux2018 import STEPS, STRONG_EPSILON
 from gauntlet.evaluation.figures import draw_bars, draw_rates
 from gauntlet.evaluation.pictures import as_png
-from gauntlet.evaluation.statistics import Interval, worst_case
+from gauntlet.evaluation.statistics import Interval
 from gauntlet.report.document import Figure, Section, Table, Text
-from gauntlet.report.results import Key, Results, budget_index
-from gauntlet.report.verdicts import mean_rate, ranking
+from gauntlet.report.results import Key, Results
+from gauntlet.report.verdicts import mean_rate, ranking, survivors
 
 NETWORKS = ("classic", "funn")
 
@@ -120,8 +120,7 @@ def _survivors(results: Results) -> dict[str, list[NDArray[np.bool_]]]:
         parts = [results.cells.get(_key(network, part, attack), ())
                  for attack, part in STRONGEST.items()]  # fmt: skip
         if all(parts):
-            found[network] = [worst_case([c.correct[budget_index(c, STRONG_EPSILON)] for c in seed])
-                              for seed in zip(*parts, strict=True)]  # fmt: skip
+            found[network] = survivors(parts, STRONG_EPSILON)
     return found
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from gauntlet.config.tables import speaks_grey_levels
 from gauntlet.report.cell_result import CellResult
 from gauntlet.tracking.artifacts import load_arrays
-from gauntlet.tracking.finished import read_run
+from gauntlet.tracking.finished import FinishedRun, read_run
 
 EXAMPLES = "examples.npz"
 
 
 def read_cell(run_id: str) -> CellResult:
     """Return what a finished cell measured, example by example."""
-    tags, arrays = read_run(run_id).tags, load_arrays(run_id, EXAMPLES)
+    return cell_of(read_run(run_id))
+
+
+def cell_of(run: FinishedRun) -> CellResult:
+    """Return what the cell of a run that is read already measured."""
+    tags, arrays = run.tags, load_arrays(run.id, EXAMPLES)
     attack = tags["gauntlet.attack"]
     return CellResult(
         tags["gauntlet.defence"],
@@ -25,5 +30,5 @@ def read_cell(run_id: str) -> CellResult:
         arrays["noise_l2"],
         arrays["concentration"],
         not speaks_grey_levels(attack),
-        run_id,
+        run.id,
     )

@@ -21,12 +21,12 @@ from gauntlet.report.paper import Facts, document
 from gauntlet.report.results import Results, Spent, Training
 from gauntlet.report.verdicts import counts, judge
 from gauntlet.steps.console import say, show_table
-from gauntlet.steps.finished_cells import read_cell
+from gauntlet.steps.finished_cells import cell_of
 from gauntlet.steps.inputs import load_data
 from gauntlet.steps.matrix import Matrix, run_matrix
 from gauntlet.steps.session import session
 from gauntlet.tracking.experiments import REPRODUCTIONS
-from gauntlet.tracking.finished import read_artifact, read_curve, read_json, read_run
+from gauntlet.tracking.finished import FinishedRun, read_artifact, read_curve, read_json, read_run
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import tracked_run
 from gauntlet.tracking.store import PROJECT_ROOT
@@ -98,31 +98,33 @@ def folder(config: ReproduceConfig) -> Path:
 def read_results(run_id: str) -> Results:
     """Return all that a reproduction measured, from the store alone."""
     matrix = Matrix.from_json(read_json(run_id, MATRIX))
-    cells = {key: [read_cell(i) for i in ids] for key, ids in matrix.cells.items()}
-    trainings = {key: [_training(i) for i in ids] for key, ids in matrix.trainings.items()}
+    ids = [i for seeds in [*matrix.cells.values(), *matrix.trainings.values()] for i in seeds]
+    runs = {i: read_run(i) for i in dict.fromkeys(ids)}
+    cells = {key: [cell_of(runs[i]) for i in seeds] for key, seeds in matrix.cells.items()}
+    trainings = {key: [_training(runs[i]) for i in seeds]
+                 for key, seeds in matrix.trainings.items()}  # fmt: skip
     metrics = read_run(run_id).metrics
     data = {k.removeprefix("data/"): v for k, v in metrics.items() if k.startswith("data/")}
-    return Results(cells, trainings, data, matrix.failed, matrix.diverged, _minutes(matrix))
+    return Results(cells, trainings, data, matrix.failed, matrix.diverged, _minutes(matrix, runs))
 
 
-def _minutes(matrix: Matrix) -> dict[str, Spent]:
+def _minutes(matrix: Matrix, runs: Mapping[str, FinishedRun]) -> dict[str, Spent]:
     """Return what each network's runs took; what networks share counts for the first of them."""
     counted: set[str] = set()
 
-    def took(runs: Mapping[Any, Sequence[str]], network: str) -> float:
-        new = {i for key, ids in runs.items() if key.network == network for i in ids} - counted
+    def took(ids_of: Mapping[Any, Sequence[str]], network: str) -> float:
+        new = {i for key, ids in ids_of.items() if key.network == network for i in ids} - counted
         counted.update(new)
-        return sum(read_run(run_id).minutes for run_id in new)
+        return sum(runs[run_id].minutes for run_id in new)
 
     networks = dict.fromkeys(key.network for key in matrix.trainings)
     return {n: Spent(took(matrix.trainings, n), took(matrix.cells, n)) for n in networks}
 
 
-def _training(run_id: str) -> Training:
-    found = read_run(run_id)
-    curves = {name: read_curve(run_id, name) for name in found.metrics
+def _training(run: FinishedRun) -> Training:
+    curves = {name: read_curve(run.id, name) for name in run.metrics
               if not name.startswith("system/")}  # fmt: skip
-    return Training(run_id, found.config, curves)
+    return Training(run.id, run.config, curves)
 
 
 def _own(paper: str, results: Results) -> tuple[list[str], list[Section]]:
