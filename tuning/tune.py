@@ -119,7 +119,9 @@ def _worker(
         stdin=subprocess.PIPE, stdout=log, stderr=log, text=True,
     )  # fmt: skip
     assert worker.stdin is not None  # noqa: S101 -- a pipe
-    worker.stdin.write(f"{config.model_dump_json()}\n{parent.id} {parent.experiment_id}\n")
+    worker.stdin.write(
+        f"{config.model_dump_json(exclude_unset=True)}\n{parent.id} {parent.experiment_id}\n"
+    )
     worker.stdin.close()
     try:
         yield worker

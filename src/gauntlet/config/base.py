@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     field_validator,
     model_validator,
 )
@@ -73,6 +74,15 @@ class EntryPointConfig(BaseModel):
     more_help: ClassVar[str] = ""
     example: ClassVar[tuple[str, str]] = ("", "")
 
+    def given(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return those of the parameters that were given, not filled from a preset or a default."""
+        return self.model_dump(include=set(names), exclude_unset=True)
+
+    @property
+    def decisive(self) -> frozenset[str]:
+        """Parameters that change something when they are given, though it be their default."""
+        return frozenset()
+
     @classmethod
     def preset_values(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG003
         """Return what the preset says, given the other (unchecked) values: here nothing."""
@@ -93,11 +103,21 @@ class RunConfig(EntryPointConfig):
     test_size: Size = Field(description="use the first N test images, or all")
     seed: int = Field(0, ge=0, lt=2**63, description="root of every random number of the run")
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _fill_from_preset(cls, values: Any) -> Any:
+    def _fill_from_preset(cls, values: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        """Fill what was not given from the preset; `model_fields_set` stays what was given."""
+        values = values | cls.fixed_values(values)
         filled = dict(cls.preset_values(values))
-        return filled | {k: v for k, v in values.items() if k not in filled or v != PRESET}
+        given = {k: v for k, v in values.items() if k not in filled or v != PRESET}
+        config = build(filled | given)
+        config.__pydantic_fields_set__.intersection_update(given)
+        return config
+
+    @classmethod
+    def fixed_values(cls, values: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003
+        """Return what other (unchecked) values leave no choice about: here nothing."""
+        return {}
 
     @classmethod
     def preset_values(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:

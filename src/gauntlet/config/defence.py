@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from gauntlet.config.base import Names, check_names
 from gauntlet.config.models import ClassifierConfig, NetworksConfig, TrainOn, check_features
-from gauntlet.config.published import MAGNET
+from gauntlet.config.published import FROM_PRESET, MAGNET
 from gauntlet.config.tables import DEFENCES, DETECTORS, STOCHASTIC
 from gauntlet.seeding import child_seed
 
@@ -86,6 +86,11 @@ class DefenceConfig(NetworksConfig):
             train_on: `raw`, `encoded` or `features`.
             names: path of a child seed; none for the run's own seed.
         """
-        fields = self.model_dump(include=set(NetworksConfig.model_fields))
+        given = self.given(NetworksConfig.model_fields)
         seed = child_seed(self.seed, *names) if names else self.seed
-        return ClassifierConfig(**fields | {"train_on": train_on, "seed": seed})
+        return ClassifierConfig(**given | {"train_on": train_on, "seed": seed})
+
+    @property
+    def decisive(self) -> frozenset[str]:
+        """MagNet's autoencoders train as published, unless something else is given."""
+        return FROM_PRESET if "magnet" in self.defence else frozenset()

@@ -77,13 +77,15 @@ def default_string(model: type[EntryPointConfig], name: str) -> str | None:
 
 
 def typed(entry_point: str, config: EntryPointConfig) -> dict[str, str]:
-    """Return what a user must type for this config: the parameters that are no defaults."""
+    """Return what a user must type for this config: what is no default, or decides all the same."""
     model = ENTRY_POINTS[entry_point]
     preset = model.preset_values(config.model_dump())
     values = {name: to_string(getattr(config, name)) for name in model.model_fields}
     defaults = {name: to_string(preset[name]) if name in preset else default_string(model, name)
                 for name in values}  # fmt: skip
-    return {name: value for name, value in values.items() if value != defaults[name]}
+    decides = config.decisive & config.model_fields_set
+    return {name: value for name, value in values.items()
+            if value != defaults[name] or name in decides}  # fmt: skip
 
 
 def command(entry_point: str, config: EntryPointConfig) -> str:

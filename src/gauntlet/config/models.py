@@ -127,12 +127,9 @@ class AutoencoderConfig(TrainingConfig):
         return _settings(self, AutoencoderConfig, hidden)
 
     def autoencoder_config(self, kind: AutoencoderKind | None = None) -> AutoencoderConfig:
-        """Return the config of the autoencoder alone; of another kind with its own presets."""
-        fields = self.model_dump(include=set(AutoencoderConfig.model_fields))
-        if kind is not None and kind != self.autoencoder:
-            own = self.preset_values(fields)
-            fields = {k: v for k, v in fields.items() if v != own.get(k)} | {"autoencoder": kind}
-        return AutoencoderConfig(**fields)
+        """Return the config of the autoencoder alone; what was not given is as its kind has it."""
+        given = self.given(AutoencoderConfig.model_fields)
+        return AutoencoderConfig(**given | ({} if kind is None else {"autoencoder": kind}))
 
 
 class NetworksConfig(AutoencoderConfig):
@@ -161,6 +158,14 @@ class ClassifierConfig(NetworksConfig):
         "raw", description="the images, the autoencoder's output (defence `encoded`) or its "
         "features (defence `features`)"
     )  # fmt: skip
+
+    @classmethod
+    def preset_values(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what the preset says; a classifier holds out no images unless it is told to.
+
+        So it learns from the same images whichever autoencoder stands before it.
+        """
+        return {**super().preset_values(values), "validation_size": 0}
 
     @model_validator(mode="after")
     def _features_are_flat(self) -> ClassifierConfig:
@@ -224,5 +229,6 @@ def check_features(config: NetworksConfig) -> None:
 
 
 def _settings(config: RunConfig, model: type[RunConfig], hidden: set[str]) -> dict[str, Any]:
-    names = set(model.model_fields) - hidden - {"preset"}
+    # How many test images are attacked is no matter of a training.
+    names = set(model.model_fields) - hidden - {"preset", "test_size"}
     return config.model_dump(mode="json", include=names)

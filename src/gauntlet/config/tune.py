@@ -23,6 +23,9 @@ TRIALS = 60
 
 VALIDATION_SIZES = {"paper": 10_000, "smoke": 200}
 
+OWN_DEFAULTS = ("validation_size", "defence", "attacks", "epsilons", "threat_models")
+"""Parameters whose default in a study is not that of the ordinary entry points."""
+
 FIXED: Mapping[str, Mapping[str, Any]] = {"funn": {"autoencoder": "funn", "defence": ("features",)}}
 """What a study is about, whatever the defaults say."""
 
@@ -81,16 +84,20 @@ class TuneConfig(AttackConfig):
         Field(("white_box",), description="white_box: nothing else measures a defence")
     )
 
-    @model_validator(mode="before")
     @classmethod
-    def _what_the_study_fixes(cls, values: Any) -> Any:
+    def fixed_values(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a study is about, whatever the defaults say.
+
+        Raises:
+            ValueError: something else was given.
+        """
         fixed = FIXED.get(values.get("study", ""), {})
         for name, value in fixed.items():
             default = cls.model_fields[name].default
             if to_string(values.get(name, default)) not in (to_string(default), to_string(value)):
                 own = f"--{name}: study={values['study']} has its own"
                 raise ValueError(f"{own}; received {values[name]}")
-        return values | fixed
+        return dict(fixed)
 
     @classmethod
     def preset_values(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -227,7 +234,8 @@ class TuneConfig(AttackConfig):
             ValidationError: these values do not go together.
         """
         model = AutoencoderConfig if self.entry_point == "autoencoder" else AttackConfig
-        fields = self.model_dump(include=set(model.model_fields))
+        own = self.model_dump(include=set(OWN_DEFAULTS) & set(model.model_fields))
+        fields = self.given(model.model_fields) | own
         # All trials of an attack study attack the same networks.
         seed = self.seed if self.study == "attack" else self.trial_seed(number)
         return model(**fields | dict(drawn) | {"seed": seed})
