@@ -136,7 +136,7 @@ def test_both_presets_fill_the_same_parameters() -> None:
 
 # --- settings: exactly what can change the result ---
 
-RUN = {"dataset", "train_size", "test_size", "seed"}
+RUN = {"dataset", "train_size", "seed"}
 TRAINING = RUN | {"epochs", "batch_size", "learning_rate", "validation_size"}
 AUTOENCODER = RUN | {"epochs", "batch_size", "validation_size", "autoencoder"}
 DENSE = {"widths", "activation", "pre_output_activation", "output_activation", "loss",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from stored import load_arrays
 
 from gauntlet.report.cell_result import CellResult
 from gauntlet.steps import attack
 from gauntlet.steps.inputs import load_data
-from gauntlet.tracking.artifacts import load_arrays
 
 EPSILON = 0.1
 ENCODED = {"autoencoder": "variational", "loss": "mean_squared_error", "defence": "encoded",

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from models import blobs
 from servers import tracking_to, wait_until
+from stored import stored_model
 
 from gauntlet import networks
 from gauntlet.autoencoders.training import train_autoencoder
@@ -20,7 +21,6 @@ from gauntlet.checkpoint import Checkpoint
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.steps import classifier
 from gauntlet.steps.training_run import TrainingRun
-from gauntlet.tracking.artifacts import stored_model
 from gauntlet.tracking.runs import resume_from
 
 IMAGES = blobs(36)[0]

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from mlflow.entities import Run
 from servers import PASSWORD, mlflow_server, postgresql, postgresql_program, tracking_to
+from stored import load_arrays
 
 from gauntlet.config.base import RunConfig, to_string
 from gauntlet.errors import TrackingError
-from gauntlet.tracking.artifacts import FILE_SHA256, MODEL_ID, load_arrays
+from gauntlet.tracking.artifacts import FILE_SHA256, MODEL_ID
 
 pytestmark = pytest.mark.slow
 

@@ -9,6 +9,7 @@ import mlflow
 import numpy as np
 import pytest
 from servers import tracking_to
+from stored import load_arrays, stored_model
 
 from gauntlet.autoencoders.training import reconstruct, reconstruction_metrics
 from gauntlet.errors import UsageError
@@ -17,7 +18,7 @@ from gauntlet.evaluation.statistics import wilson
 from gauntlet.networks import predict
 from gauntlet.steps import attack, autoencoder, classifier
 from gauntlet.steps.inputs import load_data
-from gauntlet.tracking.artifacts import load_arrays, load_model, stored_model
+from gauntlet.tracking.artifacts import load_model
 
 CELLS = 20  # 10 combinations of defence and threat model, 2 attacks
 

@@ -10,6 +10,7 @@ import mlflow
 import numpy as np
 import pytest
 from servers import tracking_to
+from stored import stored_model
 
 from gauntlet.config.attack import AttackConfig
 from gauntlet.defences.features import FeaturesModel
@@ -18,7 +19,7 @@ from gauntlet.errors import UsageError
 from gauntlet.report.cell_result import CellResult
 from gauntlet.steps import attack
 from gauntlet.steps.inputs import load_data
-from gauntlet.tracking.artifacts import load_model, stored_model
+from gauntlet.tracking.artifacts import load_model
 
 pytestmark = pytest.mark.slow
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from models import SHAPE, N, attack, blobs, classifier, ignore, run
+from stored import load_arrays
 
 from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario, logits_of
 from gauntlet.autoencoders.layers import TrainingNoise
@@ -20,7 +21,6 @@ from gauntlet.networks import predict
 from gauntlet.steps import attack as attack_step
 from gauntlet.steps.cells import Models, plan_cells
 from gauntlet.steps.inputs import load_data
-from gauntlet.tracking.artifacts import load_arrays
 
 CLASSIFIER = "dense"
 

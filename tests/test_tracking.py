@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 from servers import free_port, tracking_to
 
-from gauntlet.errors import TrackingError
+from gauntlet.errors import DamagedRunError, TrackingError
 from gauntlet.steps import session as sessions
 from gauntlet.tracking import provenance
 from gauntlet.tracking import store as stores
-from gauntlet.tracking.artifacts import load_arrays, load_model, log_model, weights_sha256
+from gauntlet.tracking.artifacts import load_model, log_model, weights_sha256
 from gauntlet.tracking.experiments import experiment_id
+from gauntlet.tracking.finished import read_sealed
 from gauntlet.tracking.runs import mark_entry_as_reuse, tracked_run
 from gauntlet.tracking.step_cache import Fingerprint
 
@@ -70,7 +71,8 @@ def test_exception_goes_on_and_leaves_its_traceback(store, tiny):
 @pytest.mark.parametrize("end", ["FINISHED", "KILLED"])
 def test_no_traceback_where_nothing_failed(store, tiny, end):
     run = _track(store, tiny("autoencoder"), end)
-    assert _files(store, run.info.run_id) == {"config.json", "environment.txt"}
+    seal = {"seal.json"} if end == "FINISHED" else set()
+    assert _files(store, run.info.run_id) == {"config.json", "environment.txt", *seal}
     assert "gauntlet.error" not in run.data.tags
 
 
@@ -133,18 +135,50 @@ def test_environment_names_every_numeric_package(store, tiny):
     assert pins <= set(text.splitlines())
 
 
-def test_git_state_of_a_checkout(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "PROJECT_ROOT", tmp_path)
-    state = provenance.git_state.__wrapped__
-    assert set(state().values()) == {"unknown"}
-    (tmp_path / "file").write_text("old")
+def _commit(folder) -> str:
     identity = ["-c", "user.name=n", "-c", "user.email=e@x"]
     for words in (["init"], ["add", "."], [*identity, "commit", "-m", "first"]):
-        subprocess.run(["git", *words], cwd=tmp_path, check=True, capture_output=True)
-    clean = state()
-    assert len(clean["gauntlet.git_commit"]) == 40 and clean["gauntlet.git_dirty"] == "false"
-    (tmp_path / "file").write_text("new")
-    assert state() == {**clean, "gauntlet.git_dirty": "true"}
+        subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True)
+    return head.stdout.strip()
+
+
+@pytest.fixture
+def sources(tmp_path, monkeypatch):
+    """A checkout to be, with one source; git's state is asked of it."""
+    package = tmp_path / "project" / "src" / "gauntlet"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("old")
+    monkeypatch.setattr(provenance, "PROJECT_ROOT", tmp_path / "project")
+    monkeypatch.setattr(provenance, "PACKAGE", package)
+    monkeypatch.setattr(provenance, "git_state", provenance.git_state.__wrapped__)
+    return package
+
+
+def test_git_state_of_a_checkout(sources):
+    assert set(provenance.git_state().values()) == {"unknown"}
+    commit = _commit(provenance.PROJECT_ROOT)
+    clean = {"gauntlet.git_commit": commit, "gauntlet.git_dirty": "false"}
+    assert provenance.git_state() == clean
+    (sources / "__init__.py").write_text("new")
+    assert provenance.git_state() == {**clean, "gauntlet.git_dirty": "true"}
+
+
+def test_source_that_no_commit_holds_makes_a_checkout_dirty(sources):
+    _commit(provenance.PROJECT_ROOT)
+    (sources / "attack_of_mine.py").write_text("new")
+    assert provenance.git_state()["gauntlet.git_dirty"] == "true"
+
+
+def test_commit_of_another_repository_is_not_recorded(sources, tmp_path, monkeypatch):
+    (tmp_path / "notes").write_text("somebody's repository, into which a zip was unpacked")
+    (tmp_path / ".gitignore").write_text("project")
+    _commit(tmp_path)
+    assert set(provenance.git_state().values()) == {"unknown"}
+    ours = _commit(provenance.PROJECT_ROOT)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path))
+    assert provenance.git_state()["gauntlet.git_commit"] == ours
 
 
 def test_data_set_is_an_input_with_its_own_digest(store, tiny):
@@ -235,8 +269,9 @@ def test_every_kind_loads_in_a_process_that_trained_none(logged, start):
     script = (
         "import sys\n"
         "from gauntlet.tracking.artifacts import load_model, stored_model, weights_sha256\n"
+        "from gauntlet.tracking.finished import read_sealed\n"
         "for run_id in sys.argv[1:]:\n"
-        "    print(weights_sha256(load_model(stored_model(run_id))))\n"
+        "    print(weights_sha256(load_model(stored_model(read_sealed(run_id)))))\n"
     )
     stored = [logged[kind][1] for kind in KINDS]
     uri = os.environ["MLFLOW_TRACKING_URI"]
@@ -292,20 +327,20 @@ def test_tampered_model_is_refused(logged):
     content = file.read_bytes()
     file.write_bytes(content + b"\0")
     try:
-        with pytest.raises(TrackingError, match=rf"{stored.model_id}.*SHA-256 differs.*again\.$"):
+        with pytest.raises(DamagedRunError, match=rf"{stored.model_id}.* was changed .*anew\.$"):
             load_model(stored)
     finally:
         file.write_bytes(content)
 
 
-def test_arrays_come_back_and_pickles_do_not(store, tiny, tmp_path):
+def test_arrays_come_back_and_pickles_do_not(store, tiny):
     with _open(tiny("autoencoder")) as run:
         run.arrays("good.npz", classes=np.arange(3))
-        np.savez(tmp_path / "bad.npz", a=np.array([{}]))
-        store.log_artifact(run.id, str(tmp_path / "bad.npz"))
-    assert load_arrays(run.id, "good.npz")["classes"].tolist() == [0, 1, 2]
+        run.arrays("bad.npz", a=np.array([{}]))
+    found = read_sealed(run.id)
+    assert found.arrays("good.npz")["classes"].tolist() == [0, 1, 2]
     with pytest.raises(ValueError, match="allow_pickle=False"):
-        load_arrays(run.id, "bad.npz")
+        found.arrays("bad.npz")
 
 
 @contextlib.contextmanager

@@ -34,6 +34,10 @@ class TrackingError(GauntletError):
     """A tracking store that cannot be reached, written or trusted. Exit code 1."""
 
 
+class DamagedRunError(GauntletError):
+    """A finished run whose record is incomplete or was changed; its text ends without a stop."""
+
+
 def unknown_name(what: str, received: str, valid: Iterable[str]) -> str:
     """Return `unknown <what> '<received>'` with the nearest and all valid names."""
     names = list(valid)

@@ -1,18 +1,37 @@
-"""TensorFlow as this project runs it: deterministic, memory growth on, one seed at a time."""
+"""TensorFlow as this project runs it: deterministic, memory growth on, one seed at a time.
+
+The user's Keras settings (`keras.json`, `KERAS_...`) change nothing: they would change numbers.
+"""
 
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gauntlet.errors import GauntletError
+
+BACKEND = "tensorflow"
+
+DEBUGGING = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED")
+"""Variables that cut trainings short or replace Keras's variables."""
+
+_log = logging.getLogger(__name__)
+
 
 @functools.cache
 def configure_tensorflow() -> str:
-    """Switch on determinism and memory growth, once; return the name of the device in use."""
+    """Switch on determinism and memory growth, once; return the name of the device in use.
+
+    Raises:
+        GauntletError: this process has loaded Keras with another backend.
+    """
+    shield_keras()
     with _silenced_stderr():
         import tensorflow as tf
+    _configure_keras()
     tf.get_logger().setLevel("ERROR")  # it warns of retracing where several models are compiled
     tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU")
@@ -21,6 +40,35 @@ def configure_tensorflow() -> str:
     if not gpus:
         return "CPU"
     return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
+
+
+def shield_keras() -> None:
+    """Keep the user's settings from Keras, which reads them when it is imported."""
+    chosen = os.environ.get("KERAS_BACKEND") or BACKEND
+    if chosen != BACKEND:
+        _log.warning("KERAS_BACKEND=%s is not used: this project computes on %s", chosen, BACKEND)
+    os.environ["KERAS_BACKEND"] = BACKEND
+    # No folder, so Keras finds no keras.json in it, and writes none.
+    os.environ["KERAS_HOME"] = os.devnull
+    for name in DEBUGGING:
+        os.environ.pop(name, None)
+
+
+def _configure_keras() -> None:
+    """Set what Keras may have read all the same, if something else imported it before."""
+    import keras
+
+    if keras.config.backend() != BACKEND:
+        raise GauntletError(
+            f"Keras is loaded with the backend {keras.config.backend()!r}: set "
+            f"KERAS_BACKEND={BACKEND} before it is imported."
+        )
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_max_epochs(None)
+    keras.config.set_max_steps_per_epoch(None)
 
 
 @contextmanager
@@ -38,9 +86,9 @@ def _silenced_stderr() -> Iterator[None]:
 
 def start_from(seed: int) -> None:
     """Make everything that Keras draws from here on (weights, shuffles) follow `seed`."""
+    configure_tensorflow()
     import keras
 
-    configure_tensorflow()
     keras.backend.clear_session()
     keras.config.disable_interactive_logging()  # the project shows its own progress
     keras.utils.set_random_seed(seed % 2**32)

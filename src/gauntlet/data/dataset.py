@@ -26,6 +26,7 @@ class Dataset:
         x_test: float32 (m, h, w, c) in [0, 1].
         y_test: int64 (m,) in [0, n_classes).
         n_classes: number of classes.
+        whole: the data set that this is a part of; None: it is whole itself.
 
     The constructor makes the four arrays read-only: an attack that works in place must copy.
     """
@@ -36,6 +37,7 @@ class Dataset:
     x_test: NDArray[np.float32]
     y_test: NDArray[np.int64]
     n_classes: int
+    whole: Dataset | None = None
 
     def __post_init__(self) -> None:
         for key in KEYS:
@@ -50,6 +52,16 @@ class Dataset:
             digest.update(f"{key} {array.dtype.str} {array.shape}\n".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+    @cached_property
+    def for_training(self) -> Dataset:
+        """These training images with all test images: however many of those are attacked.
+
+        A training is measured on all of them, so it is the same training for every test size.
+        """
+        if self.whole is None:
+            return self
+        return replace(self, x_test=self.whole.x_test, y_test=self.whole.y_test, whole=None)
 
     def take(self, train_size: int | None, test_size: int | None) -> Dataset:
         """Return the first images of each split, without copying them.
@@ -69,6 +81,7 @@ class Dataset:
             y_train=self.y_train[:train],
             x_test=self.x_test[:test],
             y_test=self.y_test[:test],
+            whole=self.whole or self,
         )
 
     def _checked(self, flag: str, size: int | None, available: int) -> int:

@@ -15,7 +15,7 @@ from gauntlet.steps.console import say
 from gauntlet.steps.inputs import grid_indices, load_data
 from gauntlet.steps.reuse import Reuse
 from gauntlet.steps.session import session
-from gauntlet.steps.training_run import TrainingRun, training_run
+from gauntlet.steps.training_run import TRAINED_BY, TrainingRun, training_run
 from gauntlet.tracking.artifacts import StoredModel, stored_model
 from gauntlet.tracking.step_cache import Fingerprint
 
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 MANIFOLD = norm.ppf(np.linspace(0.05, 0.95, 15))
 """Coordinates that split the prior of a latent dimension evenly."""
 
-COMPUTED_BY = ("gauntlet.autoencoders.training", "gauntlet.data.registry")
+COMPUTED_BY = (
+    *TRAINED_BY,
+    "gauntlet.autoencoders.encoder",
+    "gauntlet.autoencoders.training",
+    "gauntlet.steps.autoencoder",
+)
 
 
 def run(config: AutoencoderConfig) -> StoredModel:
@@ -42,6 +47,7 @@ def ensure_autoencoder(
     config: AutoencoderConfig, data: Dataset, *, entry: bool = False
 ) -> StoredModel:
     """Return the trained autoencoder of a config from the store, training it if it is missing."""
+    data = data.for_training
     fingerprint = Fingerprint(
         "autoencoder",
         config.autoencoder,

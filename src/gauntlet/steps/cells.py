@@ -13,12 +13,22 @@ from gauntlet.tracking.step_cache import Fingerprint
 COMPUTED_BY = (
     "gauntlet.attacks.crafting",
     "gauntlet.autoencoders.layers",  # a loaded model runs this code too
+    "gauntlet.config.attack",
+    "gauntlet.config.base",
+    "gauntlet.config.defence",
+    "gauntlet.config.models",
+    "gauntlet.config.published",
+    "gauntlet.config.tables",
     "gauntlet.data.registry",
     "gauntlet.defences.features",
     "gauntlet.defences.magnet",
     "gauntlet.defences.stochastic",
     "gauntlet.evaluation.metrics",
     "gauntlet.runtime",
+    "gauntlet.steps.cell_runner",
+    "gauntlet.steps.cells",
+    "gauntlet.steps.defended",
+    "gauntlet.steps.inputs",
 )
 
 

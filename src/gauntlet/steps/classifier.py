@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
+from gauntlet.config.models import ClassifierConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.steps.autoencoder import ensure_autoencoder
 from gauntlet.steps.console import say
 from gauntlet.steps.inputs import load_data
 from gauntlet.steps.reuse import Reuse
 from gauntlet.steps.session import session
-from gauntlet.steps.training_run import TrainingRun, training_run
+from gauntlet.steps.training_run import TRAINED_BY, TrainingRun, training_run
 from gauntlet.tracking.artifacts import StoredModel, load_model, stored_model
 from gauntlet.tracking.step_cache import Fingerprint
 
 if TYPE_CHECKING:
     import keras
 
-COMPUTED_BY = ("gauntlet.classifiers.training", "gauntlet.data.registry")
+LEARNS_FROM = ("gauntlet.autoencoders.encoder", "gauntlet.autoencoders.training")
+"""Modules that compute what a classifier learns from, unless it is the images themselves."""
+
+COMPUTED_BY = (*TRAINED_BY, "gauntlet.classifiers.training", "gauntlet.steps.classifier")
 
 
 def run(config: ClassifierConfig) -> StoredModel:
@@ -30,10 +33,7 @@ def run(config: ClassifierConfig) -> StoredModel:
         data = load_data(config)
         autoencoder = None
         if config.train_on != "raw":
-            fields = set(AutoencoderConfig.model_fields)
-            autoencoder = ensure_autoencoder(
-                AutoencoderConfig(**config.model_dump(include=fields)), data
-            )
+            autoencoder = ensure_autoencoder(config.autoencoder_config(), data)
         stored = ensure_classifier(config, data, autoencoder, entry=True)
         say(f"classifier run {stored.run_id}; see it with: {where}")
     return stored
@@ -54,14 +54,15 @@ def ensure_classifier(
         autoencoder: for `train_on=encoded` and `train_on=features`.
         entry: take over the run that `mlflow run` opened.
     """
+    data = data.for_training
     before = {"autoencoder": autoencoder.weights_sha256} if autoencoder else {}
-    encoder = ("gauntlet.autoencoders.encoder",) if config.train_on == "features" else ()
+    learns_from = () if config.train_on == "raw" else LEARNS_FROM
     fingerprint = Fingerprint(
         "classifier",
         _subject(config),
         config.classifier_settings(),
         {"data": data.sha256, **before},
-        (*COMPUTED_BY, *encoder),
+        (*COMPUTED_BY, *learns_from),
     )
     return stored_model(
         Reuse().reuse_or_compute(

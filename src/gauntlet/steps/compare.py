@@ -22,7 +22,7 @@ from gauntlet.steps.console import say, show_table
 from gauntlet.steps.session import session
 from gauntlet.tracking.asked_for import DATA, runs_asked_for
 from gauntlet.tracking.experiments import COMPARISONS
-from gauntlet.tracking.finished import read_artifact, read_json
+from gauntlet.tracking.finished import read_sealed
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import tracked_run
 
@@ -111,7 +111,7 @@ def _matrix(contest: Contest, who: Comparand) -> Any:
     (attack,) = contest.attacks
     cell = attack.cells[who]
     with complete(cell.run_id):
-        tables = read_json(cell.run_id, "confusion_matrices.json")
+        tables = read_sealed(cell.run_id).json("confusion_matrices.json")
         return tables[f"{cell.epsilons[attack.index(contest.epsilon)]:g}"]["attacked"]
 
 
@@ -119,7 +119,7 @@ def _grids(contest: Contest) -> Iterator[Figure]:
     (attack,) = contest.attacks
     for who, cell in attack.cells.items():
         with complete(cell.run_id):
-            png = read_artifact(cell.run_id, "images.png")
+            png = read_sealed(cell.run_id).artifact("images.png")
         yield Figure(
             f"images_{contest.threat_model}_{contest.name}_{who.key}", png,
             f"{who.name}: {contest.title}, epsilon {cell.budget}; cell `{cell.run_id}`",

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from gauntlet.config.tables import speaks_grey_levels
 from gauntlet.report.cell_result import CellResult
-from gauntlet.tracking.artifacts import load_arrays
-from gauntlet.tracking.finished import FinishedRun, read_run
+from gauntlet.tracking.finished import SealedRun
 
 EXAMPLES = "examples.npz"
 
 
-def read_cell(run_id: str) -> CellResult:
-    """Return what a finished cell measured, example by example."""
-    return cell_of(read_run(run_id))
+def read_cell(run: SealedRun) -> CellResult:
+    """Return what a finished cell measured, example by example.
 
-
-def cell_of(run: FinishedRun) -> CellResult:
-    """Return what the cell of a run that is read already measured."""
-    tags, arrays = run.tags, load_arrays(run.id, EXAMPLES)
+    Raises:
+        DamagedRunError: its examples are missing, or not those that it logged.
+    """
+    tags, arrays = run.run.tags, run.arrays(EXAMPLES)
     attack = tags["gauntlet.attack"]
     return CellResult(
         tags["gauntlet.defence"],

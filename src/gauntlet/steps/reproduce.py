@@ -19,14 +19,15 @@ from gauntlet.report.claims import load_claims
 from gauntlet.report.document import Section, write
 from gauntlet.report.paper import Facts, document
 from gauntlet.report.results import Results, Spent, Training
-from gauntlet.report.verdicts import counts, judge
+from gauntlet.report.verdicts import ClaimOutcome, counts, judge
 from gauntlet.steps.console import say, show_table
-from gauntlet.steps.finished_cells import cell_of
+from gauntlet.steps.finished_cells import read_cell
 from gauntlet.steps.inputs import load_data
 from gauntlet.steps.matrix import Matrix, run_matrix
 from gauntlet.steps.session import session
 from gauntlet.tracking.experiments import REPRODUCTIONS
-from gauntlet.tracking.finished import FinishedRun, read_artifact, read_curve, read_json, read_run
+from gauntlet.tracking.finished import SealedRun, last, read_run, read_sealed
+from gauntlet.tracking.provenance import environment
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import tracked_run
 from gauntlet.tracking.store import PROJECT_ROOT
@@ -65,28 +66,55 @@ def _reproduce(config: ReproduceConfig, where: str) -> None:
         matrix = run_matrix(networks, data, it)
         it.json(MATRIX, matrix.as_json())
         it.flush()
-        report(it, config)
+        results = read_results(matrix, _of_data(data))
+        _log(it, *report(it.id, config, results, environment().splitlines()))
         say(f"report: {folder(config) / 'report.html'}; run {it.id}; {where}")
         if matrix.failed:
             raise IncompleteError(f"{config.paper}: {len(matrix.failed)} computations failed; "
                                   f"the others are done, and the report names them.")  # fmt: skip
 
 
-def report(run: TrackedRun, config: ReproduceConfig) -> None:
-    """Judge every claim and write the report, from the store alone."""
+def report(
+    run_id: str, config: ReproduceConfig, results: Results, packages: Sequence[str]
+) -> tuple[list[Path], list[ClaimOutcome]]:
+    """Judge every claim, write and show the report; return its files and the outcomes.
+
+    Args:
+        run_id: of the reproduction's run.
+        config: of the reproduction.
+        results: all that it measured.
+        packages: the environment that it ran in, a line per package.
+    """
     claims = load_claims(CLAIMS / f"{config.paper}.yaml")
-    results = read_results(run.id)
     outcomes = judge(claims.claims, results)
     headline, sections = _own(config.paper, results)
-    page = document(claims, outcomes, results, _facts(run, config, results), headline, sections)
-    run.files(write(page, folder(config), "report"))
-    verdicts = counts(outcomes)
-    run.metrics((f"claims/{v.name.lower()}", n) for v, n in verdicts.items())
+    facts = _facts(run_id, config, results, packages)
+    page = document(claims, outcomes, results, facts, headline, sections)
+    files = write(page, folder(config), "report")
     rows = [[o.claim.id, o.claim.published, o.sentence] for o in outcomes]
     show_table(claims.title, ["claim", "published", "verdict"], rows)
     for line in headline:
         say(line.replace("*", ""))
-    say(", ".join(f"{n} {verdict}" for verdict, n in verdicts.items()))
+    say(", ".join(f"{n} {verdict}" for verdict, n in counts(outcomes).items()))
+    return files, outcomes
+
+
+def report_again(run_id: str, config: ReproduceConfig) -> None:
+    """Judge and write what a finished reproduction measured, from the store alone.
+
+    Raises:
+        DamagedRunError: something that it needs is missing or was changed.
+    """
+    run = read_sealed(run_id)
+    data = {name.removeprefix("data/"): last(curve) for name, curve in run.curves.items()
+            if name.startswith("data/")}  # fmt: skip
+    results = read_results(Matrix.from_json(run.json(MATRIX)), data)
+    report(run_id, config, results, run.artifact("environment.txt").decode().splitlines())
+
+
+def _log(run: TrackedRun, files: Sequence[Path], outcomes: Sequence[ClaimOutcome]) -> None:
+    run.files(files)
+    run.metrics((f"claims/{v.name.lower()}", n) for v, n in counts(outcomes).items())
 
 
 def folder(config: ReproduceConfig) -> Path:
@@ -95,55 +123,69 @@ def folder(config: ReproduceConfig) -> Path:
     return Path(config.output, *size, config.paper)
 
 
-def read_results(run_id: str) -> Results:
-    """Return all that a reproduction measured, from the store alone."""
-    matrix = Matrix.from_json(read_json(run_id, MATRIX))
+def read_results(matrix: Matrix, data: Mapping[str, float]) -> Results:
+    """Return all that a reproduction measured, from the store alone.
+
+    Args:
+        matrix: where it was measured.
+        data: numbers of the data set alone.
+
+    Raises:
+        DamagedRunError: a run's record is incomplete or was changed.
+    """
     ids = [i for seeds in [*matrix.cells.values(), *matrix.trainings.values()] for i in seeds]
-    runs = {i: read_run(i) for i in dict.fromkeys(ids)}
-    cells = {key: [cell_of(runs[i]) for i in seeds] for key, seeds in matrix.cells.items()}
-    trainings = {key: [_training(runs[i]) for i in seeds]
-                 for key, seeds in matrix.trainings.items()}  # fmt: skip
-    metrics = read_run(run_id).metrics
-    data = {k.removeprefix("data/"): v for k, v in metrics.items() if k.startswith("data/")}
-    return Results(cells, trainings, data, matrix.failed, matrix.diverged, _minutes(matrix, runs))
+    runs = {i: read_sealed(i) for i in dict.fromkeys(ids)}
+    cells = {key: [read_cell(runs[i]) for i in seeds] for key, seeds in matrix.cells.items()}
+    trainings = {
+        key: [Training(i, runs[i].run.config, runs[i].curves) for i in seeds]
+        for key, seeds in matrix.trainings.items()
+    }
+    minutes = _minutes(matrix, runs)
+    return Results(cells, trainings, data, matrix.failed, matrix.diverged, minutes)
 
 
-def _minutes(matrix: Matrix, runs: Mapping[str, FinishedRun]) -> dict[str, Spent]:
+def _minutes(matrix: Matrix, runs: Mapping[str, SealedRun]) -> dict[str, Spent]:
     """Return what each network's runs took; what networks share counts for the first of them."""
     counted: set[str] = set()
 
     def took(ids_of: Mapping[Any, Sequence[str]], network: str) -> float:
         new = {i for key, ids in ids_of.items() if key.network == network for i in ids} - counted
         counted.update(new)
-        return sum(runs[run_id].minutes for run_id in new)
+        return sum(runs[run_id].run.minutes for run_id in new)
 
     networks = dict.fromkeys(key.network for key in matrix.trainings)
     return {n: Spent(took(matrix.trainings, n), took(matrix.cells, n)) for n in networks}
 
 
-def _training(run: FinishedRun) -> Training:
-    curves = {name: read_curve(run.id, name) for name in run.metrics
-              if not name.startswith("system/")}  # fmt: skip
-    return Training(run.id, run.config, curves)
-
-
 def _own(paper: str, results: Results) -> tuple[list[str], list[Section]]:
     if paper == "sivaslioglu2020":
-        own = first_paper.sections(results, read_artifact)
+        own = first_paper.sections(results, _artifact)
         return first_paper.headline(results), list(own)
     return second_paper.headline(results), list(second_paper.sections(results))
 
 
-def _facts(run: TrackedRun, config: ReproduceConfig, results: Results) -> Facts:
-    found = read_run(run.id)
-    environment = read_artifact(run.id, "environment.txt").decode().splitlines()
+def _artifact(run_id: str, path: str) -> bytes:
+    return read_sealed(run_id).artifact(path)
+
+
+def _facts(
+    run_id: str, config: ReproduceConfig, results: Results, packages: Sequence[str]
+) -> Facts:
+    found = read_run(run_id)
+    commit = found.tags["gauntlet.git_commit"]
     return Facts(
-        run.id, config.seeds, config.seed, config.dataset, found.tags["gauntlet.dataset_sha256"],
-        found.tags["gauntlet.git_commit"], found.tags["gauntlet.git_dirty"] == "true",
-        environment, [f"git checkout {found.tags['gauntlet.git_commit']}",
-                      command("reproduce", config)],
-        list(_alone(config, results)), found.minutes,
-    )  # fmt: skip
+        run_id=run_id,
+        seeds=config.seeds,
+        first_seed=config.seed,
+        dataset=config.dataset,
+        sha256=found.tags["gauntlet.dataset_sha256"],
+        commit=commit,
+        dirty=found.tags["gauntlet.git_dirty"] == "true",
+        environment=packages,
+        commands=[f"git checkout {commit}", command("reproduce", config)],
+        alone=list(_alone(config, results)),
+        duration=found.minutes,
+    )
 
 
 def _alone(config: ReproduceConfig, results: Results) -> Iterator[tuple[str, str, str]]:

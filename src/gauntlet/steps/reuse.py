@@ -10,7 +10,8 @@ from filelock import Timeout
 
 from gauntlet.runtime import configure_tensorflow
 from gauntlet.steps.console import say
-from gauntlet.tracking.step_cache import Fingerprint, find_run, reason_for_miss
+from gauntlet.tracking.finished import SealedRun
+from gauntlet.tracking.step_cache import Fingerprint, look_up
 
 
 @dataclass
@@ -20,8 +21,8 @@ class Reuse:
     at_once: bool = True
     _news: Counter[str] = field(default_factory=Counter)
 
-    def reuse_or_compute(self, fingerprint: Fingerprint, compute: Callable[[], None]) -> str:
-        """Return the id of the finished run of a step, computing it if there is none.
+    def reuse_or_compute(self, fingerprint: Fingerprint, compute: Callable[[], None]) -> SealedRun:
+        """Return the finished run of a step, computing it if none is whole.
 
         `compute` must end with a finished run of this fingerprint. Two processes of one machine
         that want the same step compute it once: the second waits.
@@ -33,7 +34,11 @@ class Reuse:
             say(f"waiting: another process computes {fingerprint}")
             lock.acquire()
         try:
-            return self._find(fingerprint) or self._compute(fingerprint, compute)
+            found = look_up(fingerprint)
+            if isinstance(found, str):
+                return self._compute(fingerprint, compute, reason=found)
+            self._tell(fingerprint, "reused", f"run {found.id}")
+            return found
         finally:
             lock.release()
 
@@ -42,20 +47,16 @@ class Reuse:
         for news, count in self._news.items():
             say(f"{what}: {count} {news}")
 
-    def _find(self, fingerprint: Fingerprint) -> str | None:
-        run_id = find_run(fingerprint)
-        if run_id is not None:
-            self._tell(fingerprint, "reused", f"run {run_id}")
-        return run_id
-
-    def _compute(self, fingerprint: Fingerprint, compute: Callable[[], None]) -> str:
-        self._tell(fingerprint, "computed", f"because: {reason_for_miss(fingerprint)}")
+    def _compute(
+        self, fingerprint: Fingerprint, compute: Callable[[], None], reason: str
+    ) -> SealedRun:
+        self._tell(fingerprint, "computed", f"because: {reason}")
         configure_tensorflow()
         compute()
-        run_id = find_run(fingerprint)
-        if run_id is None:
-            raise RuntimeError(f"{fingerprint} left no finished run")
-        return run_id
+        found = look_up(fingerprint)
+        if isinstance(found, str):
+            raise RuntimeError(f"{fingerprint} left no finished run: {found}")
+        return found
 
     def _tell(self, fingerprint: Fingerprint, what: str, detail: str) -> None:
         if self.at_once:

@@ -22,6 +22,16 @@ from gauntlet.tracking.step_cache import Fingerprint
 if TYPE_CHECKING:
     import keras
 
+TRAINED_BY = (
+    "gauntlet.config.base",
+    "gauntlet.config.models",
+    "gauntlet.config.published",
+    "gauntlet.data.registry",
+    "gauntlet.evaluation.metrics",
+    "gauntlet.steps.inputs",
+)
+"""Modules that compute every training, beside those that compute its own kind."""
+
 SHOWN = 2
 """Metrics beside the progress bar; a dozen would leave no room for the bar."""
 

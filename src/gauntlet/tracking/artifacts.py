@@ -1,21 +1,20 @@
-"""Arrays and models in and out of the artifact store: never a pickle, digests checked first."""
+"""Models in and out of the store: never a pickle, digests checked first."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import mlflow
 import numpy as np
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 
-from gauntlet.errors import TrackingError
-from gauntlet.tracking.finished import read_artifact
+from gauntlet.errors import DamagedRunError
+from gauntlet.tracking.finished import SealedRun, download, sha256
 from gauntlet.tracking.provenance import NUMERIC_PACKAGES, package_versions
 from gauntlet.tracking.recording import TrackedRun
 
@@ -37,10 +36,10 @@ class StoredModel(NamedTuple):
     weights_sha256: str
 
 
-def stored_model(run_id: str) -> StoredModel:
+def stored_model(run: SealedRun) -> StoredModel:
     """Return the model that a finished training run logged."""
-    tags = mlflow.MlflowClient().get_run(run_id).data.tags
-    return StoredModel(run_id, tags[MODEL_ID], tags[FILE_SHA256], tags[WEIGHTS_SHA256])
+    tags = run.run.tags
+    return StoredModel(run.id, tags[MODEL_ID], tags[FILE_SHA256], tags[WEIGHTS_SHA256])
 
 
 def log_model(run: TrackedRun, model: keras.Model, example: NDArray[np.float32]) -> StoredModel:
@@ -55,7 +54,7 @@ def log_model(run: TrackedRun, model: keras.Model, example: NDArray[np.float32])
     model_id = client.create_logged_model(run.experiment_id, "model", run.id).model_id
     with tempfile.TemporaryDirectory() as folder:
         _save(model, example, folder, model_id, run.id)
-        file_sha256 = _sha256(Path(folder, KERAS_FILE).read_bytes())
+        file_sha256 = sha256(Path(folder, KERAS_FILE).read_bytes())
         client.log_model_artifacts(model_id, folder)
     client.finalize_logged_model(model_id, LoggedModelStatus.READY)
     client.log_outputs(run.id, [LoggedModelOutput(model_id, step=0)])
@@ -88,29 +87,40 @@ def load_model(stored: StoredModel) -> keras.Model:
     """Load a model after checking the file's digest; Keras's safe mode refuses code in it.
 
     Raises:
-        TrackingError: the file is not the one that the training run logged.
+        DamagedRunError: the file is missing, or not the one that the training run logged.
     """
     import keras
 
     import gauntlet.autoencoders.layers  # noqa: F401 -- registers the classes that files name
 
-    file = _download(stored.model_id)
-    if _sha256(file.read_bytes()) != stored.file_sha256:
-        raise TrackingError(
-            f"model {stored.model_id} of run {stored.run_id} is not the file that was logged "
-            "(SHA-256 differs): delete the run and train again."
-        )
-    return keras.saving.load_model(file, compile=False, safe_mode=True)
+    try:
+        content = model_file(stored)
+    except DamagedRunError as error:
+        raise DamagedRunError(f"{error}: the same command trains it anew.") from None
+    with tempfile.TemporaryDirectory(prefix="gauntlet-") as folder:
+        file = Path(folder, "model.keras")
+        file.write_bytes(content)
+        return keras.saving.load_model(file, compile=False, safe_mode=True)
 
 
-def load_arrays(run_id: str, name: str) -> Mapping[str, NDArray[Any]]:
-    """Load an npz artifact of a run; pickles inside are refused.
+def model_file(stored: StoredModel) -> bytes:
+    """Return the content of a model's `.keras` file.
 
     Raises:
-        FileNotFoundError: the run has none there.
+        DamagedRunError: it is missing, or not the one that the training run logged.
     """
-    with np.load(io.BytesIO(read_artifact(run_id, name)), allow_pickle=False) as arrays:
-        return {key: arrays[key] for key in arrays.files}
+    which = f"model {stored.model_id} of run {stored.run_id}"
+    try:
+        folder = mlflow.MlflowClient().get_logged_model(stored.model_id).artifact_location
+    except MlflowException:
+        raise DamagedRunError(f"{which} was deleted") from None
+    try:
+        content = download(folder, KERAS_FILE)
+    except OSError:
+        raise DamagedRunError(f"the file of {which} is missing") from None
+    if sha256(content) != stored.file_sha256:
+        raise DamagedRunError(f"the file of {which} was changed (its SHA-256 is another one)")
+    return content
 
 
 def weights_sha256(model: keras.Model) -> str:
@@ -119,12 +129,3 @@ def weights_sha256(model: keras.Model) -> str:
     for array in model.get_weights():
         digest.update(f"{array.dtype.str} {array.shape}\n".encode() + array.tobytes())
     return digest.hexdigest()
-
-
-def _download(model_id: str) -> Path:
-    folder = mlflow.MlflowClient().get_logged_model(model_id).artifact_location
-    return Path(mlflow.artifacts.download_artifacts(f"{folder}/{KERAS_FILE}"))
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

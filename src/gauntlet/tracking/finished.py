@@ -1,20 +1,36 @@
-"""Finished runs, read back: what they were given, what they measured, what they left."""
+"""Finished runs, read back: what they were given, what they measured, what they left.
+
+A run that finished is sealed: `seal.json` holds the digest of every artifact, the tags, parameters
+and metrics that it had, and a tag holds the digest of `seal.json`. Whatever is read back is checked
+against it, so an edited, damaged or missing record is never taken for a measurement.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import mlflow
+import numpy as np
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from numpy.typing import NDArray
 
-from gauntlet.errors import UsageError
+from gauntlet.errors import DamagedRunError, UsageError
 
 CONFIG = "config/"
+
+SEAL, SEAL_FILE = "gauntlet.seal", "seal.json"
+"""The tag with the digest of the seal, and the artifact that is the seal."""
+
+Curve = Mapping[int, float]
+"""A metric: step -> value."""
 
 
 class FinishedRun(NamedTuple):
@@ -24,7 +40,6 @@ class FinishedRun(NamedTuple):
         id, name, status: as the UI shows them.
         config: resolved parameters, without their prefix `config/`.
         tags: all of them.
-        metrics: name -> last value.
         minutes: since it began, until it ended or now.
     """
 
@@ -33,7 +48,6 @@ class FinishedRun(NamedTuple):
     status: str
     config: Mapping[str, str]
     tags: Mapping[str, str]
-    metrics: Mapping[str, float]
     minutes: float
 
     @property
@@ -42,19 +56,111 @@ class FinishedRun(NamedTuple):
         return f"{self.name} ({self.id[:8]})"
 
 
+class SealedRun(NamedTuple):
+    """A finished run whose tags and parameters are those that it ended with.
+
+    Attributes:
+        run: what the store says of it.
+        artifact_uri: the folder of its artifacts.
+        digests: path of each artifact -> SHA-256.
+        curves: name of each metric -> step -> value.
+    """
+
+    run: FinishedRun
+    artifact_uri: str
+    digests: Mapping[str, str]
+    curves: Mapping[str, Curve]
+
+    @property
+    def id(self) -> str:
+        """The id of the run."""
+        return self.run.id
+
+    def artifact(self, path: str) -> bytes:
+        """Return the content of an artifact.
+
+        Raises:
+            DamagedRunError: it is missing, or is not what the run logged.
+        """
+        if path not in self.digests:
+            raise DamagedRunError(f"run {self.id} logged no artifact {path}")
+        try:
+            content = download(self.artifact_uri, path)
+        except OSError:
+            raise DamagedRunError(f"artifact {path} of run {self.id} is missing") from None
+        if sha256(content) != self.digests[path]:
+            raise DamagedRunError(
+                f"artifact {path} of run {self.id} was changed (its SHA-256 is another one)"
+            )
+        return content
+
+    def json(self, path: str) -> Any:
+        """Return the content of a JSON artifact; see `artifact`."""
+        return json.loads(self.artifact(path))
+
+    def arrays(self, path: str) -> Mapping[str, NDArray[Any]]:
+        """Return the arrays of an npz artifact, see `artifact`; pickles inside are refused."""
+        with np.load(io.BytesIO(self.artifact(path)), allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+
+    def check(self) -> None:
+        """Read every artifact.
+
+        Raises:
+            DamagedRunError: one is missing, or is not what the run logged.
+        """
+        for path in self.digests:
+            self.artifact(path)
+
+
+def last(curve: Curve) -> float:
+    """Return the value of a metric at its largest step."""
+    return curve[max(curve)]
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of a file's content as hex digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def read_run(run_id: str) -> FinishedRun:
-    """Return a run of the store.
+    """Return a run of the store, whatever its state.
 
     Raises:
         UsageError: there is none of that id, or it is deleted.
     """
-    try:
-        run = mlflow.MlflowClient().get_run(run_id)
-    except MlflowException:
-        run = None
-    if run is None or run.info.lifecycle_stage != "active":
-        raise UsageError(f"no run {run_id!r} in this store: `make ui` shows the ids.")
-    return _read(run)
+    return _described(_get(run_id))
+
+
+def read_sealed(run_id: str) -> SealedRun:
+    """Return a finished run of the store, checked against its seal.
+
+    Raises:
+        UsageError: there is none of that id, or it is deleted.
+        DamagedRunError: it has no seal, or a tag or parameter is not the sealed one.
+    """
+    return sealed(_get(run_id))
+
+
+def sealed(run: Run) -> SealedRun:
+    """Return a run checked against its seal; see `read_sealed`."""
+    run_id, tags, params = run.info.run_id, run.data.tags, run.data.params
+    if SEAL not in tags:
+        raise DamagedRunError(
+            f"run {run_id} has no tag {SEAL}: an older version wrote it, or the tag was deleted"
+        )
+    content = _seal_of(run)
+    for what, then, now in (
+        ("tag", content["tags"], tags),
+        ("parameter", content["params"], params),
+    ):
+        for name in then:
+            if now.get(name) != then[name]:
+                change = "changed" if name in now else "deleted"
+                raise DamagedRunError(f"{what} {name} of run {run_id} was {change}")
+    curves = {name: {int(step): value for step, value in curve}
+              for name, curve in content["metrics"].items()}  # fmt: skip
+    return SealedRun(_described(run), run.info.artifact_uri, content["artifacts"], curves)
 
 
 def find_runs(condition: str) -> list[FinishedRun]:
@@ -63,43 +169,74 @@ def find_runs(condition: str) -> list[FinishedRun]:
     Raises:
         UsageError: it is no filter.
     """
-    client = mlflow.MlflowClient()
-    experiments = [e.experiment_id for e in client.search_experiments()]
-    order = ["attributes.start_time ASC"]
     try:
-        found = client.search_runs(experiments, condition, max_results=1000, order_by=order)
+        return [_described(run) for run in search(condition, "attributes.start_time ASC")]
     except MlflowException as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"{condition!r} is no filter of runs: {reason}") from None
-    return [_read(run) for run in found]
 
 
-def _read(run: Run) -> FinishedRun:
-    config = {k.removeprefix(CONFIG): v for k, v in run.data.params.items() if k.startswith(CONFIG)}
-    end = run.info.end_time or time.time() * 1000
-    return FinishedRun(run.info.run_id, run.info.run_name, run.info.status, config, run.data.tags,
-                       run.data.metrics, (end - run.info.start_time) / 60_000)  # fmt: skip
-
-
-def read_curve(run_id: str, metric: str) -> dict[int, float]:
-    """Return a metric's values by step; empty: the run has none of that name."""
-    found = mlflow.MlflowClient().get_metric_history(run_id, metric)
-    return {point.step: point.value for point in found}
-
-
-def read_artifact(run_id: str, path: str) -> bytes:
-    """Return the content of an artifact.
+def search(condition: str, order: str, page: int = 1000) -> Iterator[Run]:
+    """Yield the runs of all experiments that a filter finds, asking for a page at a time.
 
     Raises:
-        FileNotFoundError: the run has none there.
+        MlflowException: it is no filter.
     """
+    client = mlflow.MlflowClient()
+    experiments = [e.experiment_id for e in every(client.search_experiments)]
+    return every(client.search_runs, experiments, condition, order_by=[order], max_results=page)
+
+
+def every(ask: Callable[..., Any], *args: Any, **options: Any) -> Iterator[Any]:
+    """Yield what a search of MLflow finds on all of its pages, however many there are."""
+    token = None
+    while True:
+        page = ask(*args, page_token=token, **options)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def download(folder: str, path: str) -> bytes:
+    """Return the content of a file in an artifact folder of the store.
+
+    Raises:
+        FileNotFoundError: there is none, or the store does not give it.
+    """
+    with tempfile.TemporaryDirectory(prefix="gauntlet-") as scratch:
+        try:
+            file = mlflow.artifacts.download_artifacts(f"{folder}/{path}", dst_path=scratch)
+            return Path(file).read_bytes()
+        except (MlflowException, OSError) as error:
+            raise FileNotFoundError(f"{folder}/{path}: {error}") from None
+
+
+def _get(run_id: str) -> Run:
     try:
-        found = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=path)
-        return Path(found).read_bytes()
-    except (MlflowException, OSError):
-        raise FileNotFoundError(f"run {run_id} has no artifact {path}") from None
+        run = mlflow.MlflowClient().get_run(run_id)
+    except MlflowException:
+        run = None
+    if run is None or run.info.lifecycle_stage != "active":
+        raise UsageError(f"no run {run_id!r} in this store: `make ui` shows the ids.")
+    return run
 
 
-def read_json(run_id: str, path: str) -> Any:
-    """Return the content of a JSON artifact."""
-    return json.loads(read_artifact(run_id, path))
+def _described(run: Run) -> FinishedRun:
+    config = {k.removeprefix(CONFIG): v for k, v in run.data.params.items() if k.startswith(CONFIG)}
+    minutes = ((run.info.end_time or time.time() * 1000) - run.info.start_time) / 60_000
+    return FinishedRun(
+        run.info.run_id, run.info.run_name, run.info.status, config, run.data.tags, minutes
+    )
+
+
+def _seal_of(run: Run) -> dict[str, Any]:
+    run_id = run.info.run_id
+    try:
+        content = download(run.info.artifact_uri, SEAL_FILE)
+    except OSError:
+        raise DamagedRunError(f"artifact {SEAL_FILE} of run {run_id} is missing") from None
+    if sha256(content) != run.data.tags[SEAL]:
+        raise DamagedRunError(f"artifact {SEAL_FILE} or tag {SEAL} of run {run_id} was changed")
+    found: dict[str, Any] = json.loads(content)
+    return found

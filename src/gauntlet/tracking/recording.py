@@ -1,7 +1,8 @@
-"""What an open run takes: metrics, tags, artifacts, and what it was made of."""
+"""What an open run takes: metrics, tags, artifacts, what it was made of; at the end, its seal."""
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 import time
@@ -23,6 +24,8 @@ from mlflow.entities import (
     RunTag,
 )
 
+from gauntlet.tracking.finished import SEAL, SEAL_FILE, sha256
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -35,12 +38,18 @@ FLUSH_SECONDS = 1.0
 
 @dataclass
 class TrackedRun:
-    """An open run: metrics are buffered and written in batches, artifacts at once."""
+    """An open run: metrics are buffered and written in batches, artifacts at once.
+
+    It remembers what it was given, for its seal (see `gauntlet.tracking.finished`).
+    """
 
     id: str
     experiment_id: str
     _buffer: list[Metric] = field(default_factory=list)
     _flushed: float = field(default_factory=time.monotonic)
+    _given: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {"artifacts": {}, "tags": {}, "params": {}, "metrics": {}}
+    )
 
     @classmethod
     def of(cls, run_id: str) -> TrackedRun:
@@ -50,7 +59,10 @@ class TrackedRun:
     def metrics(self, values: Iterable[tuple[str, float]], step: int = 0) -> None:
         """Log `(name, value)` pairs at one integer step."""
         now = int(time.time() * 1000)
-        self._buffer += [Metric(name, float(value), now, step) for name, value in values]
+        new = [Metric(name, float(value), now, step) for name, value in values]
+        for metric in new:
+            self._given["metrics"].setdefault(metric.key, {})[step] = metric.value
+        self._buffer += new
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
@@ -62,42 +74,62 @@ class TrackedRun:
         self._buffer.clear()
         self._flushed = time.monotonic()
 
+    def describe(self, tags: Mapping[str, str], params: Mapping[str, str]) -> None:
+        """Set tags and log parameters in one call."""
+        log_params(self.id, tags, params)
+        self._given["tags"] |= tags
+        self._given["params"] |= params
+
     def tags(self, tags: Mapping[str, str]) -> None:
         """Set tags."""
-        log_params(self.id, tags)
+        self.describe(tags, {})
 
-    def text(self, name: str, content: str) -> None:
+    def text(self, path: str, content: str) -> None:
         """Store a text artifact."""
-        mlflow.MlflowClient().log_text(self.id, content, name)
+        self._store(path, content.encode())
 
-    def json(self, name: str, content: Any) -> None:
+    def json(self, path: str, content: Any) -> None:
         """Store a JSON artifact."""
-        self.text(name, json.dumps(content, indent=1, sort_keys=True) + "\n")
+        self.text(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
-    def table(self, name: str, columns: Mapping[str, list[str]]) -> None:
+    def table(self, path: str, columns: Mapping[str, list[str]]) -> None:
         """Store a table that the UI shows as one."""
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
             # MLflow looks for images among the columns in a way that pandas gives up.
-            mlflow.MlflowClient().log_table(self.id, dict(columns), name)
+            mlflow.MlflowClient().log_table(self.id, dict(columns), path)
 
-    def figure(self, name: str, figure: Figure) -> None:
+    def figure(self, path: str, figure: Figure) -> None:
         """Store a figure as PNG."""
-        mlflow.MlflowClient().log_figure(
-            self.id, figure, name, save_kwargs={"dpi": 100, "bbox_inches": "tight"}
-        )
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=100, bbox_inches="tight")
+        self._store(path, file.getvalue())
 
     def files(self, paths: Iterable[Path]) -> None:
         """Store files under their own names, pictures in `figures/`."""
         for path in paths:
-            folder = "figures" if path.suffix == ".png" else None
-            mlflow.MlflowClient().log_artifact(self.id, str(path), folder)
+            folder = "figures/" if path.suffix == ".png" else ""
+            self._store(f"{folder}{path.name}", path.read_bytes())
 
-    def arrays(self, name: str, **arrays: np.ndarray[Any, Any]) -> None:
+    def arrays(self, path: str, **arrays: np.ndarray[Any, Any]) -> None:
         """Store arrays as a compressed npz without pickles."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, name)
-            np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
-            mlflow.MlflowClient().log_artifact(self.id, str(path))
+        file = io.BytesIO()
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        self._store(path, file.getvalue())
+
+    def seal(self) -> None:
+        """Write down all that the run was given, so that a later change shows."""
+        metrics = {name: [*curve.items()] for name, curve in self._given["metrics"].items()}
+        content = json.dumps({**self._given, "metrics": metrics}, sort_keys=True)
+        self.text(SEAL_FILE, content)
+        self.tags({SEAL: sha256(content.encode())})
+
+    def _store(self, path: str, content: bytes) -> None:
+        folder, _, name = path.rpartition("/")
+        with tempfile.TemporaryDirectory(prefix="gauntlet-") as scratch:
+            file = Path(scratch, name)
+            file.write_bytes(content)
+            mlflow.MlflowClient().log_artifact(self.id, str(file), folder or None)
+        self._given["artifacts"][path] = sha256(content)
 
     def uses_data(self, name: str, sha256: str, size: int, context: str) -> None:
         """Link a data set by its own digest; MLflow's sees 10,000 elements only."""

@@ -15,6 +15,7 @@ from gauntlet.config.base import EntryPointConfig, to_string
 from gauntlet.errors import TrainingStopped
 from gauntlet.interruption import uninterrupted
 from gauntlet.tracking.experiments import experiment_id
+from gauntlet.tracking.finished import every
 from gauntlet.tracking.provenance import environment, git_state
 from gauntlet.tracking.recording import TrackedRun, log_params
 
@@ -69,6 +70,7 @@ def _ended(run: TrackedRun) -> Iterator[None]:
         with _system_metrics(run):
             yield
         run.flush()
+        run.seal()
         status = "FINISHED"
     except (KeyboardInterrupt, TrainingStopped):
         status = "KILLED"
@@ -103,7 +105,7 @@ def _describe(
     values = {f"config/{k}": to_string(v) for k, v in config.model_dump(mode="json").items()}
     # A comparison draws nothing, so it has none.
     seed = {"gauntlet.seed": values["config/seed"]} if "config/seed" in values else {}
-    log_params(run.id, {**tags, **git_state(), **seed}, {**values, **params})
+    run.describe({**tags, **git_state(), **seed}, {**values, **params})
     run.text("config.json", config.model_dump_json(indent=1) + "\n")
     run.text("environment.txt", environment())
 
@@ -169,11 +171,8 @@ def is_there(run_id: str) -> bool:
 def end_orphans(parent: TrackedRun, statuses: Mapping[str, str]) -> None:
     """End the children of a run, by name, that a killed process left RUNNING."""
     client = mlflow.MlflowClient()
-    running = client.search_runs(
-        [parent.experiment_id],
-        f"tags.mlflow.parentRunId = '{parent.id}' and attributes.status = 'RUNNING'",
-    )
-    for run in running:
+    open_ones = f"tags.mlflow.parentRunId = '{parent.id}' and attributes.status = 'RUNNING'"
+    for run in list(every(client.search_runs, [parent.experiment_id], open_ones)):
         if run.info.run_name in statuses:
             client.set_terminated(run.info.run_id, statuses[run.info.run_name])
 

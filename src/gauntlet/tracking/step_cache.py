@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
-import mlflow
 from filelock import FileLock
-from mlflow.entities import Run, ViewType
+from mlflow.entities import Run
 
 from gauntlet.checkpoint import Checkpoint
-from gauntlet.tracking.provenance import package_versions, source_digests
+from gauntlet.errors import DamagedRunError
+from gauntlet.tracking.artifacts import MODEL_ID, model_file, stored_model
+from gauntlet.tracking.finished import SealedRun, sealed, search
+from gauntlet.tracking.provenance import (
+    arithmetic_settings,
+    package_versions,
+    source_digests,
+)
 from gauntlet.tracking.store import checkpoint_path, lock_path, tracking_uri
 
 FINGERPRINT = "gauntlet.fingerprint"
@@ -49,6 +56,7 @@ class Fingerprint:
             **self.config,
             **{f"input {name}": digest for name, digest in self.inputs.items()},
             **{f"package {name}": version for name, version in package_versions().items()},
+            **{f"environment {name}": value for name, value in arithmetic_settings().items()},
             **{f"source {name}": digest for name, digest in sources.items()},
         }
 
@@ -84,23 +92,43 @@ class Fingerprint:
         return f"{tracking_uri()} {self.digest}"
 
 
-def find_run(fingerprint: Fingerprint) -> str | None:
-    """Return the id of the newest finished run of this fingerprint."""
-    run = _newest(f"tags.`{FINGERPRINT}` = '{fingerprint.digest}'")
-    return None if run is None else str(run.info.run_id)
+def look_up(fingerprint: Fingerprint) -> SealedRun | str:
+    """Return the newest finished run of a step that is whole, or the reason why there is none."""
+    damage = ""
+    for run in _finished(f"tags.`{FINGERPRINT}` = '{fingerprint.digest}'"):
+        try:
+            return _whole(run)
+        except DamagedRunError as error:
+            damage = damage or str(error)
+    return damage or _difference(fingerprint)
 
 
-def reason_for_miss(fingerprint: Fingerprint) -> str:
+def _whole(run: Run) -> SealedRun:
+    """Return a run of which all is there: tags, parameters, artifacts, and its model if it has one.
+
+    Raises:
+        DamagedRunError: something is missing or was changed.
+    """
+    found = sealed(run)
+    found.check()
+    if MODEL_ID in found.run.tags:
+        model_file(stored_model(found))
+    return found
+
+
+def _difference(fingerprint: Fingerprint) -> str:
     """Say what differs from the newest finished run of the same step and subject."""
     subject = fingerprint.subject.replace("'", "")
-    run = _newest(f"tags.`{STEP}` = '{fingerprint.step}' AND tags.`{SUBJECT}` = '{subject}'")
-    if run is None:
-        return "no finished run of it yet"
-    old, new = json.loads(run.data.tags.get(PARTS, "{}")), fingerprint.parts
-    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    return ", ".join(_change(name, old.get(name), new.get(name)) for name in changed[:3]) + (
-        f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-    )
+    same = f"tags.`{STEP}` = '{fingerprint.step}' AND tags.`{SUBJECT}` = '{subject}'"
+    for run in islice(_finished(same), 1):
+        old, new = json.loads(run.data.tags.get(PARTS, "{}")), fingerprint.parts
+        changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        if not changed:
+            return f"tag {FINGERPRINT} of run {run.info.run_id} was changed or deleted"
+        return ", ".join(_change(name, old.get(name), new.get(name)) for name in changed[:3]) + (
+            f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        )
+    return "no finished run of it yet"
 
 
 def _change(name: str, old: Any, new: Any) -> str:
@@ -109,14 +137,7 @@ def _change(name: str, old: Any, new: Any) -> str:
     return f"{name} {old} -> {new}"
 
 
-def _newest(condition: str) -> Run | None:
-    client = mlflow.MlflowClient()
-    experiments = [e.experiment_id for e in client.search_experiments()]
-    runs = client.search_runs(
-        experiments,
-        f"{condition} AND attributes.status = 'FINISHED'",
-        ViewType.ACTIVE_ONLY,
-        max_results=1,
-        order_by=["attributes.start_time DESC"],
-    )
-    return runs[0] if runs else None
+def _finished(condition: str) -> Iterator[Run]:
+    """Yield finished runs, the newest first."""
+    finished = f"{condition} AND attributes.status = 'FINISHED'"
+    return search(finished, "attributes.start_time DESC", page=1)

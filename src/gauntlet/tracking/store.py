@@ -125,6 +125,8 @@ def _initialise(uri: str) -> None:
     from sqlalchemy import NullPool, create_engine
     from sqlalchemy.exc import SQLAlchemyError
 
+    from gauntlet.tracking.relocation import follow_artifacts
+
     mlflow.set_tracking_uri(uri)
     try:
         with FileLock(lock_path(f"store {uri}"), timeout=LOCK_SECONDS):
@@ -132,6 +134,8 @@ def _initialise(uri: str) -> None:
                 # MLflow would try a wrong password ten times, for two minutes.
                 create_engine(uri, poolclass=NullPool).connect().close()
             mlflow.MlflowClient().search_experiments(max_results=1)
+            if _is_sqlite(uri):
+                follow_artifacts(uri, Path(uri.removeprefix("sqlite:///")).parent)
     except Timeout:
         raise TrackingError(f"another process holds the store {without_password(uri)}.") from None
     except (MlflowException, SQLAlchemyError, ImportError) as error:

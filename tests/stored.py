@@ -1,0 +1,20 @@
+"""What finished runs left, by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gauntlet.tracking import artifacts
+from gauntlet.tracking.artifacts import StoredModel
+from gauntlet.tracking.finished import read_sealed
+
+
+def stored_model(run_id: str) -> StoredModel:
+    """The model that a training run logged."""
+    return artifacts.stored_model(read_sealed(run_id))
+
+
+def load_arrays(run_id: str, name: str) -> Mapping[str, Any]:
+    """The arrays of an npz artifact."""
+    return read_sealed(run_id).arrays(name)
