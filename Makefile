@@ -8,12 +8,14 @@ WORKERS := -n 2 --dist loadfile
 BIN := .venv/bin
 READY := .venv/.ready-$(notdir $(LOCK))
 FOOLBOX1 := .venv-foolbox1
+# The programs of an environment name its folder: where that was moved, they are made anew.
+MOVED := $(shell [ ! -e .venv ] || [ "$$(pwd -P)" = "$$(cat .venv/.place 2>/dev/null)" ] || echo moved)
 RESOLVE := $(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-header --quiet
 COMPILE := $(RESOLVE) pyproject.toml --group dev
 
 .DEFAULT_GOAL := help
-.PHONY: help attack test test-slow check format lock ui dashboard bench clean
+.PHONY: help attack test test-slow check format lock ui dashboard bench clean moved
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -43,6 +45,7 @@ lock: $(READY) ## resolve the versions again; newest ones: make lock ARGS=--upgr
 	$(RESOLVE) $(ARGS) benchmarks/foolbox1.in -o benchmarks/foolbox1.lock
 
 ui: $(READY) ## open the project's runs on http://127.0.0.1:5000
+	@MLFLOW_TRACKING_URI= $(BIN)/python -c 'from gauntlet.tracking.store import open_store; open_store()'
 	PATH="$(CURDIR)/$(BIN):$$PATH" mlflow server --host 127.0.0.1 --workers 1 \
 		--backend-store-uri "sqlite:///$(CURDIR)/mlflow.db" --artifacts-destination mlartifacts $(ARGS)
 
@@ -59,10 +62,10 @@ clean: ## delete the environment and the caches; runs stay
 
 # The environment: exactly the lock, checked by hash. GPU: make attack LOCK=requirements-cuda.lock
 # The stamp comes last, and the old one goes first: an interrupted installation is done again.
-$(READY): $(LOCK) pyproject.toml
+$(READY): $(LOCK) pyproject.toml $(MOVED)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
 		{ echo "error: '$(PYTHON)' is not Python 3.11 or 3.12: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@rm -f .venv/.ready-*
+	@$(if $(MOVED),rm -rf .venv,rm -f .venv/.ready-*)
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || \
 		{ echo "error: '$(PYTHON) -m venv' failed: install the package python3-venv" >&2; exit 1; }
 	@# uv comes hash-checked from the lock; a uv on PATH only saves its download.
@@ -70,11 +73,12 @@ $(READY): $(LOCK) pyproject.toml
 		$(BIN)/python -m pip install --quiet --require-hashes -r .venv/uv.txt; }
 	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode $(LOCK)
 	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip install --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@pwd -P >.venv/.place
 	@touch $@
 
 # The second paper's attack library, in an environment of its own: it needs NumPy 1. It comes as source,
 # so the tool that builds it is pinned and checked too.
-$(FOOLBOX1)/.ready: benchmarks/foolbox1.lock | $(READY)
+$(FOOLBOX1)/.ready: benchmarks/foolbox1.lock $(MOVED) | $(READY)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(FOOLBOX1)
 	$(BIN)/uv pip sync --python $(FOOLBOX1)/bin/python --require-hashes --build-constraints $< $<
 	@touch $@

@@ -107,6 +107,7 @@ def _source_file(module: str) -> Path | None:
     return next((file for file in files if file.is_file()), None)
 
 
+@functools.cache
 def _imports(source: bytes) -> list[str]:
     """Return the project's modules that a source names in `import` and `from` statements."""
     names: list[str] = []
