@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.base import PRESET, PRESETS, to_string
-from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse
+from gauntlet.config.entry_points import ENTRY_POINTS, command, default_string, parse
 from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
 from gauntlet.config.tables import ATTACKS, MINIMUM_NORM, READ_BY, STRONG, speaks_grey_levels
 from gauntlet.errors import UsageError, unknown_name
@@ -410,3 +410,39 @@ def test_config_cannot_be_changed_nor_extended() -> None:
 )
 def test_unknown_name(received: str, answer: str) -> None:
     assert unknown_name("colour", received, ["red", "blue"]) == answer
+
+
+# --- what was given ---
+
+
+@pytest.mark.parametrize("epochs", ["34", "35", "36", "100"])
+def test_magnet_trains_for_as_many_epochs_as_were_given(epochs: str) -> None:
+    """35 are the default of another kind, and may be wanted all the same."""
+    config = parse("attack", {"defence": "magnet", "epochs": epochs})
+    assert config.autoencoder_config("magnet_1").epochs == int(epochs)
+    assert f"-P epochs={epochs}" in command("attack", config)
+
+
+def test_magnet_trains_as_published_if_nothing_was_given() -> None:
+    for values in ({}, {"epochs": "preset"}, {"autoencoder": "denoising", "preset": "paper"}):
+        magnet = parse("attack", {"defence": "magnet", **values}).autoencoder_config("magnet_2")
+        assert (magnet.epochs, magnet.batch_size, magnet.validation_size) == (100, 256, 5000)
+        assert (magnet.loss, magnet.noise) == ("mean_squared_error", 0.1)
+
+
+@pytest.mark.parametrize("autoencoder", ["vanilla", "magnet_1"])
+def test_classifier_learns_from_all_images_unless_told_otherwise(autoencoder: str) -> None:
+    values = {"defence": "magnet", "autoencoder": autoencoder}
+    assert parse("attack", values).classifier_config("raw").validation_size == 0
+    told = parse("attack", {**values, "validation_size": "700"})
+    assert told.classifier_config("raw").validation_size == 700
+    assert told.autoencoder_config("magnet_1").validation_size == 700
+
+
+def test_what_was_given_comes_through_a_worker_unchanged() -> None:
+    config = parse("tune", {"study": "attack", "defence": "magnet", "trials": "2"})
+    again = type(config).model_validate_json(config.model_dump_json(exclude_unset=True))
+    assert again == config and again.model_fields_set == config.model_fields_set
+    trial = again.trial_config({}, 0)
+    assert trial.autoencoder_config("magnet_1").epochs == 100
+    assert trial.classifier_config("raw").validation_size == config.validation_size == 10_000

@@ -58,7 +58,7 @@ STEPS = {
 """Modules, or all of a package, and the steps that they compute; the longest name counts."""
 
 OTHERS = (
-    "__init__", "__main__", "errors", "interruption", "tracking", "report",
+    "__main__", "errors", "interruption", "tracking", "report",
     # They draw.
     "evaluation.figures", "evaluation.latent_figures", "evaluation.pictures",
     # They say which cells and trainings there are; what those read is in their fingerprints.
@@ -81,7 +81,8 @@ def _longest(name: str, table: Any) -> str | None:
 
 def _modules() -> Iterator[str]:
     for file in sorted(SOURCE.rglob("*.py")):
-        yield ".".join(file.relative_to(SOURCE).with_suffix("").parts)
+        if file.stem != "__init__":
+            yield ".".join(file.relative_to(SOURCE).with_suffix("").parts)
 
 
 def _functions(text: str) -> list[ast.FunctionDef]:

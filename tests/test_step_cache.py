@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from gauntlet.steps import attack, autoencoder, cells, classifier
 from gauntlet.steps.reuse import Reuse
 from gauntlet.tracking import provenance, step_cache
 from gauntlet.tracking.experiments import AUTOENCODERS, experiment_id
+from gauntlet.tracking.finished import read_sealed
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.step_cache import Fingerprint, look_up
 
@@ -302,6 +304,21 @@ def test_more_attacks_retrain_no_model(attacked, tiny, tmp_path, capsys):
     said = capsys.readouterr().out
     assert said.count(": reused run ") == 2
     assert "cells: 1 computed because: no finished run of it yet" in said
+
+
+def test_other_test_images_retrain_no_model(attacked, tiny, tmp_path, capsys):
+    """And a training is measured on all test images, whichever are attacked."""
+    fewer = tiny("attack", test_size="30", attacks="fgsm", defence="encoded",
+                 threat_models="white_box")  # fmt: skip
+    with tracking_to(attacked.uri, tmp_path) as client:
+        attack.run(fewer)
+        said = capsys.readouterr().out
+        assert said.count(": reused run ") == 2
+        assert "cells: 1 computed because: input data changed" in said
+        run_id = re.search(r"classifier .* reused run (\w+)", said)[1]
+        matrix = read_sealed(run_id).json("confusion_matrix.json")
+        assert np.sum(matrix["counts"]) == 297
+        assert client.get_run(run_id).data.params["config/test_size"] == "60"
 
 
 @pytest.mark.slow

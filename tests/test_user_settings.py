@@ -1,0 +1,50 @@
+"""A user's Keras settings change no number: trainings under all of them have the same weights."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from servers import tracking_to
+
+COMMAND = ["python", "-m", "gauntlet", "autoencoder", "--preset", "smoke", "--epochs", "2",
+           "--autoencoder", "magnet_1", "--validation_size", "10"]  # fmt: skip
+
+SETTINGS = {"floatx": "float64", "epsilon": 0.5, "backend": "jax",
+            "image_data_format": "channels_first"}  # fmt: skip
+
+VARIABLES = {"KERAS_BACKEND": "torch", "KERAS_MAX_EPOCHS": "1", "KERAS_MAX_STEPS_PER_EPOCH": "1",
+             "KERAS_NNX_ENABLED": "1"}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_keras_settings_change_no_weight_and_are_left_alone(new_store, start, tmp_path) -> None:
+    file = tmp_path / "home" / ".keras" / "keras.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(SETTINGS))
+    homes = {"HOME": str(tmp_path / "home")}, {"KERAS_HOME": str(file.parent)}
+    weights, said = set(), []
+    for environment in ({}, VARIABLES | homes[0], homes[1]):
+        uri = new_store()
+        process = start(*COMMAND, uri=uri, **environment)
+        out, err = process.communicate(timeout=200)
+        assert process.returncode == 0, out + err
+        said.append(out)
+        with tracking_to(uri, tmp_path) as client:
+            experiment = client.get_experiment_by_name("autoencoders").experiment_id
+            (run,) = client.search_runs([experiment])
+        weights.add(run.data.tags["gauntlet.weights_sha256"])
+    assert len(weights) == 1
+    assert [text.count("KERAS_BACKEND=torch is not used") for text in said] == [0, 1, 0]
+    assert json.loads(file.read_text()) == SETTINGS
+
+
+def test_keras_of_another_backend_is_refused_in_one_line(monkeypatch) -> None:
+    import keras
+
+    from gauntlet import runtime
+    from gauntlet.errors import GauntletError
+
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(GauntletError, match=r"loaded with the backend 'jax': set KERAS_BACKEND="):
+        runtime.configure_tensorflow.__wrapped__()
