@@ -7,7 +7,7 @@ from gauntlet.report.cell_result import CellResult
 from gauntlet.tracking.artifacts import load_arrays
 from gauntlet.tracking.finished import FinishedRun, read_run
 
-EXAMPLES = "examples.npz"
+EXAMPLES, NO_GRADIENT = "examples.npz", "no_gradient"
 
 
 def read_cell(run_id: str) -> CellResult:
@@ -31,4 +31,5 @@ def cell_of(run: FinishedRun) -> CellResult:
         arrays["concentration"],
         not speaks_grey_levels(attack),
         run.id,
+        arrays.get(NO_GRADIENT),
     )
