@@ -39,6 +39,11 @@ class Crafting(NamedTuple):
     results: list[AttackResult]
     no_gradient: NDArray[np.bool_] | None
 
+    @property
+    def examples(self) -> dict[str, NDArray[np.bool_]]:
+        """What is kept of it; nothing, where the attack follows no gradient."""
+        return {} if self.no_gradient is None else {NO_GRADIENT: self.no_gradient}
+
 
 class CellRunner:
     """Runs the cells of one attack run; keeps loaded models and the last crafted images."""
@@ -68,6 +73,8 @@ class CellRunner:
             scenario = self._scenario(cell)
             starts = scenario.starts(self._data.x_test)
             crafting = self._craft(cell, scenario, starts, self._unit(scenario, starts))
+            stuck = crafting.examples.values()
+            run.metrics(("attack/zero_gradients", float(images.sum())) for images in stuck)
             self._judge(run, cell, scenario, starts, crafting)
 
     @cached_property
@@ -116,29 +123,25 @@ class CellRunner:
         from gauntlet.defences.stochastic import majority
         from gauntlet.evaluation.metrics import attack_metrics, clean_metrics, draw_metrics
 
-        crafted, no_gradient = crafting
         votes = scenario.votes(starts)
         clean = majority(votes)
         run.metrics(clean_metrics(self._data.y_test, clean))
         run.metrics(draw_metrics(self._data.y_test, votes, "clean"))
         run.metrics(_scale(starts))
         outcomes, budgets = [], self._config.budgets(cell.attack)
-        for epsilon, result in zip(budgets, crafted, strict=True):
+        for epsilon, result in zip(budgets, crafting.results, strict=True):
             votes, step = scenario.votes(result.adversarial), metric_step(epsilon)
             outcomes.append(self._outcome(starts, clean, majority(votes), result))
             run.metrics(attack_metrics(outcomes[-1], self._config.one_target(cell.attack)), step)
             run.metrics(draw_metrics(self._data.y_test, votes, "adv"), step)
             run.metrics(_costs(result, scenario.samples), step)
         if isinstance(scenario.defended, MagNet):
-            self._log_magnet(run, scenario.defended, starts, crafted)
+            self._log_magnet(run, scenario.defended, starts, crafting.results)
         each = {name: np.stack([getattr(outcome, name) for outcome in outcomes])
                 for name in ("attacked", "noise_l2", "concentration")}  # fmt: skip
-        if no_gradient is not None:
-            run.metrics([("attack/zero_gradients", float(no_gradient.sum()))])
-            each[NO_GRADIENT] = no_gradient
         run.arrays(EXAMPLES, epsilons=np.asarray(budgets), labels=self._data.y_test, clean=clean,
-                   **each)  # fmt: skip
-        self._log_pictures(run, cell, scenario, starts, crafted, outcomes)
+                   **each, **crafting.examples)  # fmt: skip
+        self._log_pictures(run, cell, scenario, starts, crafting.results, outcomes)
 
     def _log_magnet(
         self,
