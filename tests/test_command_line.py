@@ -41,7 +41,10 @@ MISTAKES: list[tuple[Sequence[str], Sequence[str]]] = [
     (["attack", "--grey_epsilons", "256"], ["--grey_epsilons", "[0, 255]"]),
     (["attack", "--lr_clip", "perhaps"], ["--lr_clip", "bool", "'perhaps'"]),
     (["attack", "--target", "12"], ["--target", "0 to 9", "12"]),
-    (["attack", "--lr_target", "10"], ["--lr_target", "0 to 9", "10"]),
+    (
+        ["attack", "--attacks", "lr_one_target", "--lr_target", "10"],
+        ["--lr_target", "0 to 9", "10"],
+    ),
     (["attack", "--seed", "-1"], ["--seed", "greater than or equal to 0", "'-1'"]),
     (["attack", "--seed", str(2**63)], ["--seed", "less than"]),
     (["autoencoder", "--epochs", "0"], ["--epochs", "greater than or equal to 1", "'0'"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
 from gauntlet.config.tables import ATTACKS, MINIMUM_NORM, READ_BY, STRONG, speaks_grey_levels
 from gauntlet.errors import UsageError, unknown_name
 from gauntlet.seeding import child_seed
+from gauntlet.steps.inputs import load_data
 
 # --- strings ---
 
@@ -383,6 +385,42 @@ def test_budgets_that_are_none(name: str, value: str) -> None:
 def test_train_on_is_raw_or_encoded() -> None:
     with pytest.raises(UsageError, match=r"--train_on: .*raw, encoded"):
         parse("classifier", {"train_on": "row"})
+
+
+NEVER_REACHES = {"steps": "4", "rel_step": "0.1"}
+UNREAD = {
+    # entry point, values -> what is refused as soon as it is read
+    "target": ("attack", {"attacks": "pgd", "target": "12"}, {"attacks": "t_fgsm"}),
+    "lr_target": ("attack", {"lr_target": "10"}, {"attacks": "lr_one_target"}),
+    "steps": ("attack", {"attacks": "fgsm,apgd_ce", **NEVER_REACHES}, {"attacks": "mim"}),
+    "phases": ("classifier", {"autoencoder": "funn", "epochs": "3"}, {"train_on": "encoded"}),
+    "own phases": ("attack", {"autoencoder": "funn", "epochs": "3", "defence": "none,magnet"},
+                   {"defence": "reformer"}),
+    "study": ("tune", {"target": "12"}, {"objective": "robust_accuracy", "attacks": "t_fgsm"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("entry_point", "values", "reads"), UNREAD.values(), ids=UNREAD)
+def test_only_what_is_read_is_checked(entry_point: str, values: dict, reads: dict) -> None:
+    if entry_point != "tune":  # a study refuses what it does not read
+        assert parse(entry_point, values)
+    with pytest.raises(UsageError):
+        parse(entry_point, values | reads)
+
+
+@pytest.mark.parametrize(
+    ("attacks", "flag"), [("pgd", None), ("t_fgsm", "target"), ("lr_one_target", "lr_target")]
+)
+def test_classes_of_the_data_matter_to_attacks_that_aim(attacks, flag, tmp_path) -> None:
+    images, labels = np.zeros((30, 4, 4), np.uint8), np.arange(30) % 5
+    np.savez(tmp_path / "five.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    data = {"dataset": f"npz:{tmp_path / 'five.npz'}", "train_size": "all", "test_size": "all"}
+    config = parse("attack", {**data, "attacks": attacks})
+    if flag is None:
+        assert load_data(config).n_classes == 5
+    else:
+        with pytest.raises(UsageError, match=f"^--{flag}: expected a class from 0 to 4"):
+            load_data(config)
 
 
 def test_own_data_set_may_have_any_number_of_classes() -> None:

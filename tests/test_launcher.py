@@ -110,6 +110,8 @@ def test_runs_in_this_environment_where_there_is_no_conda(client, project, capsy
         ("attack", {"epsilons": "0,2"}, "expected values in [0, 1]"),
         ("atack", {}, "Did you mean 'attack'?"),
         ("child.py", {}, "unknown entry point 'child.py'"),
+        ("attack", {"dataset": "npz:none.npz"}, "expected an npz file, found no file"),
+        ("classifier", {"preset": "smoke", "test_size": "9999"}, "--test_size: expected 1 to 297"),
         ("compare", {}, "--runs: expected a value"),
         ("compare", {"runs": "tags.x = 'y'"}, "expected at least two runs"),
     ],

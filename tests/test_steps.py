@@ -249,8 +249,9 @@ def own_data(tmp_path) -> str:
 def test_what_the_data_does_not_allow_is_refused_before_a_run(
     store, tiny, own_data, parameter, value, said
 ):
+    aiming = {"attacks": "t_fgsm,lr_one_target", "target": "0", "lr_target": "0"}
     config = tiny("attack", dataset=own_data, train_size="all", test_size="all",
-                  **{"target": "0", "lr_target": "0", parameter: value})  # fmt: skip
+                  **{**aiming, parameter: value})  # fmt: skip
     with pytest.raises(UsageError, match=rf"^--{parameter}: {said}.*received {value}\.$"):
         attack.run(config)
     assert not store.search_runs([e.experiment_id for e in store.search_experiments()])
@@ -258,7 +259,7 @@ def test_what_the_data_does_not_allow_is_refused_before_a_run(
 
 def test_target_that_no_known_data_set_has_is_refused_before_a_run(store, tiny):
     with pytest.raises(UsageError, match="--target: expected a class from 0 to 9"):
-        attack.run(tiny("attack", target="12"))
+        attack.run(tiny("attack", attacks="t_fgsm", target="12"))
     assert not store.search_runs([e.experiment_id for e in store.search_experiments()])
 
 

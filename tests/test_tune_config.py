@@ -145,12 +145,48 @@ def test_no_space(text: str, said: str) -> None:
         ({"study": "defence", "stochastic": "true"}, "--stochastic"),
         ({"objective": "robust_accuracy", "defence": "magnet"}, "--defence"),
         ({"clean_floor": "1"}, "--clean_floor"),
+        # What no trial of the study reads, and values that a parameter cannot have.
+        (
+            {"space": "latent=8"},
+            "autoencoder=vanilla does not search latent; it searches activation",
+        ),
+        ({"space": "epochs=1 noise=0.3"}, "does not search noise"),
+        ({"space": "loss=mean_squared_error"}, "does not search loss"),
+        ({"study": "defence", "space": "autoencoder=sparse|vanilla latent=3"}, "not search latent"),
+        (
+            {"study": "attack", "space": "attacks=bim restarts=2"},
+            "not search restarts; it searches attacks, steps, rel_step",
+        ),
+        ({"study": "attack", "space": "attacks=bmi"}, "--space: attacks: unknown attack 'bmi'"),
+        ({"space": "epochs=0..3"}, "--space: epochs: expected greater than or equal to 1"),
+        ({"study": "defence", "space": "loss=mse"}, "--space: loss: expected 'categorical_cross"),
+        ({"study": "activations", "sampler": "random"}, "--sampler: study=activations tries all"),
+        ({"study": "defence", "clean_floor": "0.9"}, "--clean_floor: only study=funn asks for"),
+        ({"attack_images": "50"}, "--attack_images: study=autoencoder autoencoder=vanilla trains"),
+        ({"objective": "reconstruction", "attacks": "pgd"}, "--attacks: study=autoencoder"),
+        ({"study": "activations", "epsilons": "0.2"}, "--epsilons: study=activations trains"),
     ],
 )
 def test_refusals(values: dict[str, str], said: str) -> None:
     with pytest.raises(UsageError) as error:
         parse("tune", values)
     assert said in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"autoencoder": "variational", "space": "latent=8"},
+        {"objective": "reconstruction", "space": "loss=mean_squared_error"},
+        {"objective": "robust_accuracy", "attack_images": "50", "attacks": "pgd"},
+        {"study": "defence", "space": "autoencoder=vanilla|variational latent=3"},
+        {"study": "attack", "space": "attacks=bim|pgd restarts=2", "attack_images": "50"},
+        {"study": "funn", "clean_floor": "0.9", "sampler": "random", "epsilons": "0.2"},
+    ],
+    ids=str,
+)
+def test_what_some_trial_reads_is_accepted(values: dict[str, str]) -> None:
+    assert parse("tune", values)
 
 
 def test_definition_is_what_cannot_change() -> None:

@@ -25,7 +25,7 @@ DEFINITION, PARENT = "gauntlet.definition", "gauntlet.parent_run"
 REASON = "gauntlet.reason"
 """Why a trial failed, on the trial."""
 
-FILE = "studies.db"
+SQLITE, FILE = "sqlite:///", "studies.db"
 
 DEAD_PEER = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5,
              "keepalives_count": 3,
@@ -82,11 +82,14 @@ class SeededByTrial(optuna.samplers.BaseSampler):
 
 def storage_url(config: TuneConfig) -> str:
     """Return where studies are kept: as asked, or in a file beside the runs."""
+    if config.storage.startswith(SQLITE):
+        # A lock is named after its storage, wherever that is named from.
+        return f"{SQLITE}{Path(config.storage.removeprefix(SQLITE)).resolve()}"
     if config.storage != "auto":
         return config.storage
     runs = tracking_uri()
-    folder = Path(runs.removeprefix("sqlite:///")).parent if runs.startswith("sqlite") else None
-    return f"sqlite:///{(folder or PROJECT_ROOT) / FILE}"
+    folder = Path(runs.removeprefix(SQLITE)).parent if runs.startswith(SQLITE) else PROJECT_ROOT
+    return f"{SQLITE}{folder / FILE}"
 
 
 def open_study(config: TuneConfig) -> tuple[optuna.Study, Locks]:

@@ -18,6 +18,7 @@ from gauntlet.config.base import PRESETS, EntryPointConfig, to_string
 from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse
 from gauntlet.errors import GauntletError, UsageError, unknown_name
 from gauntlet.interruption import interruptible
+from gauntlet.tracking.launcher import stand_where_the_user_does
 
 STEPS = {
     "autoencoder": "gauntlet.steps.autoencoder",
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         entry_point, values = read_arguments(sys.argv[1:] if argv is None else argv)
         config = parse(entry_point, values)
+        stand_where_the_user_does()
         with interruptible():
             _run(entry_point, config)
     except UsageError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from gauntlet.attacks.active_set import Stage, compile_stage, run_by_halves
 from gauntlet.attacks.base import Attack, Batch, Box, Crafted, Logits, bounds, clip_to, one_pass
-from gauntlet.attacks.gradients import LOSSES, Loss, compiled_score, evaluate, finite
+from gauntlet.attacks.gradients import LOSSES, Loss, compiled_score, evaluate, finite, slopes
 from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
 
@@ -53,7 +53,8 @@ class AutoPGD(Attack):
     dropped, so restarts cost only for images that stand.
 
     Attributes:
-        loss: name in `LOSSES`; `cross_entropy` is APGD-CE, `dlr` APGD-DLR.
+        loss: name in `LOSSES`; `cross_entropy` is APGD-CE, `dlr` APGD-DLR (of two classes the
+            margin).
         steps: steps a restart, each judged by the gradient at its end: `steps` + 1 evaluations.
         restarts: random starts, each with a pixel at distance epsilon.
     """
@@ -83,6 +84,9 @@ class AutoPGD(Attack):
             best_loss = tf.where(better, state.climb.best_loss, best_loss)
             cost += taken
         return Crafted(best, cost, 1)
+
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any]:
+        return slopes(logits, LOSSES[self.loss], batches)
 
 
 def checkpoints(steps: int) -> Sequence[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, final
 
@@ -122,6 +122,25 @@ class Attack(ABC):
             parts = [c.images[: b.size] for b, c in zip(batches, crafted, strict=True)]
             yield AttackResult(epsilon, np.concatenate(parts), *_average_cost(batches, crafted))
 
+    @final
+    def without_gradient(
+        self,
+        logits: Logits,
+        images: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        *,
+        batch_size: int | None = None,
+    ) -> NDArray[np.bool_] | None:
+        """Tell at which images every pixel of the attack's gradient is 0 or no number, `(n,)`.
+
+        None: it follows none. Ask after the attack: a random defence's draws follow its calls.
+        """
+        batches = list(_batches(images, labels, batch_size or BATCH))
+        if (gradients := self._followed(logits, batches)) is None:
+            return None
+        pairs = zip(batches, gradients, strict=True)
+        return np.concatenate([_is_nowhere(g)[: batch.size] for batch, g in pairs])
+
     @abstractmethod
     def _perturb(
         self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
@@ -137,6 +156,11 @@ class Attack(ABC):
     ) -> Sequence[Any]:
         """Return what all budgets share, one state a batch."""
         return [None] * len(batches)
+
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any] | None:
+        """Return the gradient at each batch's images that the attack sets out along; None: none."""
+        del logits, batches
+        return None
 
     def _bounded_perturb(
         self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
@@ -179,6 +203,11 @@ def _batches(
             rows = np.arange(first, first + size) % len(images)  # wraps round: the padding
         valid = min(size, len(images) - first)
         yield Batch(tf.constant(images[rows]), tf.constant(labels[rows]), first, valid)
+
+
+def _is_nowhere(gradient: Any) -> NDArray[np.bool_]:
+    g = np.asarray(gradient)
+    return np.asarray(~(np.isfinite(g) & (g != 0)).any(axis=(1, 2, 3)))
 
 
 def _average_cost(batches: Sequence[Batch], crafted: Sequence[Crafted]) -> tuple[float, float]:

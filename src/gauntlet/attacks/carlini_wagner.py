@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import tensorflow as tf
 from gauntlet.attacks.active_set import Stage, compile_stage, run_by_halves
 from gauntlet.attacks.adam import adam_step, step_length
 from gauntlet.attacks.base import Batch, Box, Crafted, Logits, one_pass
-from gauntlet.attacks.gradients import compiled_score, evaluate, finite, margin
+from gauntlet.attacks.gradients import compiled_score, evaluate, finite, margin, slopes
 from gauntlet.attacks.minimum_norm import MinimumNormAttack
 from gauntlet.networks import KEPT_MODELS
 
@@ -96,6 +97,9 @@ class CarliniWagnerL2(MinimumNormAttack):
             middle = tf.where(tf.math.is_inf(high), 10 * constant, (low + high) / 2)
             constant, cost = tf.minimum(middle, LARGEST_CONSTANT), cost + taken
         return Crafted(best, cost, 1)
+
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any]:
+        return slopes(logits, margin, batches)
 
 
 def _box(images: Any, box: Box) -> tuple[Any, Any]:

@@ -36,3 +36,20 @@ def craft(
         batch_size=max(1, BATCH // scenario.samples),
     )
     return list(results)
+
+
+def without_gradient(
+    name: str,
+    config: AttackConfig,
+    scenario: Scenario,
+    starts: NDArray[np.float32],
+    labels: NDArray[np.int64],
+) -> NDArray[np.bool_] | None:
+    """Return at which of `starts` the attack has no gradient; None: it follows none.
+
+    To be called after `craft`: fresh draws of a random defence must not shift the attack's.
+    """
+    size = max(1, BATCH // scenario.samples)
+    return build_attack(name, config).without_gradient(
+        scenario.logits, starts, labels, batch_size=size
+    )

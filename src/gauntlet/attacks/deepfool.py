@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gauntlet.attacks.base import Batch, Box, Crafted, Logits, bounds
-from gauntlet.attacks.gradients import finite, misclassified
+from gauntlet.attacks.gradients import all_gaps, finite, misclassified, slopes
 from gauntlet.attacks.minimum_norm import MinimumNormAttack, compiled_logits
 from gauntlet.networks import KEPT_MODELS
 
@@ -88,6 +88,9 @@ class DeepFool(MinimumNormAttack):
             rows, points = rows[~hit], points[~hit]
         each = linearised / len(found)
         return Crafted(found, (candidates.shape[1] - 1) * each, 1 + each)
+
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any]:
+        return slopes(logits, all_gaps, batches)
 
 
 def _in_chunks(step: Callable[..., Any], *arrays: NDArray[Any]) -> list[NDArray[Any]]:

@@ -6,7 +6,7 @@ kept by model.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 from cleverhans.tf2.utils import compute_gradient
 
-from gauntlet.attacks.base import Logits
+from gauntlet.attacks.base import Batch, Logits
+from gauntlet.config.tables import DLR_CLASSES
 from gauntlet.networks import KEPT_MODELS
 
 Loss = Callable[..., Any]
@@ -40,10 +41,23 @@ def difference_of_logits_ratio(labels: Any, logits: Any) -> Any:
     """Return DLR `(n,)`: the margin over the gap of the first to the third logit.
 
     Croce and Hein 2020, equation 6: neither shift nor scale of the logits changes it. Of two
-    classes there is no third: the second stands in for it.
+    classes there is no third, and with the second in its place the ratio would be -1 or 1
+    everywhere, without a gradient: there it is the margin.
     """
-    top = tf.math.top_k(logits, k=min(3, logits.shape[1])).values
+    if logits.shape[1] < DLR_CLASSES:
+        return margin(labels, logits)
+    top = tf.math.top_k(logits, k=DLR_CLASSES).values
     return margin(labels, logits) / (top[:, 0] - top[:, -1] + 1e-12)
+
+
+def all_gaps(labels: Any, logits: Any) -> Any:
+    """Return a sum of each class's logit minus the true one, `(n,)`.
+
+    Its weights differ, so that gradients do not cancel: it has none only where no gap has one.
+    """
+    true = tf.gather(logits, labels[:, None], axis=1, batch_dims=1)
+    weights = tf.sqrt(tf.range(2, 2 + tf.shape(logits)[1], dtype=tf.float32))
+    return tf.reduce_sum(weights * (logits - true), axis=1)
 
 
 LOSSES: dict[str, Loss] = {
@@ -67,6 +81,12 @@ def finite(gradient: Any) -> Any:
 def loss_gradient(logits: Logits, loss: Loss, images: Any, labels: Any) -> Any:
     """Return the gradient of a loss of the true labels, traceable, shape of the images."""
     return compute_gradient(lambda x: logits(x, labels), loss, images, labels, False)
+
+
+def slopes(logits: Logits, loss: Loss, batches: Sequence[Batch]) -> Iterator[Any]:
+    """Yield the gradient of a loss of the true labels at each batch's images."""
+    gradient = compiled_gradient(logits, loss, False)
+    return (gradient(batch.images, batch.labels, batch.labels) for batch in batches)
 
 
 def evaluate(logits: Logits, loss: Loss, images: Any, labels: Any) -> tuple[Any, Any, Any]:

@@ -6,7 +6,7 @@ their Python loop costs a fifth more than the gradients.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -32,6 +32,7 @@ from gauntlet.attacks.gradients import (
     cross_entropy,
     finite,
     loss_gradient,
+    slopes,
 )
 from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
@@ -58,6 +59,9 @@ class BIM(Attack):
         moved = loop(images, batch.labels, images, epsilon, self.rel_step, self.steps)
         return Crafted(moved, self.steps, 0)
 
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any]:
+        return slopes(logits, cross_entropy, batches)
+
 
 @dataclass(frozen=True)
 class PGD(Attack):
@@ -69,7 +73,8 @@ class PGD(Attack):
         steps: gradient evaluations a restart.
         rel_step: step size as a share of epsilon, (0, 1].
         restarts: random starts, uniform in the ball.
-        loss: name in `LOSSES`; the margin and DLR do not saturate where the cross entropy does.
+        loss: name in `LOSSES`; the margin and DLR (of two classes the margin) do not saturate
+            where the cross entropy does.
     """
 
     skips_misclassified: ClassVar[bool] = True
@@ -96,6 +101,9 @@ class PGD(Attack):
             best_score = tf.where(better, tried_score, best_score)
         return Crafted(best, self.restarts * self.steps, self.restarts + 1)
 
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any]:
+        return slopes(logits, LOSSES[self.loss], batches)
+
 
 @dataclass(frozen=True)
 class MIM(Attack):
@@ -118,6 +126,9 @@ class MIM(Attack):
         loop = _momentum_ascent(logits, box)
         moved = loop(batch.images, batch.labels, epsilon, self.rel_step, self.steps, self.decay)
         return Crafted(moved, self.steps, 0)
+
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any]:
+        return slopes(logits, cross_entropy, batches)
 
 
 @lru_cache(maxsize=KEPT_MODELS)

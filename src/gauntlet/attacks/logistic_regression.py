@@ -11,7 +11,7 @@ targeted g = w_target - wbar, the gradient of log p_target.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -20,7 +20,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gauntlet.attacks.base import Attack, Batch, Box, Crafted, Logits, clip_to
-from gauntlet.attacks.gradients import compiled_gradient, finite
+from gauntlet.attacks.gradients import compiled_gradient, finite, slopes
 from gauntlet.config.base import GREY
 
 Rule = Literal["non_targeted", "natural", "non_natural", "one_target"]
@@ -51,12 +51,14 @@ class LogisticRegressionAttack(Attack):
         self, logits: Logits, batches: Sequence[Batch], box: Box, seed: int
     ) -> Sequence[Any]:
         del box, seed
+        return [_step(gradient, self.variant) for gradient in self._followed(logits, batches)]
+
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any]:
         if self.rule == "non_targeted":
-            return [_step(other_classes, logits, b, b.labels, self.variant) for b in batches]
+            return slopes(logits, other_classes, batches)
         table = self.targets(logits, batches)
-        return [
-            _step(this_class, logits, b, tf.gather(table, b.labels), self.variant) for b in batches
-        ]
+        gradient = compiled_gradient(logits, this_class, False)
+        return (gradient(b.images, b.labels, tf.gather(table, b.labels)) for b in batches)
 
     def targets(self, logits: Logits, batches: Sequence[Batch]) -> NDArray[np.int64]:
         """Return the target of each class, `(classes,)`."""
@@ -98,8 +100,8 @@ def this_class(labels: Any, logits: Any) -> Any:
     return tf.gather(tf.nn.log_softmax(logits), labels, axis=1, batch_dims=1)
 
 
-def _step(objective: Any, logits: Logits, batch: Batch, aims: Any, variant: str) -> Any:
-    g = finite(compiled_gradient(logits, objective, False)(batch.images, batch.labels, aims))
+def _step(gradient: Any, variant: str) -> Any:
+    g = finite(gradient)
     if variant == "sign":
         return tf.sign(g)
     largest = tf.reduce_max(g, axis=[1, 2, 3], keepdims=True)
@@ -108,7 +110,8 @@ def _step(objective: Any, logits: Logits, batch: Batch, aims: Any, variant: str)
 
 
 def _fooled_table(logits: Logits, batch: Batch, epsilon: float) -> NDArray[np.int64]:
-    step = _step(other_classes, logits, batch, batch.labels, "gradient")
+    (gradient,) = slopes(logits, other_classes, [batch])
+    step = _step(gradient, "gradient")
     z = logits(batch.images + epsilon * step, batch.labels)[: batch.size]
     table = np.zeros((z.shape[1], z.shape[1]), np.int64)
     np.add.at(table, (batch.labels[: batch.size].numpy(), np.argmax(z, axis=1)), 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,11 +32,14 @@ class SingleStep(Attack):
         self, logits: Logits, batches: Sequence[Batch], box: Box, seed: int
     ) -> Sequence[Any]:
         del box, seed
-        return [self._direction(logits, batch) for batch in batches]
+        return [_sign(gradient) for gradient in self._followed(logits, batches)]
+
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any]:
+        return (self._gradient(logits, batch) for batch in batches)
 
     @abstractmethod
-    def _direction(self, logits: Logits, batch: Batch) -> Any:
-        """Return the step for a budget of 1, shaped as the images."""
+    def _gradient(self, logits: Logits, batch: Batch) -> Any:
+        """Return the gradient whose signs are the step, shaped as the images."""
 
     def _perturb(
         self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
@@ -50,9 +53,9 @@ class SingleStep(Attack):
 class FGSM(SingleStep):
     """Fast gradient sign method (Goodfellow et al. 2015): ascend the cross entropy of the truth."""
 
-    def _direction(self, logits: Logits, batch: Batch) -> Any:
+    def _gradient(self, logits: Logits, batch: Batch) -> Any:
         gradient = compiled_gradient(logits, cross_entropy, False)
-        return _sign(gradient(batch.images, batch.labels, batch.labels))
+        return gradient(batch.images, batch.labels, batch.labels)
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,10 @@ class TargetedFGSM(SingleStep):
 
     target: int
 
-    def _direction(self, logits: Logits, batch: Batch) -> Any:
+    def _gradient(self, logits: Logits, batch: Batch) -> Any:
         targets = tf.fill(batch.labels.shape, tf.constant(self.target, batch.labels.dtype))
         gradient = compiled_gradient(logits, cross_entropy, True)
-        return _sign(gradient(batch.images, batch.labels, targets))
+        return gradient(batch.images, batch.labels, targets)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     ValidationInfo,
-    field_validator,
     model_validator,
 )
 
@@ -92,7 +91,9 @@ class AttackConfig(DefenceConfig):
     )
     restarts: int = Field(5, ge=1, le=10_000, description="random starts of pgd")
     pgd_loss: Literal["cross_entropy", "margin", "dlr"] = Field(
-        "cross_entropy", description="what pgd ascends; margin and dlr do not saturate"
+        "cross_entropy",
+        description="what pgd ascends; margin and dlr do not saturate (dlr of "
+        "two classes is the margin)",
     )
     decay: float = Field(1.0, ge=0, le=10, description="momentum decay of mim")
     apgd_steps: int = Field(100, ge=2, le=100_000, description="iterations of apgd_ce and apgd_dlr")
@@ -128,16 +129,19 @@ class AttackConfig(DefenceConfig):
     )
     lr_clip: bool = Field(False, description="clip the lr_ attacks to the box; published: no")
 
-    @field_validator("target", "lr_target")
-    @classmethod
-    def _known_class(cls, target: int, info: ValidationInfo) -> int:
-        if info.data.get("dataset") in PLAIN_DATASETS and target >= PLAIN_CLASSES:
-            raise ValueError(f"expected a class from 0 to {PLAIN_CLASSES - 1}")
-        return target
+    @model_validator(mode="after")
+    def _known_classes(self) -> AttackConfig:
+        for name in self.targets_read if self.dataset in PLAIN_DATASETS else ():
+            if (target := getattr(self, name)) >= PLAIN_CLASSES:
+                raise ValueError(
+                    f"--{name}: expected a class from 0 to {PLAIN_CLASSES - 1}; received {target}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _reaches_the_budget(self) -> AttackConfig:
-        if self.steps * self.rel_step < 1:
+        stepping = any("rel_step" in READ_BY[attack] for attack in self.attacks_read)
+        if stepping and self.steps * self.rel_step < 1:
             raise ValueError(
                 f"steps={self.steps} of rel_step={self.rel_step:g} never reach epsilon: expected "
                 "steps * rel_step of at least 1"
@@ -170,6 +174,23 @@ class AttackConfig(DefenceConfig):
                     f"threat_models={name} makes no sense for defence={','.join(self.defence)}"
                 )
         return self
+
+    @property
+    def attacks_read(self) -> tuple[str, ...]:
+        """The attacks of this run; what only others read is not checked."""
+        return self.attacks
+
+    @property
+    def targets_read(self) -> list[str]:
+        """The parameters of this run that name a class."""
+        read = {name for attack in self.attacks_read for name in READ_BY[attack]}
+        return [name for name in ("target", "lr_target") if name in read]
+
+    @property
+    def dlr_attacks(self) -> list[str]:
+        """The attacks of this run that ascend the difference of logits ratio."""
+        follows = {"apgd_dlr": True, "pgd": self.pgd_loss == "dlr"}
+        return [attack for attack in self.attacks_read if follows.get(attack)]
 
     def budgets(self, attack: str) -> tuple[float, ...]:
         """Return an attack's Linf budgets in [0, 1], ascending.

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from gauntlet.config.base import Names, check_names
 from gauntlet.config.models import ClassifierConfig, NetworksConfig, TrainOn, check_features
 from gauntlet.config.published import FROM_PRESET, MAGNET
-from gauntlet.config.tables import DEFENCES, DETECTORS, STOCHASTIC
+from gauntlet.config.tables import DEFENCES, DETECTORS, MADE_OF, STOCHASTIC
 from gauntlet.seeding import child_seed
 
 
@@ -65,6 +65,11 @@ class DefenceConfig(NetworksConfig):
                 "received 0"
             )
         return self
+
+    @property
+    def trains_autoencoder(self) -> bool:
+        """Whether anything reads the autoencoder's parameters."""
+        return any("autoencoder" in MADE_OF[defence] for defence in self.defence)
 
     def sampling_settings(self, defence: str, threat_model: str) -> dict[str, Any]:
         """Return the parameters of a stochastic defence; none where nothing is drawn."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from gauntlet.config.base import CommaSeparated, RunConfig
 from gauntlet.config.published import (
@@ -101,13 +101,20 @@ class AutoencoderConfig(TrainingConfig):
         kind, preset = values.get("autoencoder", "vanilla"), values.get("preset", "paper")
         return {**super().preset_values(values), **training_of(kind, preset)}
 
-    @field_validator("init_epochs")
-    @classmethod
-    def _a_phase_of_all(cls, init_epochs: int, info: ValidationInfo) -> int:
-        epochs = info.data.get("epochs", init_epochs)
-        if info.data.get("autoencoder") == "funn" and init_epochs > epochs:
-            raise ValueError(f"expected at most the {epochs} epochs of both phases")
-        return init_epochs
+    @model_validator(mode="after")
+    def _a_phase_of_all(self) -> AutoencoderConfig:
+        read = self.autoencoder == "funn" and self.trains_autoencoder
+        if read and self.init_epochs > self.epochs:
+            raise ValueError(
+                f"--init_epochs: expected at most the {self.epochs} epochs of both phases; "
+                f"received {self.init_epochs}"
+            )
+        return self
+
+    @property
+    def trains_autoencoder(self) -> bool:
+        """Whether anything reads the autoencoder's parameters."""
+        return True
 
     @property
     def schedule(self) -> Schedule:
@@ -186,6 +193,11 @@ class ClassifierConfig(NetworksConfig):
     def iterations(self) -> int:
         """How often the training reports."""
         return LBFGS_ITERATIONS if self._is_regression else self.schedule.epochs
+
+    @property
+    def trains_autoencoder(self) -> bool:
+        """Whether anything reads the autoencoder's parameters."""
+        return self.train_on != "raw"
 
     @property
     def _is_regression(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from textwrap import fill
 from typing import NamedTuple, get_args
 
@@ -102,10 +102,10 @@ POINTS: Mapping[str, tuple[Mapping[str, str], ...]] = {
 """Studies that try points of their own, all of them, instead of drawing."""
 
 
-def narrowed(space: Space, text: str) -> Space:
+def narrowed(space: Space, text: str, searched: Iterable[str] | None = None) -> Space:
     """Return a space with dimensions replaced, from words such as `gamma=2..20 loss=a|b beta=0.01`.
 
-    A replaced range keeps its scale; what is not named stays.
+    A replaced range keeps its scale; what is not named stays. An error names what is `searched`.
 
     Raises:
         ValueError: a parameter that the study does not search, or a range that is no range.
@@ -114,7 +114,7 @@ def narrowed(space: Space, text: str) -> Space:
     for word in text.split():
         name, _, values = word.partition("=")
         if name not in space:
-            raise ValueError(unknown_name("dimension", name, space))
+            raise ValueError(unknown_name("dimension", name, searched or space))
         dimensions[name] = _dimension(word, values, space[name])
     return dimensions
 

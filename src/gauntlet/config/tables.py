@@ -34,6 +34,9 @@ ATTACKS = tuple(READ_BY)
 STRONG = ("pgd", "apgd_ce", "apgd_dlr", "square")
 """What `attacks=strong` stands for; its worst case over attacks is the ensemble's verdict."""
 
+DLR_CLASSES = 3
+"""Classes that the difference of logits ratio needs; of fewer it is the margin."""
+
 MINIMUM_NORM = ("deepfool_l2", "deepfool_linf", "cw_l2", "single_pixel", "local_search")
 """Attacks that look for the nearest adversarial image: one search serves every budget."""
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from gauntlet.config.attack import AUTO, AttackConfig, Epsilons
+from gauntlet.config.attack import AttackConfig, Epsilons
 from gauntlet.config.base import Names, check_names, to_string
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.config.objectives import LOSS, OBJECTIVES, RECONSTRUCTION, Objective
 from gauntlet.config.published import unread_by
-from gauntlet.config.spaces import POINTS, SPACES, Dimension, Space, described, narrowed
+from gauntlet.config.searched import check_given
+from gauntlet.config.spaces import POINTS, SPACES, Choice, Dimension, Space, described, narrowed
 from gauntlet.config.tables import ATTACKS, DEFENCES, MADE_OF, READ_BY
 from gauntlet.seeding import child_seed
 
@@ -64,7 +66,9 @@ class TuneConfig(AttackConfig):
         "between losses), or robust accuracy behind `defence`; auto: loss",
     )
     space: str = Field(
-        "", description="narrower dimensions, blanks between: gamma=2..20 loss=a|b beta=0.01"
+        "",
+        description="narrower dimensions, blanks between: study=funn, 'gamma=2..20 beta=0.01|0.02 "
+        "epochs=30'",
     )
     clean_floor: float = Field(
         0.95, ge=0, lt=1, description="funn: least clean accuracy of a feasible trial"
@@ -114,7 +118,7 @@ class TuneConfig(AttackConfig):
 
     @model_validator(mode="after")
     def _study_is_possible(self) -> TuneConfig:
-        for check in (self._check_objective, self._check_pruner, self._check_space):
+        for check in (self._check_objective, self._check_pruner, partial(check_given, self)):
             check()
         if self.points and self.space:
             raise ValueError(
@@ -152,16 +156,6 @@ class TuneConfig(AttackConfig):
                 f"(objective=loss); received {self.pruner!r}"
             )
 
-    def _check_space(self) -> None:
-        for name in self.dimensions:
-            default = self.preset_values({"preset": self.preset, "autoencoder": self.autoencoder})
-            expected = default.get(name, type(self).model_fields[name].default)
-            if expected != AUTO and getattr(self, name) != expected:
-                raise ValueError(
-                    f"--{name}: study={self.study} searches it; fix it with --space "
-                    f"'{name}=VALUE', or choose a range there"
-                )
-
     @property
     def dimensions(self) -> Space:
         """What this study searches, as `space` has it.
@@ -169,8 +163,10 @@ class TuneConfig(AttackConfig):
         Raises:
             ValueError: `space` names another parameter, or no range.
         """
+        whole = SPACES[self.study]
+        searched = [name for name in whole if self._is_searched(name, whole)]
         try:
-            space = narrowed(SPACES[self.study], self.space)
+            space = narrowed(whole, self.space, searched)
         except ValueError as error:
             raise ValueError(f"--space: {error}") from None
         return {name: d for name, d in space.items() if self._is_searched(name, space)}
@@ -210,6 +206,14 @@ class TuneConfig(AttackConfig):
         """The ordinary entry point that a trial's parameters belong to."""
         reconstructs = self.objectives[0].name in (LOSS, RECONSTRUCTION)
         return "autoencoder" if reconstructs else "attack"
+
+    @property
+    def attacks_read(self) -> tuple[str, ...]:
+        """The attacks of this study; those that are drawn are checked when they are."""
+        drawn = self.dimensions.get("attacks")
+        if isinstance(drawn, Choice):
+            return tuple(name for name in drawn.values if name in READ_BY)
+        return self.attacks if self.entry_point == "attack" else ()
 
     @property
     def name(self) -> str:

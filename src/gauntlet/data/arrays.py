@@ -1,13 +1,21 @@
-"""Images and labels as they are stored: four uint8 arrays, read from npz and checked."""
+"""Images and labels as they are stored: four uint8 arrays, read from npz and checked.
+
+A few bytes can claim any size, and a megabyte of zeros inflates to a gigabyte. So what arrays
+claim is read first, and nothing is read beyond it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import io
+import math
+import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from gauntlet.data import idx
@@ -15,19 +23,40 @@ from gauntlet.data.dataset import KEYS, Dataset
 
 Arrays = Mapping[str, NDArray[np.uint8]]
 
+MOST_BYTES = 2 * 2**30
+"""Of all arrays together, counted as they are used, in at least four bytes a number: as many as
+680,000 images of MNIST."""
 
-def read_npz(file: Path | IO[bytes]) -> dict[str, NDArray[Any]]:
-    """Read the arrays of an npz archive that nobody vouches for, and close it.
+HEADER_BYTES = 2**14
+"""NumPy itself refuses headers of more than 10,000."""
+
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What NumPy writes; the others inflate by more than they are asked to."""
+
+
+def read_npz(
+    file: Path | IO[bytes], keys: Iterable[str] | None = None, most_bytes: int = MOST_BYTES
+) -> dict[str, NDArray[Any]]:
+    """Read arrays of an npz archive, and close it.
+
+    Args:
+        file: the archive.
+        keys: the arrays that are read if they are there; None: all.
+        most_bytes: what the arrays may take together.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: no npz archive, a damaged one, or one with pickled objects.
+        ValueError: no npz archive, a damaged one, one with pickled objects, or one whose arrays
+            claim more, or hold more than they claim.
     """
     try:
-        # Opened here, because np.load forgets to close a file that is no archive.
-        with file.open("rb") if isinstance(file, Path) else file as opened:
-            archive = np.load(opened, allow_pickle=False)
-            return {key: archive[key] for key in archive.files}
+        with (
+            file.open("rb") if isinstance(file, Path) else file as opened,
+            zipfile.ZipFile(opened) as archive,
+        ):
+            members = _members(archive, keys)
+            _check_claims(archive, members, most_bytes)
+            return {key: _read(archive, member) for key, member in members.items()}
     except FileNotFoundError:
         raise
     # A flipped bit can raise nearly anything: BadZipFile, zlib.error, an unknown compression.
@@ -87,3 +116,45 @@ def _idx_sha256(array: NDArray[np.uint8]) -> str:
     digest = hashlib.sha256(idx.header(array.shape))
     digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def _members(archive: zipfile.ZipFile, keys: Iterable[str] | None) -> dict[str, zipfile.ZipInfo]:
+    named = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+    wanted = named if keys is None else keys
+    return {key: named[key] for key in wanted if key in named}
+
+
+def _check_claims(
+    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], most_bytes: int
+) -> None:
+    claimed = sum(_claim(archive, member) for member in members.values())
+    if claimed > most_bytes:
+        raise ValueError(
+            f"its arrays claim {claimed / 2**30:.1f} GiB of memory, expected at most "
+            f"{most_bytes / 2**30:.1f}: take fewer or smaller images"
+        )
+
+
+def _claim(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+    """Return the memory that an array says it needs, in at least four bytes a number."""
+    if member.compress_type not in COMPRESSIONS:
+        raise ValueError(f"{member.filename}: expected a stored or deflated array")
+    with archive.open(member) as stream:
+        head = io.BytesIO(stream.read(HEADER_BYTES))
+    version = npy.read_magic(head)
+    # Version 3 differs from 2 in the encoding of field names, which no image has.
+    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read_header(head)
+    if dtype.hasobject:
+        raise ValueError(f"{member.filename}: expected numbers, found objects (allow_pickle=False)")
+    numbers = math.prod(shape)
+    if head.tell() + numbers * dtype.itemsize != member.file_size:
+        raise ValueError(f"{member.filename}: shape {shape} of {dtype} is not what it holds")
+    return numbers * max(dtype.itemsize, np.dtype(np.float32).itemsize)
+
+
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(member) as stream:
+        array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+        stream.read(1)  # at its end the checksum is compared
+    return array

@@ -55,7 +55,7 @@ class CacheEntry:
             FileNotFoundError: nothing is cached.
             OSError, ValueError: a damaged, incomplete, unreadable or foreign file.
         """
-        arrays = read_npz(self.archive)
+        arrays = read_npz(self.archive, KEYS)
         return verify(arrays, self.digests or self._recorded())
 
     def write(self, arrays: Arrays) -> None:

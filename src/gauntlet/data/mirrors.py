@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gauntlet.data import idx
 from gauntlet.data.arrays import Arrays, read_npz
+from gauntlet.data.dataset import KEYS
 
 # Many networks drop packets to anything but a package index: give up soon, the next source waits.
 _SILENCE_SECONDS = 5.0
@@ -39,7 +40,7 @@ def fetch_npz(url: str) -> dict[str, NDArray[np.uint8]]:
         OSError, http.client.HTTPException: the server cannot be reached or refuses.
         ValueError: a malformed address or no npz archive.
     """
-    return read_npz(io.BytesIO(download(url)))
+    return read_npz(io.BytesIO(download(url)), KEYS)
 
 
 def fetch_idx(base_url: str, files: Iterable[IdxFile]) -> Arrays:
@@ -78,4 +79,12 @@ def _fetch_idx_file(base_url: str, file: IdxFile) -> NDArray[np.uint8]:
     received = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if received != file.md5:
         raise ValueError(f"{file.name}: expected MD5 {file.md5}, received {received}")
-    return idx.decode(gzip.decompress(content))
+    return idx.decode(_inflated(file.name, content))
+
+
+def _inflated(name: str, content: bytes) -> bytes:
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+        inflated = stream.read(_MAX_BYTES + 1)
+    if len(inflated) > _MAX_BYTES:
+        raise ValueError(f"{name} inflates to more than {_MAX_BYTES} bytes")
+    return inflated

@@ -38,9 +38,12 @@ def load_npz(path: Path) -> Dataset:
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
-        raise UsageError(f"{PREFIX}{path}: expected an npz file, found no file; check the path.")
+        where = path.absolute()
+        raise UsageError(
+            f"{PREFIX}{path}: expected an npz file, found no file; check the path {where}."
+        )
     try:
-        arrays = read_npz(path)
+        arrays = read_npz(path, KEYS)
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{PREFIX}{path}: {describe(error)}; write it anew with "
@@ -48,7 +51,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         ) from error
     for key in KEYS:
         if key not in arrays:
-            found = ", ".join(sorted(arrays)) or "no arrays"
+            found = ", ".join(sorted(arrays)) or "none of them"
             raise _error(path, key, f"the arrays {', '.join(KEYS)}", found)
     return arrays
 
@@ -64,7 +67,7 @@ def _images(path: Path, key: str, images: NDArray[Any]) -> NDArray[np.float32]:
         # Written so that NaN, which compares false with everything, is refused as well.
         if not (low >= 0 and high <= 1):
             raise _error(path, key, "floats in [0, 1]", f"{low:g} to {high:g}")
-        scaled = images.astype(np.float32)
+        scaled = images.astype(np.float32, copy=False)
     else:
         raise _error(path, key, "uint8 in 0..255 or floats in [0, 1]", str(images.dtype))
     return scaled if scaled.ndim == 4 else scaled[..., np.newaxis]

@@ -85,7 +85,9 @@ class Summary:
             )
 
     def warnings(self) -> Iterator[str]:
-        """Yield a sentence where an attacker who knows less does better: masked gradients."""
+        """Yield a sentence where gradients are zero, or an attacker who knows less does better."""
+        for row in self.rows:
+            yield from _without_gradient(row)
         white = {r.defence: r for r in self.rows if r.threat_model == "white_box"}
         for row in white.values():
             yield from _beaten_by_queries(row)
@@ -93,6 +95,19 @@ class Summary:
             # `encoded` perturbs another space, so its budgets do not compare.
             if row.defence in white and row.threat_model not in ("white_box", "encoded"):
                 yield from _masked(white[row.defence], row)
+
+
+def _without_gradient(row: Row) -> Iterator[str]:
+    """Name the attacks that had nothing to follow on half of what they could still fell."""
+    for cell in row.cells:
+        stuck, right = cell.stuck
+        if stuck and 2 * stuck >= right:
+            yield (
+                f"{cell.attack} on {row.defence} under {row.threat_model}: its gradient is exactly "
+                f"zero at {stuck} of {right} correctly classified images, so its number overstates "
+                "robustness: add attacks that do not saturate (--attacks apgd_dlr, or pgd with "
+                "--pgd_loss margin) or need no gradient (square)"
+            )
 
 
 def _masked(white: Row, weaker: Row) -> Iterator[str]:

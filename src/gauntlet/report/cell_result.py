@@ -28,6 +28,8 @@ class CellResult:
         concentration: share of the squared change that its 5 % most changed pixels carry, `(k, n)`.
         bounded: whether the attack keeps its budget and the box; others stay out of worst cases.
         run_id: of the cell's run.
+        no_gradient: where every pixel of the attack's gradient was zero at its start, `(n,)`; None:
+            it follows none, or the cell is older than this was measured.
     """
 
     defence: str
@@ -41,6 +43,7 @@ class CellResult:
     concentration: NDArray[np.float32]
     bounded: bool
     run_id: str
+    no_gradient: NDArray[np.bool_] | None = None
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -71,6 +74,13 @@ class CellResult:
     def success_rate(self) -> Interval:
         """Share of all attacked examples that the largest budget flips."""
         return wilson(self.flipped[-1])
+
+    @property
+    def stuck(self) -> tuple[int, int]:
+        """How many correctly classified images had no gradient, and how many there are."""
+        right = self.clean == self.labels
+        nowhere = np.zeros_like(right) if self.no_gradient is None else self.no_gradient
+        return int((right & nowhere).sum()), int(right.sum())
 
     @property
     def noise_level(self) -> float:

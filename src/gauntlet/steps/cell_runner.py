@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from gauntlet.data.dataset import Dataset
 from gauntlet.report.cell_result import reference_index
 from gauntlet.steps.cells import Cell, Models
 from gauntlet.steps.defended import build_defended, loaded
-from gauntlet.steps.finished_cells import EXAMPLES
+from gauntlet.steps.finished_cells import EXAMPLES, NO_GRADIENT
 from gauntlet.steps.inputs import grid_indices
 from gauntlet.tracking.experiments import ATTACKS
 from gauntlet.tracking.recording import TrackedRun
@@ -33,13 +33,25 @@ if TYPE_CHECKING:
     from gauntlet.evaluation.metrics import AttackOutcome
 
 
+class Crafting(NamedTuple):
+    """What an attack made at each budget, and at which images its gradient was zero, `(n,)`."""
+
+    results: list[AttackResult]
+    no_gradient: NDArray[np.bool_] | None
+
+    @property
+    def examples(self) -> dict[str, NDArray[np.bool_]]:
+        """What is kept of it; nothing, where the attack follows no gradient."""
+        return {} if self.no_gradient is None else {NO_GRADIENT: self.no_gradient}
+
+
 class CellRunner:
     """Runs the cells of one attack run; keeps loaded models and the last crafted images."""
 
     def __init__(self, config: AttackConfig, data: Dataset) -> None:
         self._config = config
         self._data = data
-        self._crafted: tuple[tuple[str, ...], list[AttackResult]] | None = None
+        self._crafted: tuple[tuple[str, ...], Crafting] | None = None
 
     def run(self, cell: Cell, parent: TrackedRun) -> None:
         """Compute a cell in a run of its own, a child of the attack run."""
@@ -60,8 +72,10 @@ class CellRunner:
             run.uses_models(model.model_id for model in cell.models.all)
             scenario = self._scenario(cell)
             starts = scenario.starts(self._data.x_test)
-            crafted = self._craft(cell, scenario, starts, self._unit(scenario, starts))
-            self._judge(run, cell, scenario, starts, crafted)
+            crafting = self._craft(cell, scenario, starts, self._unit(scenario, starts))
+            stuck = crafting.examples.values()
+            run.metrics(("attack/zero_gradients", float(images.sum())) for images in stuck)
+            self._judge(run, cell, scenario, starts, crafting)
 
     @cached_property
     def _device(self) -> str:
@@ -88,12 +102,13 @@ class CellRunner:
 
     def _craft(
         self, cell: Cell, scenario: Scenario, starts: NDArray[np.float32], unit: float
-    ) -> list[AttackResult]:
-        from gauntlet.attacks.crafting import craft
+    ) -> Crafting:
+        from gauntlet.attacks.crafting import craft, without_gradient
 
         if self._crafted is None or self._crafted[0] != cell.crafting_key:
-            results = craft(cell.attack, self._config, scenario, starts, self._data.y_test, unit)
-            self._crafted = cell.crafting_key, results
+            given = cell.attack, self._config, scenario, starts, self._data.y_test
+            results = craft(*given, unit)
+            self._crafted = cell.crafting_key, Crafting(results, without_gradient(*given))
         return self._crafted[1]
 
     def _judge(
@@ -102,7 +117,7 @@ class CellRunner:
         cell: Cell,
         scenario: Scenario,
         starts: NDArray[np.float32],
-        crafted: list[AttackResult],
+        crafting: Crafting,
     ) -> None:
         from gauntlet.defences.magnet import MagNet
         from gauntlet.defences.stochastic import majority
@@ -114,19 +129,19 @@ class CellRunner:
         run.metrics(draw_metrics(self._data.y_test, votes, "clean"))
         run.metrics(_scale(starts))
         outcomes, budgets = [], self._config.budgets(cell.attack)
-        for epsilon, result in zip(budgets, crafted, strict=True):
+        for epsilon, result in zip(budgets, crafting.results, strict=True):
             votes, step = scenario.votes(result.adversarial), metric_step(epsilon)
             outcomes.append(self._outcome(starts, clean, majority(votes), result))
             run.metrics(attack_metrics(outcomes[-1], self._config.one_target(cell.attack)), step)
             run.metrics(draw_metrics(self._data.y_test, votes, "adv"), step)
             run.metrics(_costs(result, scenario.samples), step)
         if isinstance(scenario.defended, MagNet):
-            self._log_magnet(run, scenario.defended, starts, crafted)
+            self._log_magnet(run, scenario.defended, starts, crafting.results)
         each = {name: np.stack([getattr(outcome, name) for outcome in outcomes])
                 for name in ("attacked", "noise_l2", "concentration")}  # fmt: skip
         run.arrays(EXAMPLES, epsilons=np.asarray(budgets), labels=self._data.y_test, clean=clean,
-                   **each)  # fmt: skip
-        self._log_pictures(run, cell, scenario, starts, crafted, outcomes)
+                   **each, **crafting.examples)  # fmt: skip
+        self._log_pictures(run, cell, scenario, starts, crafting.results, outcomes)
 
     def _log_magnet(
         self,

@@ -20,6 +20,7 @@ COMPUTED_BY = (
     "gauntlet.config.published",
     "gauntlet.config.tables",
     "gauntlet.data.registry",
+    "gauntlet.data.subsets",
     "gauntlet.defences.features",
     "gauntlet.defences.magnet",
     "gauntlet.defences.stochastic",

@@ -6,7 +6,7 @@ from gauntlet.config.tables import speaks_grey_levels
 from gauntlet.report.cell_result import CellResult
 from gauntlet.tracking.finished import SealedRun
 
-EXAMPLES = "examples.npz"
+EXAMPLES, NO_GRADIENT = "examples.npz", "no_gradient"
 
 
 def read_cell(run: SealedRun) -> CellResult:
@@ -29,4 +29,5 @@ def read_cell(run: SealedRun) -> CellResult:
         arrays["concentration"],
         not speaks_grey_levels(attack),
         run.id,
+        arrays.get(NO_GRADIENT),
     )

@@ -58,7 +58,9 @@ def run(config: ReproduceConfig) -> None:
 def _reproduce(config: ReproduceConfig, where: str) -> None:
     claims = load_claims(CLAIMS / f"{config.paper}.yaml")
     networks = list(NETWORKS[config.paper](config))
-    data = load_data(networks[0].parts[0].config)
+    trained = (network.autoencoder for network in networks)
+    attacked = (part.config for network in networks for part in network.parts)
+    data = load_data(config, *trained, *attacked)
     tags = {"gauntlet.step": "reproduce", "gauntlet.paper": config.paper}
     with tracked_run(REPRODUCTIONS, claims.title, config, tags=tags, entry=True) as it:
         it.uses_data(data.name, data.sha256, len(data.x_test), "evaluation")

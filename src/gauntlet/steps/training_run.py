@@ -27,6 +27,7 @@ TRAINED_BY = (
     "gauntlet.config.models",
     "gauntlet.config.published",
     "gauntlet.data.registry",
+    "gauntlet.data.subsets",
     "gauntlet.evaluation.metrics",
     "gauntlet.steps.inputs",
 )

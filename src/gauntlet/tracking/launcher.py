@@ -12,8 +12,8 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +21,9 @@ from typing import Any
 import wrapt
 
 PROJECT = "gauntlet"
+
+STANDING = "GAUNTLET_STANDING_IN"
+"""Tells the project's process where the user stands: MLflow starts it in the project's folder."""
 
 
 class LauncherContext:
@@ -53,7 +56,7 @@ def _run(
     # Python handles signals in its main thread only.
     main = threading.current_thread() is threading.main_thread()
     try:
-        with interruptible() if main else nullcontext():
+        with interruptible() if main else nullcontext(), _standing():
             _prepare(call.arguments)
             return _launch(lambda: wrapped(*call.args, **call.kwargs))
     except GauntletError as error:
@@ -73,18 +76,37 @@ def _is_gauntlet(uri: str) -> bool:
 
 def _prepare(arguments: dict[str, Any]) -> None:
     """Check everything that can be checked before a run exists, and choose what was left open."""
+    from gauntlet.config.base import RunConfig
     from gauntlet.config.compare import CompareConfig
     from gauntlet.config.entry_points import parse
+    from gauntlet.data.subsets import check_local
     from gauntlet.tracking.asked_for import runs_asked_for
     from gauntlet.tracking.store import open_store
 
     parameters = {name: str(value) for name, value in (arguments["parameters"] or {}).items()}
     config = parse(arguments["entry_point"], parameters)
+    if isinstance(config, RunConfig):
+        check_local(config)
     open_store()
     if isinstance(config, CompareConfig):
         runs_asked_for(config)
     _choose_experiment(arguments)
     _choose_environment(arguments)
+
+
+@contextmanager
+def _standing() -> Iterator[None]:
+    os.environ[STANDING] = str(Path.cwd())
+    try:
+        yield
+    finally:
+        os.environ.pop(STANDING, None)
+
+
+def stand_where_the_user_does() -> None:
+    """Make relative paths mean what they meant where `mlflow run` was typed."""
+    if folder := os.environ.pop(STANDING, None):
+        os.chdir(folder)
 
 
 def _choose_experiment(arguments: dict[str, Any]) -> None:
