@@ -17,7 +17,7 @@ from gauntlet.report import sivaslioglu2020 as first_paper
 from gauntlet.report import vigouroux2018 as second_paper
 from gauntlet.report.claims import load_claims
 from gauntlet.report.document import Section, write
-from gauntlet.report.paper import Facts, document
+from gauntlet.report.paper import SMOKE, Facts, counted, document, warnings
 from gauntlet.report.results import Results, Spent, Training
 from gauntlet.report.verdicts import counts, judge
 from gauntlet.steps.console import say, show_table
@@ -80,13 +80,15 @@ def report(run: TrackedRun, config: ReproduceConfig) -> None:
     headline, sections = _own(config.paper, results)
     page = document(claims, outcomes, results, _facts(run, config, results), headline, sections)
     run.files(write(page, folder(config), "report"))
-    verdicts = counts(outcomes)
-    run.metrics((f"claims/{v.name.lower()}", n) for v, n in verdicts.items())
+    if config.judges:
+        run.metrics((f"claims/{v.name.lower()}", n) for v, n in counts(outcomes).items())
     rows = [[o.claim.id, o.claim.published, o.sentence] for o in outcomes]
     show_table(claims.title, ["claim", "published", "verdict"], rows)
     for line in headline:
         say(line.replace("*", ""))
-    say(", ".join(f"{n} {verdict}" for verdict, n in verdicts.items()))
+    for line in warnings(results):
+        say(f"warning: {line}")
+    say(counted(outcomes) if config.judges else SMOKE)
 
 
 def folder(config: ReproduceConfig) -> Path:
@@ -142,7 +144,7 @@ def _facts(run: TrackedRun, config: ReproduceConfig, results: Results) -> Facts:
         found.tags["gauntlet.git_commit"], found.tags["gauntlet.git_dirty"] == "true",
         environment, [f"git checkout {found.tags['gauntlet.git_commit']}",
                       command("reproduce", config)],
-        list(_alone(config, results)), found.minutes,
+        list(_alone(config, results)), found.minutes, config.judges,
     )  # fmt: skip
 
 
