@@ -11,7 +11,7 @@ from gauntlet.config.plan import Network, Part, attack_config, network
 from gauntlet.config.reproduce import ReproduceConfig
 from gauntlet.steps import reproduce
 
-PARAMETERS = {"preset": "smoke", "train_size": "400", "test_size": "60",
+PARAMETERS = {"dataset": "digits", "train_size": "400", "test_size": "60",
               "paper": "sivaslioglu2020"}  # fmt: skip
 
 CLAIMS = """
@@ -49,11 +49,11 @@ def _plan(config: ReproduceConfig) -> list[Network]:
             Network("tanh throughout", 0, tanh, ())]  # fmt: skip
 
 
-def small_paper(folder: Path, monkeypatch: Any) -> ReproduceConfig:
+def small_paper(folder: Path, monkeypatch: Any, **more: str) -> ReproduceConfig:
     """Let `reproduce` know this paper alone; return the config that writes into `folder`."""
     (folder / "sivaslioglu2020.yaml").write_text(CLAIMS)
     monkeypatch.setattr(reproduce, "CLAIMS", folder)
     monkeypatch.setitem(reproduce.NETWORKS, "sivaslioglu2020", _plan)
-    found = parse("reproduce", PARAMETERS | {"output": str(folder / "reports")})
+    found = parse("reproduce", PARAMETERS | {"output": str(folder / "reports")} | more)
     assert isinstance(found, ReproduceConfig)
     return found

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gauntlet.report import chance
 from gauntlet.report.attack_summary import header, markdown, norm_table, summarise, table
 from gauntlet.report.cell_result import CellResult, reference_index
 
@@ -146,16 +147,65 @@ def test_unbounded_attacks_alone_are_judged_and_said_to_be_unbounded() -> None:
 # --- headlines and warnings ---
 
 
-def test_headline_is_white_box_even_where_another_number_is_lower() -> None:
-    cells = [_masked("transfer", 100), _masked("white_box", 400)]
-    (line,) = summarise(cells).headlines()
-    assert line.startswith("reformer: robust accuracy 0.4000 [") and "under white_box" in line
+HEADLINES = {
+    # survivors of 1000 under each threat model -> the least that counts
+    "white box": ({"white_box": 100, "transfer": 400, "gray_box": 300}, "0.1000", "white_box"),
+    "transfer": ({"white_box": 400, "transfer": 100, "gray_box": 300}, "0.1000", "transfer"),
+    "gray box": ({"white_box": 400, "transfer": 300, "gray_box": 200}, "0.2000", "gray_box"),
+    "queries": ({"white_box": 400, "black_box": 50}, "0.0500", "black_box"),
+    "no white box": ({"gray_box": 200, "transfer": 300}, "0.2000", "gray_box"),
+    "equal": ({"white_box": 100, "transfer": 100}, "0.1000", "white_box"),
+    "another space": ({"encoded": 10, "white_box": 400, "transfer": 500}, "0.4000", "white_box"),
+}
 
 
-def test_headline_without_white_box_is_the_worst_number() -> None:
-    cells = [_masked("encoded", 500), _masked("gray_box", 200), _masked("transfer", 300)]
-    (line,) = summarise(cells).headlines()
-    assert "robust accuracy 0.2000" in line and "under gray_box" in line
+@pytest.mark.parametrize(("left", "value", "name"), HEADLINES.values(), ids=HEADLINES)
+def test_headline_is_the_least_number_of_attacks_on_the_image(left, value: str, name: str) -> None:
+    summary = summarise([_masked(threat_model, n) for threat_model, n in left.items()])
+    (line,) = summary.headlines()
+    assert line.startswith(f"reformer: robust accuracy {value} [") and f" under {name} at " in line
+    assert line.endswith("(clean 0.9990, strongest attack fgsm)")
+
+
+def test_headline_says_where_nothing_attacked_the_image() -> None:
+    (line,) = summarise([_masked("encoded", 300)]).headlines()
+    assert "robust accuracy 0.3000" in line and "under encoded" in line
+    assert line.endswith("strongest attack fgsm; no attack on the image was run)")
+
+
+def test_headlines_are_all_of_one_budget() -> None:
+    # The only attack that asks for scores alone is also shown without limit, where it always wins.
+    budgets = {"epsilons": (0.0, 0.05, 1.0), "fallen": (range(0), range(2), range(9))}
+    queries = [_cell(defence, "black_box", "single_pixel", **budgets)
+               for defence in ("none", "reformer")]  # fmt: skip
+    gradient = _cell("reformer", epsilons=(0.0, 0.05), fallen=(range(0), range(5)))
+    summary = summarise([queries[0], gradient, queries[1]])
+    none, reformer = summary.headlines()
+    assert "none: robust accuracy 0.7000" in none and "at epsilon 0.05 " in none
+    assert (
+        "reformer: robust accuracy 0.4000" in reformer and "white_box at epsilon 0.05" in reformer
+    )
+    assert dict(summary.headline_metrics)["headline/epsilon"] == 0.05
+
+
+def test_query_attack_without_limit_masks_no_gradient() -> None:
+    budgets = {"epsilons": (0.0, 0.05, 1.0), "fallen": (range(0), range(2), range(999))}
+    unlimited = _cell(attack="single_pixel", n=1000, **budgets)
+    gradient = _cell(epsilons=(0.0, 0.05), fallen=(range(0), range(500)), n=1000)
+    assert list(summarise([gradient, unlimited]).warnings()) == []
+
+
+def test_metrics_of_the_headline_say_what_it_says() -> None:
+    summary = summarise([_masked("white_box", 400), _masked("transfer", 100)])
+    found = dict(summary.headline_metrics)
+    assert set(found) == {"headline/epsilon"} | {
+        f"headline/robust_accuracy{end}/reformer" for end in ("", "_low", "_high")
+    }
+    value, low, high = (found[f"headline/robust_accuracy{end}/reformer"]
+                        for end in ("", "_low", "_high"))  # fmt: skip
+    (line,) = summary.headlines()
+    assert f"robust accuracy {value:.4f} [{low:.4f}, {high:.4f}] under transfer" in line
+    assert f"at epsilon {found['headline/epsilon']:g} " in line and value == 0.1
 
 
 def test_one_headline_a_defence() -> None:
@@ -199,6 +249,62 @@ def test_defences_are_not_compared_with_each_other() -> None:
     assert list(summarise(cells).warnings()) == []
 
 
+# --- models that learned nothing ---
+
+
+def _learned(labels: list[int], clean: list[int], defence: str = "none") -> CellResult:
+    """Return a cell of images of several classes, without any attack that succeeds."""
+    found = np.array(clean)
+    cell = replace(_cell(defence, n=len(labels)), labels=np.array(labels), clean=found)
+    return replace(cell, attacked=np.stack([found, found]))
+
+
+ELEVEN = [0] * 3 + [1] * 4 + [2] * 4
+LEARNED = {
+    # labels and predictions -> what is said; wilson's lower bound of 1.0 of eleven is 0.7412
+    "all of them": (ELEVEN, ELEVEN, ""),
+    "one class, not the most frequent": (ELEVEN, [0] * 11, "is predicted as class 0"),
+    "one class, the most frequent": ([1] * 60 + [2] * 40, [1] * 100, "is predicted as class 1"),
+    "nothing accepted": (ELEVEN, [-1] * 11, "every test image is rejected"),
+    # 50 of 100 is [0.4038, 0.5962]: it contains 0.45 and leaves out 0.40
+    "interval holds the share": ([0] * 45 + [1] * 30 + [2] * 25,
+                                 [0] * 25 + [1] * 20 + [1] * 25 + [2] * 5 + [2] * 0 + [0] * 25,
+                                 "clean accuracy 0.5000 [0.4038, 0.5962] is not above 0.4500"),
+    "interval above the share": ([0] * 40 + [1] * 35 + [2] * 25,
+                                 [0] * 25 + [1] * 15 + [1] * 25 + [2] * 10 + [0] * 25, ""),
+    "below": ([0] * 60 + [1] * 40, [0] * 20 + [1] * 40 + [0] * 30 + [1] * 10,
+              "is not above 0.6000"),
+    "images of one class": ([3] * 10, [3] * 10, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("labels", "clean", "said"), LEARNED.values(), ids=LEARNED)
+def test_model_that_learned_nothing_is_a_warning(labels, clean, said: str) -> None:
+    summary = summarise([_learned(labels, clean)])
+    lines = list(summary.warnings())
+    assert len(lines) == bool(said)
+    for line in lines:
+        assert line.startswith("none: ") and said in line and "--epochs" in line
+        assert f"> {line}" in markdown(summary, "t", [])
+
+
+def test_defences_that_learned_nothing_are_named_once_together() -> None:
+    cells = [
+        replace(_learned(ELEVEN, [1] * 11, defence), threat_model=threat_model)
+        for defence in ("none", "reformer")
+        for threat_model in ("transfer", "gray_box")
+    ]
+    (line,) = summarise([*cells, _learned(ELEVEN, ELEVEN, "encoded")]).warnings()
+    assert line.startswith("none, reformer: every test image is predicted as class 1, so no number")
+
+
+def test_confusion_matrix_tells_the_same() -> None:
+    judged = chance.from_counts("it", [[0, 3, 0], [0, 4, 0], [0, 4, 0]])
+    assert judged.labels.tolist() == ELEVEN and judged.clean.tolist() == [1] * 11
+    (line,) = chance.warnings([judged])
+    assert line.startswith("it: every test image is predicted as class 1")
+
+
 # --- text ---
 
 
@@ -226,7 +332,7 @@ GOLDEN = """\
 | reformer | white_box | 0.9990 | 0.4000 | 0.4000 | [0.3701, 0.4307] |
 | reformer | transfer | 0.9990 | 0.1000 | 0.1000 | [0.0829, 0.1202] |
 
-**reformer: robust accuracy 0.4000 [0.3701, 0.4307] under white_box at epsilon 0.1 (clean 0.9990, \
+**reformer: robust accuracy 0.1000 [0.0829, 0.1202] under transfer at epsilon 0.1 (clean 0.9990, \
 strongest attack fgsm)**
 
 > fgsm on reformer: transfer leaves 0.1000, white_box 0.4000: the white-box gradient is masked, so \

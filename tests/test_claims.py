@@ -139,7 +139,8 @@ def test_every_parameter_and_metric_of_a_training_exists(paper: str) -> None:
     for where, one in _measures(paper, TrainingMeasure):
         model = AutoencoderConfig if one.model == "autoencoder" else ClassifierConfig
         if one.config is not None:
-            assert one.config in model.model_fields, where
+            names = {one.config, one.minus or one.config}
+            assert names <= set(model.model_fields), where
         else:
             assert one.metric in _metrics(one.model, one.network[0]), where
 
@@ -169,6 +170,16 @@ def test_texts_are_expected_of_parameters_alone(paper: str) -> None:
     for where, check in _checks(paper):
         parameters = {getattr(one, "config", None) is not None for one in check.each}
         assert parameters == {check.expect.equals is not None}, where
+
+
+def test_phases_of_funn_are_judged_on_the_published_epochs() -> None:
+    (claim,) = (claim for claim in _claims("vigouroux2018").claims if claim.id == "epochs")
+    (reading,) = claim.readings
+    expected = [check.expect.equals for check in reading.checks]
+    assert expected == claim.published.split(", ") == ["9", "31"]
+    assert [str(one).split(" (")[0] for check in reading.checks for one in check.each] == [
+        "parameter init_epochs", "parameter epochs - init_epochs"
+    ]  # fmt: skip
 
 
 def test_auto_is_the_published_schedule() -> None:
@@ -220,6 +231,7 @@ def test_smallest_file(tmp_path: Path) -> None:
         (_with(measures=[{**CELL, "speed": 1}]), "Extra inputs"),
         (_with(measures=[{**TRAINING}]), "expected either metric or config"),
         (_with(measures=[{**TRAINING, "metric": "m", "config": "c"}]), "either metric or config"),
+        (_with(measures=[{**TRAINING, "metric": "m", "minus": "c"}]), "minus beside config alone"),
         ({**CLAIM, "readings": []}, "expected either readings or the reason"),
         ({**CLAIM, "not_checkable": "a picture"}, "expected either readings or the reason"),
         ({**CLAIM, "tolerance": ""}, "reason of the tolerance"),
@@ -295,6 +307,7 @@ def test_ways_become_readings(tmp_path: Path) -> None:
 # --- verdicts ---
 
 YES, NO, NOISE, MISSING = Holds.YES, Holds.NO, Holds.NOISE, Holds.MISSING
+UNTESTED = Holds.UNTESTED
 
 
 @pytest.mark.parametrize(
@@ -307,6 +320,10 @@ YES, NO, NOISE, MISSING = Holds.YES, Holds.NO, Holds.NOISE, Holds.MISSING
         ([NOISE, NO, YES], NO),
         ([YES, MISSING], MISSING),
         ([NOISE, MISSING], MISSING),
+        ([YES, UNTESTED], UNTESTED),
+        ([UNTESTED, NO], NO),
+        ([UNTESTED, NOISE], NOISE),  # it did not show, whatever a test of the other would say
+        ([UNTESTED, MISSING], MISSING),
     ],
 )
 def test_all_of(checks: list[Holds], expected: Holds) -> None:
@@ -327,6 +344,11 @@ def test_all_of(checks: list[Holds], expected: Holds) -> None:
         ([NOISE], Verdict.NOT_REPRODUCED),
         ([MISSING], Verdict.NOT_CHECKABLE),
         ([NOISE, MISSING], Verdict.NOT_REPRODUCED),
+        ([UNTESTED], Verdict.NOT_TESTED),
+        ([UNTESTED, MISSING], Verdict.NOT_TESTED),
+        ([UNTESTED, NOISE], Verdict.NOT_TESTED),  # the other way to read it may hold yet
+        ([UNTESTED, YES], Verdict.ONLY_UNDER),
+        ([UNTESTED, NO], Verdict.NOT_REPRODUCED),
         ([], Verdict.NOT_CHECKABLE),
     ],
 )

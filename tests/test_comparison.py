@@ -271,6 +271,73 @@ def test_no_common_attack_is_a_warning() -> None:
     assert "no worst case under white_box" in said
 
 
+def _top(*comparands: Comparand) -> str:
+    """Return the sentence that stands on top of the page."""
+    (said,) = _compare(*comparands).verdicts()
+    return said
+
+
+def _twice(left: dict[str, tuple[int, int]], **more: Any) -> list[Comparand]:
+    """Return two runs that keep so many images of ten, by threat model."""
+    return [
+        _comparand(_run(run_id), *(_cell(fallen=range(N - kept[i]), threat_model=name, **more)
+                                   for name, kept in left.items()))
+        for i, run_id in enumerate((A, B))
+    ]  # fmt: skip
+
+
+TOPS = {
+    # images of ten that either run keeps, by threat model -> which of them stands on top
+    "white box": ({"white_box": (1, 2), "transfer": (5, 6)}, "white_box"),
+    "transfer": ({"white_box": (5, 6), "transfer": (1, 2)}, "transfer"),
+    "gray box": ({"white_box": (5, 6), "gray_box": (1, 2), "transfer": (3, 3)}, "gray_box"),
+    "equal": ({"white_box": (1, 2), "transfer": (2, 1)}, "white_box"),
+    "another space": ({"white_box": (5, 6), "encoded": (1, 2)}, "white_box"),
+    "another space alone": ({"encoded": (1, 2)}, "encoded"),
+}
+
+
+@pytest.mark.parametrize(("left", "name"), TOPS.values(), ids=TOPS)
+def test_least_number_of_attacks_on_the_image_stands_on_top(left, name: str) -> None:
+    assert _top(*_twice(left, defence="encoded")).startswith(f"{name}, epsilon 0.1: ")
+
+
+def test_a_larger_budget_does_not_stand_on_top() -> None:
+    pair = [
+        replace(one, cells=(*one.cells, _cell("single_pixel", range(9), threat_model="black_box",
+                                              epsilons=(0.0, 0.05, 1.0))))
+        for one in _twice({"white_box": (5, 6)}, epsilons=(0.0, 0.05))
+    ]  # fmt: skip
+    assert _top(*pair).startswith("white_box, epsilon 0.05: ")
+
+
+def test_who_is_lower_elsewhere_is_a_warning() -> None:
+    pair = _twice({"white_box": (1, 9), "transfer": (5, 6)})
+    assert _top(*pair).startswith("white_box")
+    lower = ("run b (bbbbbbbb), none withstands less under transfer (0.6000) than under white_box "
+             "(0.9000), which stands on top")  # fmt: skip
+    assert lower in _warnings(*pair)
+    assert "run a (aaaaaaaa), none withstands less" not in _warnings(*pair)
+
+
+def test_who_is_compared_with_nothing_is_a_warning() -> None:
+    pair = _twice({"white_box": (5, 6)})
+    odd = _comparand(_run(C), _cell("bim"))
+    assert ("run c (cccccccc), none is compared with nothing: stands in one run only"
+            in _warnings(*pair, odd))  # fmt: skip
+    assert "compared with nothing" not in _warnings(*pair)
+
+
+def test_model_that_learned_nothing_is_a_warning() -> None:
+    def constant(cell: CellResult) -> CellResult:
+        return replace(cell, labels=np.arange(N) % 5)
+
+    one, other = (replace(c, cells=tuple(map(constant, c.cells)))
+                  for c in _twice({"white_box": (5, 6)}))  # fmt: skip
+    assert ("run a (aaaaaaaa), none, run b (bbbbbbbb), none: every test image is predicted as "
+            "class 0" in _warnings(one, other))  # fmt: skip
+
+
 # --- matrices and the page ---
 
 

@@ -56,3 +56,9 @@ def test_first_papers_headline_names_undefended_best_and_worst() -> None:
     assert line.index("no autoencoder") < line.index("denoising, encoded 0.7000 [")
     assert "vanilla, encoded 0.1000 [" in line and "reformer" not in line
     assert sivaslioglu2020.headline(Results({}, {}, {})) == []
+    blind = Key("denoising", "dense", "bim", "encoded", "transfer")
+    cells[blind] = [_cell("bim", (0.1, 0.3), [range(2), range(N)])]
+    assert sivaslioglu2020.headline(results) == [line]  # 0.8; white_box leaves less
+    cells[blind] = [_cell("bim", (0.1, 0.3), [range(4), range(N)])]
+    (line,) = sivaslioglu2020.headline(results)
+    assert "denoising, encoded under transfer 0.6000 [" in line

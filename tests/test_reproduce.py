@@ -45,6 +45,11 @@ def test_report_says_what_was_found_and_where(store, config, capsys) -> None:
     verdicts = {name: parent.data.metrics[f"claims/{name}"]
                 for name in ("reproduced", "not_reproduced")}  # fmt: skip
     assert verdicts == {"reproduced": 1, "not_reproduced": 2}
+    assert (
+        "**3 claims: 1 reproduced, 0 reproduced only under, 2 not reproduced, 0 not tested, "
+        in text
+    )
+    assert "An order is claimed only where its noise was tested" in text
     assert {item.path for item in store.list_artifacts(parent.info.run_id)} >= {
         "report.html", "report.md", "matrix.json"
     }  # fmt: skip
@@ -53,6 +58,21 @@ def test_report_says_what_was_found_and_where(store, config, capsys) -> None:
     assert not re.search(r"""(src|href)=["']https?:""", page)
     for figure in re.findall(r"\]\((figures/.*?)\)", text):
         assert (folder / figure).is_file()
+
+
+@pytest.mark.slow
+def test_smoke_sizes_judge_nothing(store, tmp_path, monkeypatch, capsys) -> None:
+    config = small_paper(tmp_path, monkeypatch, preset="smoke", train_size="20")
+    reproduce.run(config)
+    (parent,) = _parents(store)
+    text, said = (reproduce.folder(config) / "report.md").read_text(), capsys.readouterr().out
+    assert not [name for name in parent.data.metrics if name.startswith("claims/")]
+    for shown in (text, said):
+        assert "Smoke sizes judge nothing" in shown
+        assert not re.search(r"\d+ (not )?(reproduced|checkable|tested)", shown)
+    # Twenty images teach nobody: it stands beside the numbers.
+    learned = r"vanilla, dense, encoded: (every test image is predicted as class|clean accuracy)"
+    assert re.search(f"Warning: {learned}", text) and re.search(f"warning: {learned}", said)
 
 
 def _minutes_of_trainings(store: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import mlflow
@@ -159,6 +160,41 @@ def test_summary_shows_the_examples_accuracies(attacked, client, parent):
 def test_console_shows_the_headlines(attacked):
     headlines = list(attacked.summary.headlines())
     assert len(headlines) == 3 and set(headlines) <= set(attacked.said.splitlines())
+
+
+def test_metrics_of_the_headline_are_the_console_s_to_the_last_digit(attacked, client, parent):
+    found = parent.data.metrics
+    for defence in ("none", "encoded", "reformer"):
+        value, low, high = (found[f"headline/robust_accuracy{end}/{defence}"]
+                            for end in ("", "_low", "_high"))  # fmt: skip
+        said = f"{defence}: robust accuracy {value:.4f} [{low:.4f}, {high:.4f}] under "
+        (line,) = [line for line in attacked.said.splitlines() if line.startswith(said)]
+        assert f" at epsilon {found['headline/epsilon']:g} (" in line
+        assert _history(client, parent.info.run_id, f"headline/robust_accuracy/{defence}") == {
+            0: value
+        }
+    assert _history(client, parent.info.run_id, "headline/epsilon") == {0: 0.1}
+
+
+NOTHING_LEARNED = {"epochs": "1", "learning_rate": "1e-9"}
+
+
+@pytest.mark.slow
+def test_what_is_not_run_and_what_learned_nothing_stand_at_the_end(store, tiny, capsys):
+    config = tiny("attack", defence="none", threat_models="black_box", attacks="fgsm,single_pixel",
+                  epsilons="0.1", max_pixels="1", **NOTHING_LEARNED)  # fmt: skip
+    attack.run(config)
+    said = capsys.readouterr().out
+    (run,) = store.search_runs([store.get_experiment_by_name("attacks").experiment_id],
+                               "tags.`gauntlet.step` = 'attack'")  # fmt: skip
+    summary = mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/summary.md")
+    idle = "skipped: attack fgsm needs more than threat model black_box grants"
+    learned = re.search(r"none: (every test image is predicted|clean accuracy .*not above).*", said)
+    assert learned and f"warning: {learned.group()}" in said
+    for line in (idle, learned.group()):
+        assert line in said and line in summary
+    classifier.run(tiny("classifier", **NOTHING_LEARNED))  # the very classifier that was attacked
+    assert "warning: the classifier: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from gauntlet.attacks.registry import BUILDERS, build_attack
 from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario, logits_of
 from gauntlet.config import tables as config
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.tables import APPLIES, speaks_grey_levels
+from gauntlet.config.tables import APPLIES, ATTACKS, speaks_grey_levels
 from gauntlet.defences.defended_model import DefendedModel
+from gauntlet.steps.attack import skipped
 
 PIXELS = int(np.prod(SHAPE))
 BRIGHT = np.full((2, *SHAPE), 0.8, np.float32)
@@ -195,3 +196,43 @@ def test_pairs_that_make_no_sense_are_skipped_by_name() -> None:
     given = AttackConfig(threat_models="white_box,encoded", defence="none,reformer")
     assert given.skipped() == [("none", "encoded")]
     assert AttackConfig().skipped() == []
+
+
+@pytest.mark.parametrize("named", ["black_box", "black_box,white_box", "all,black_box"])
+def test_threat_model_that_no_attack_can_use_is_refused_where_it_is_named(named: str) -> None:
+    with pytest.raises(ValueError, match=r"threat_models=black_box allows square, .*attacks=fgsm"):
+        AttackConfig(defence="none", threat_models=named, attacks="fgsm")
+    assert AttackConfig(attacks="fgsm").idle_attacks() == []  # all: those that apply
+
+
+@pytest.mark.parametrize(
+    ("threat_models", "attacks", "idle"),
+    [
+        ("black_box", "square,fgsm", ["fgsm"]),
+        ("black_box", "strong,spsa", ["pgd", "apgd_ce", "apgd_dlr"]),
+        ("black_box,white_box", "square,fgsm", []),
+        ("all", "square,fgsm", []),
+    ],
+)
+def test_attacks_without_a_cell_are_known(threat_models: str, attacks: str, idle: list) -> None:
+    given = AttackConfig(defence="none", threat_models=threat_models, attacks=attacks)
+    assert given.idle_attacks() == idle
+    planned = {a for _, t in given.combinations() for a in given.attacks_under(t)}
+    assert planned == set(given.attacks) - set(idle)
+    assert bool(list(skipped(given))) == bool(idle)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_nothing_that_is_named_ends_without_a_cell_and_a_word(attack: str) -> None:
+    for defence in config.DEFENCES:
+        for named in config.THREAT_MODELS:
+            try:
+                given = AttackConfig(defence=defence, threat_models=named, attacks=attack)
+            except ValueError:
+                continue
+            assert given.combinations() and given.attacks_under(named) == (attack,)
+
+
+def test_threat_models_on_images_are_those_of_the_code() -> None:
+    on_images = [name for name, model in THREAT_MODELS.items() if model.perturbs == "input"]
+    assert tuple(on_images) == config.ON_IMAGES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from gauntlet.evaluation.statistics import holm, mcnemar, paired, unpaired
 from gauntlet.report.cell_result import CellResult
 from gauntlet.report.claims import Claim, Holds, Verdict
 from gauntlet.report.results import Estimate, Key, Results, TrainedKey, Training
-from gauntlet.report.verdicts import judge, ranking
+from gauntlet.report.verdicts import counts, judge, ranking
 
 N = 100
 
@@ -40,10 +41,12 @@ def _measure(**own: Any) -> dict[str, Any]:
             "quantity": "robust_accuracy"} | own  # fmt: skip
 
 
-def _outcome(results: Results, *readings: tuple[dict[str, Any], dict[str, Any]]) -> Any:
+def _outcome(results: Results, *readings: tuple[Any, dict[str, Any]]) -> Any:
+    """Judge a claim with a check per reading: of one measure, or of a list of them."""
     claim = Claim.model_validate({
         "id": "it", "where": "1", "text": "it", "published": "it", "tolerance": "none",
-        "readings": [{"name": f"reading {i}", "checks": [{"measures": [m], "expect": e}]}
+        "readings": [{"name": f"reading {i}",
+                      "checks": [{"measures": m if isinstance(m, list) else [m], "expect": e}]}
                      for i, (m, e) in enumerate(readings)],
     })  # fmt: skip
     return judge([claim], results)[0]
@@ -146,20 +149,131 @@ def test_orders_hold_beyond_noise_alone(fallen: tuple[int, ...], holds: Holds) -
     assert upside_down.readings[0].holds != Holds.YES
 
 
-def test_orders_of_numbers_without_examples_stand_for_themselves() -> None:
-    def training(loss: float) -> list[Training]:
-        return [Training("run", {"epochs": "35"}, {"train/loss": {1: 9.0, 2: loss}})]
+def _losses(**seeds: tuple[float, ...]) -> dict[str, Any]:
+    """Return trainings of networks that end with these losses, one per seed."""
+    trainings = {
+        TrainedKey(name, "autoencoder"): [
+            Training(f"run {loss}", {"epochs": "40", "init_epochs": "9"},
+                     {"train/loss": {1: 9.0, 2: loss}})
+            for loss in losses
+        ]
+        for name, losses in seeds.items()
+    }  # fmt: skip
+    return {"trainings": trainings}
 
-    trainings = {TrainedKey("a", "autoencoder"): training(1.0),
-                 TrainedKey("b", "autoencoder"): training(2.0)}  # fmt: skip
-    results = _results(0, trainings=trainings, data={"mean_square": 0.1})
-    loss = {"network": ["a", "b"], "model": "autoencoder", "metric": "train/loss"}
-    assert _outcome(results, (loss, {"order": "ascending"})).verdict == Verdict.REPRODUCED
-    assert _outcome(results, (loss, {"order": "descending"})).verdict == Verdict.NOT_REPRODUCED
+
+LOSS = {"network": ["a", "b"], "model": "autoencoder", "metric": "train/loss"}
+
+ORDERS_OF_LOSSES = {
+    # losses of a and b, one per seed -> whether a < b holds, whether a > b does
+    "one seed": ((1.0,), (2.0,), Holds.UNTESTED, Holds.UNTESTED),
+    "one seed, equal": ((1.0,), (1.0,), Holds.UNTESTED, Holds.UNTESTED),
+    # differences 1.0, 0.9, 1.1: t = 1 / (0.1 / sqrt 3) = 17.3 on 2 degrees of freedom, p = 0.0033
+    "beyond noise": ((1.0, 1.1, 1.2), (2.0, 2.0, 2.3), Holds.YES, Holds.NO),
+    # differences 0.1, 0.2, 0.3: p = 0.0742
+    "inside the noise": ((1.0, 1.0, 1.0), (1.1, 1.2, 1.3), Holds.NOISE, Holds.NOISE),
+    "no spread": ((1.0, 1.1, 1.2), (2.0, 2.1, 2.2), Holds.UNTESTED, Holds.UNTESTED),
+    "one seed in common": ((1.0, 1.1, 1.2), (2.0,), Holds.UNTESTED, Holds.UNTESTED),
+}
+
+
+@pytest.mark.parametrize(("a", "b", "rises", "falls"), ORDERS_OF_LOSSES.values(),
+                         ids=ORDERS_OF_LOSSES)  # fmt: skip
+def test_orders_of_losses_are_tested_over_seeds_or_not_at_all(a, b, rises, falls) -> None:
+    results = _results(0, **_losses(a=a, b=b))
+    for order, holds in (("ascending", rises), ("descending", falls)):
+        assert _outcome(results, (LOSS, {"order": order})).readings[0].holds == holds
+
+
+ORDERS_OF_CELLS = {
+    # quantity, its numbers in two networks, one per seed -> whether the first is less
+    "drop, one seed": ("drop", (10,), (80,), Holds.UNTESTED),
+    "noise, one seed": ("noise_level", (2.0,), (9.0,), Holds.UNTESTED),
+    "concentration, one seed": ("concentration", (0.1,), (0.9,), Holds.UNTESTED),
+    # Differences 30, 40, 50 of 100: t = 0.4 / (0.1 / sqrt 3) = 6.93 on 2 degrees, p = 0.0202.
+    "drop": ("drop", (10, 10, 10), (40, 50, 60), Holds.YES),
+    "drop, wrong way": ("drop", (40, 50, 60), (10, 10, 10), Holds.NO),
+    "noise": ("noise_level", (2.0, 2.0, 2.0), (5.0, 6.0, 7.0), Holds.YES),
+    # Differences 1, 2, 3: p = 0.0742.
+    "concentration in noise": ("concentration", (0.1, 0.1, 0.1), (0.2, 0.3, 0.4), Holds.NOISE),
+}
+
+
+@pytest.mark.parametrize(("quantity", "one", "other", "holds"), ORDERS_OF_CELLS.values(),
+                         ids=ORDERS_OF_CELLS)  # fmt: skip
+def test_orders_of_what_is_no_share_are_tested_over_seeds(quantity, one, other, holds) -> None:
+    def cell(number: float) -> CellResult:
+        made = _cell(int(number) if quantity == "drop" else 30, noise=number)
+        return replace(made, concentration=np.full((2, N), number, np.float32))
+
+    cells = {Key(str(i), "dense", "bim", "encoded", "white_box"): [cell(n) for n in seeds]
+             for i, seeds in enumerate((one, other))}  # fmt: skip
+    measure = _measure(network=["0", "1"], quantity=quantity)
+    (reading,) = _outcome(_results(cells=cells), (measure, {"order": "ascending"})).readings
+    assert reading.holds == holds
+    assert [estimate.value for estimate in reading.checks[0].estimates] == pytest.approx(
+        [np.mean(one) / (100 if quantity == "drop" else 1),
+         np.mean(other) / (100 if quantity == "drop" else 1)]
+    )  # fmt: skip
+
+
+def test_claim_that_no_test_decides_is_not_tested_and_shows_its_numbers() -> None:
+    results = _results(10, 80, **_losses(a=(1.0,), b=(2.0,)))
+    untested = (LOSS, {"order": "ascending"})
+    alone = _outcome(results, untested)
+    assert alone.sentence == "not tested: no noise of these numbers is known"
+    assert (alone.measured, alone.verdict) == ("1, 2", Verdict.NOT_TESTED)
+    shares = _measure(network=["0", "1"])
+    held = _outcome(results, untested, (shares, {"order": "descending"}))
+    assert held.sentence == "reproduced only under reading 1"
+    contradicted = _outcome(results, untested, (shares, {"order": "ascending"}))
+    assert contradicted.sentence == "not reproduced, not tested under reading 0"
+    assert counts([alone, held, contradicted])[Verdict.NOT_TESTED] == 1
+
+
+def test_untested_step_is_not_corrected_for_and_does_not_hide_a_contradiction() -> None:
+    # Six images to nothing: 2 * 0.5 ** 6 = 0.031, beyond noise of one test and not of two.
+    results = _results(0, 6, **_losses(a=(1.0,)))
+    measures = [_measure(network=["0", "1"]), LOSS | {"network": "a"}]
+    for order, holds in (("ascending", Holds.NO), ("descending", Holds.UNTESTED)):
+        assert _outcome(results, (measures, {"order": order})).readings[0].holds == holds
+
+
+DIVERGED = {
+    # losses of the seeds that did not diverge; which networks diverged -> a < b, a > b
+    "the greater": ({"a": (1.0,)}, "b", Holds.YES, Holds.NO),
+    "the less": ({"b": (1.0,)}, "a", Holds.NO, Holds.YES),
+    "both": ({}, "ab", Holds.NO, Holds.NO),
+    "all seeds of one": ({"a": (1.0, 2.0)}, "b", Holds.YES, Holds.NO),
+    "some seeds of one": ({"a": (1.0, 2.0), "b": (1.0,)}, "b", Holds.UNTESTED, Holds.UNTESTED),
+}
+
+
+@pytest.mark.parametrize(("seeds", "who", "rises", "falls"), DIVERGED.values(), ids=DIVERGED)
+def test_no_noise_of_finite_losses_reaches_an_infinite_one(seeds, who, rises, falls) -> None:
+    results = _results(0, **_losses(**seeds), diverged=dict.fromkeys(who, "epoch 1"))
+    for order, holds in (("ascending", rises), ("descending", falls)):
+        assert _outcome(results, (LOSS, {"order": order})).readings[0].holds == holds
+
+
+def test_shares_of_different_images_are_compared_over_seeds_too() -> None:
+    hundred, fifty = ([np.arange(n) < share * n for share in shares]
+                      for n, shares in ((100, (0.5, 0.6, 0.7)), (50, (0.4, 0.4, 0.4))))  # fmt: skip
+    assert paired(hundred, fifty) == pytest.approx(0.0742, abs=1e-4)
+    assert paired(hundred[:1], fifty[:1]) == unpaired(hundred[:1], fifty[:1])
+
+
+def test_numbers_of_trainings_and_of_the_data() -> None:
+    results = _results(0, **_losses(a=(1.0,)), data={"mean_square": 0.1})
+    loss = LOSS | {"network": "a"}
     first = _outcome(results, (loss | {"epoch": 1}, {"near": 9, "within": 0}))
     assert first.verdict == Verdict.REPRODUCED
     echo = {"network": "a", "model": "autoencoder", "config": "epochs"}
-    assert _outcome(results, (echo, {"equals": "35"})).verdict == Verdict.REPRODUCED
+    assert _outcome(results, (echo, {"equals": "40"})).verdict == Verdict.REPRODUCED
+    rest = _outcome(results, (echo | {"minus": "init_epochs"}, {"equals": "31"}))
+    assert rest.verdict == Verdict.REPRODUCED and rest.measured == "31"
+    (check,) = rest.readings[0].checks
+    assert str(check.measures[0]) == "parameter epochs - init_epochs (a, autoencoder)"
     assert _outcome(results, ({"data": "mean_square"}, {"at_most": 0.2})).verdict == (
         Verdict.REPRODUCED
     )
@@ -186,7 +300,10 @@ def test_pairs_of_several_seeds_are_compared_over_seeds() -> None:
         return [np.arange(100) < n for n in hits]
 
     assert paired(seeds(50), seeds(50)) == 1.0 == paired(seeds(50, 60), seeds(50, 60))
-    assert paired(seeds(50, 60), seeds(40, 50)) == 0.0  # the same difference in every seed
+    # The same difference in every seed: no spread to test it with, so images are, ten to nothing.
+    assert paired(seeds(50, 60), seeds(40, 50)) == pytest.approx(2 * 0.5**10)
+    # A network that no seed moves is one network: five trainings of it prove no more than one.
+    assert paired(seeds(*[52] * 5), seeds(*[50] * 5)) == pytest.approx(2 * 0.5**2)
     # differences 0.1, 0.2, 0.3: t = 0.2 / (0.1 / sqrt 3) = 3.464 on 2 degrees of freedom
     assert paired(seeds(50, 60, 70), seeds(40, 40, 40)) == pytest.approx(0.0742, abs=1e-4)
 

@@ -150,11 +150,12 @@ class AttackConfig(DefenceConfig):
 
     @model_validator(mode="after")
     def _every_attack_applies(self) -> AttackConfig:
-        if self._wanted() == {"black_box"} and not set(self.attacks) & set(BY_QUERIES):
-            raise ValueError(
-                f"threat_models=black_box allows {', '.join(BY_QUERIES)}; "
-                f"received attacks={','.join(self.attacks)}"
-            )
+        for name in self.threat_models:
+            if name != "all" and not self.attacks_under(name):
+                raise ValueError(
+                    f"threat_models={name} allows {', '.join(BY_QUERIES)}; "
+                    f"received attacks={','.join(self.attacks)}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -237,3 +238,10 @@ class AttackConfig(DefenceConfig):
         """Return the (defence, threat model) pairs that were named but make no sense together."""
         named = [t for t in self.threat_models if t != "all"]
         return [(d, t) for d in self.defence for t in named if t not in APPLIES[d]]
+
+    def idle_attacks(self) -> list[str]:
+        """Return the attacks that were named but that no threat model of this run allows."""
+        used = {
+            a for _, threat_model in self.combinations() for a in self.attacks_under(threat_model)
+        }
+        return [attack for attack in self.attacks if attack not in used]

@@ -41,6 +41,11 @@ class ReproduceConfig(RunConfig):
     )
 
     @property
+    def judges(self) -> bool:
+        """Whether verdicts mean anything; smoke sizes judge nothing."""
+        return self.preset != "smoke"
+
+    @property
     def data(self) -> dict[str, Any]:
         """What every network shares: the data, and how much of it."""
         return self.model_dump(include=set(RunConfig.model_fields))

@@ -55,6 +55,9 @@ MADE_OF: dict[str, tuple[str, ...]] = {
 DEFENCES = tuple(MADE_OF)
 THREAT_MODELS = ("white_box", "gray_box", "transfer", "encoded", "black_box")
 
+ON_IMAGES = tuple(name for name in THREAT_MODELS if name != "encoded")
+"""The threat models that perturb the image, not what the autoencoder makes of it."""
+
 APPLIES: dict[str, tuple[str, ...]] = {
     # Without an autoencoder there is nothing to leave out (gray_box) and no output to perturb.
     "none": ("white_box", "transfer", "black_box"),

@@ -72,18 +72,36 @@ def _two_sided(hits: int, n: int) -> float:
     return float(binomtest(hits, n).pvalue) if n else 1.0
 
 
-def paired(one: Sequence[NDArray[np.bool_]], other: Sequence[NDArray[np.bool_]]) -> float:
-    """Return the p-value of equal shares on the same examples, one pair of `(n,)` a seed.
+def over_pairs(one: Sequence[float], other: Sequence[float]) -> float | None:
+    """Return the p-value of equal means (paired t test); each holds one number per seed.
 
-    Of one seed it is McNemar's, over images; of several the paired t test over seeds.
+    Seeds where either number is undefined (NaN) or infinite do not count. None: nothing is tested,
+    because fewer than two seeds are left, or because all of them differ by the same amount: without
+    spread there is no noise to compare the difference with.
     """
-    if len(one) == 1:
-        return mcnemar(one[0], other[0])
-    ours, theirs = ([float(seed.mean()) for seed in side] for side in (one, other))
-    differences = {a - b for a, b in zip(ours, theirs, strict=True)}
-    if len(differences) == 1:  # no spread: scipy would warn and say NaN
-        return 1.0 if differences == {0.0} else 0.0
-    return float(ttest_rel(ours, theirs).pvalue)
+    pairs = [(a, b) for a, b in zip(one, other, strict=False) if math.isfinite(a + b)]
+    differences = [a - b for a, b in pairs]
+    if len(pairs) < 2 or math.isclose(min(differences), max(differences), abs_tol=1e-12):
+        return None
+    return float(ttest_rel(*zip(*pairs, strict=True)).pvalue)
+
+
+def paired(one: Sequence[NDArray[np.bool_]], other: Sequence[NDArray[np.bool_]]) -> float:
+    """Return the p-value of equal shares of images; each holds one array of hits per seed.
+
+    Of several seeds it is the paired t test over seeds. Where that tests nothing, as of one seed,
+    images are tested instead; the seed that shows the least decides.
+    """
+    shares = ([float(seed.mean()) for seed in side] for side in (one, other))
+    p_value = over_pairs(*shares)
+    if p_value is not None:
+        return p_value
+    return max(_over_images(a, b) for a, b in zip(one, other, strict=False))
+
+
+def _over_images(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Test equal shares of one seed: on the same images (McNemar) or on different ones (Fisher)."""
+    return mcnemar(one, other) if one.shape == other.shape else unpaired([one], [other])
 
 
 def unpaired(one: Sequence[NDArray[np.bool_]], other: Sequence[NDArray[np.bool_]]) -> float:

@@ -4,60 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from gauntlet.config.tables import BY_QUERIES, MINIMUM_NORM
-from gauntlet.evaluation.statistics import Interval, wilson, worst_case
-from gauntlet.report.cell_result import CellResult, reference_index
-
-
-@dataclass(frozen=True)
-class Row:
-    """One defence under one threat model: its cells in the order of the attacks."""
-
-    defence: str
-    threat_model: str
-    cells: tuple[CellResult, ...]
-
-    @cached_property
-    def clean(self) -> Interval:
-        """Accuracy without attack; a rejected image is an error."""
-        return wilson(self.cells[0].clean == self.cells[0].labels)
-
-    @cached_property
-    def judged(self) -> tuple[CellResult, ...]:
-        """Cells that the worst case is over: one kind of budget, bounded attacks if there are."""
-        return tuple(c for c in self.cells if c.bounded) or self.cells
-
-    @property
-    def epsilons(self) -> tuple[float, ...]:
-        """Budgets of the worst case: those that all attacks have.
-
-        Minimum-norm attacks have one more at the end, so an index means the same for all.
-        """
-        return min((cell.epsilons for cell in self.judged), key=len)
-
-    @property
-    def _reference(self) -> int:
-        return reference_index(self.epsilons, self.judged[0].bounded)
-
-    def worst(self, index: int) -> Interval:
-        """Return robust accuracy at one budget against all attacks: an example falls with any."""
-        return wilson(worst_case([cell.correct[index] for cell in self.judged]))
-
-    @property
-    def worst_at_reference(self) -> Interval:
-        """Worst case at the budget that tables show."""
-        return self.worst(self._reference)
-
-    @property
-    def strongest(self) -> CellResult:
-        """The single attack that leaves the least at the reference budget."""
-        return min(self.judged, key=lambda cell: wilson(cell.correct[self._reference]))
-
-    def cell(self, attack: str) -> CellResult | None:
-        """Return the cell of an attack, if this threat model allows it."""
-        return next((cell for cell in self.cells if cell.attack == attack), None)
+from gauntlet.report import chance
+from gauntlet.report.cell_result import CellResult
+from gauntlet.report.rows import Row, least
 
 
 @dataclass(frozen=True)
@@ -72,20 +23,21 @@ class Summary:
         return list({cell.attack: cell for row in self.rows for cell in row.cells}.values())
 
     def headlines(self) -> Iterator[str]:
-        """Yield a sentence a defence: the strongest attack under the strongest threat model."""
-        for defence in dict.fromkeys(row.defence for row in self.rows):
-            rows = [row for row in self.rows if row.defence == defence]
-            row = min(rows, key=lambda r: (r.threat_model != "white_box", r.worst_at_reference))
-            cell = row.strongest
-            unbounded = "" if cell.bounded else ", unbounded as published"
-            yield (
-                f"{defence}: robust accuracy {row.worst_at_reference} under {row.threat_model} at "
-                f"epsilon {cell.budget} (clean {row.clean.value:.4f}, strongest attack "
-                f"{cell.attack}{unbounded})"
-            )
+        """Yield a sentence per defence: the least number of all threat models."""
+        return map(str, least(self.rows))
+
+    @property
+    def headline_metrics(self) -> Iterator[tuple[str, float]]:
+        """The same as the headlines, for machines: names and values, and their one budget."""
+        found = least(self.rows)
+        for headline in found[:1]:
+            yield "headline/epsilon", headline.row.epsilons[headline.at]
+        for headline in found:
+            yield from headline.metrics
 
     def warnings(self) -> Iterator[str]:
-        """Yield a sentence where gradients are zero, or an attacker who knows less does better."""
+        """Yield what makes a number mean less than it seems: nothing learned, masked gradients."""
+        yield from chance.warnings(_judged_models(self.rows))
         for row in self.rows:
             yield from _without_gradient(row)
         white = {r.defence: r for r in self.rows if r.threat_model == "white_box"}
@@ -95,6 +47,14 @@ class Summary:
             # `encoded` perturbs another space, so its budgets do not compare.
             if row.defence in white and row.threat_model not in ("white_box", "encoded"):
                 yield from _masked(white[row.defence], row)
+
+
+def _judged_models(rows: Sequence[Row]) -> Iterator[chance.Judged]:
+    """Yield each defence once: without attack it is the same under every threat model."""
+    first: dict[str, CellResult] = {}
+    for row in rows:
+        first.setdefault(row.defence, row.cells[0])
+    return (chance.Judged(who, cell.labels, cell.clean) for who, cell in first.items())
 
 
 def _without_gradient(row: Row) -> Iterator[str]:
@@ -124,14 +84,14 @@ def _masked(white: Row, weaker: Row) -> Iterator[str]:
 def _beaten_by_queries(white: Row) -> Iterator[str]:
     """Compare the best attack that follows gradients with each that only asks (Athalye 2018)."""
     gradient = [c for c in white.judged if c.attack not in BY_QUERIES]
-    best = min(gradient, key=lambda cell: cell.at_reference, default=None)
+    best = min(gradient, key=white.left_by, default=None)
     for cell in white.judged:
         asks = cell.attack in BY_QUERIES
-        if best is not None and asks and cell.at_reference.high < best.at_reference.low:
+        if best is not None and asks and white.left_by(cell).high < white.left_by(best).low:
             yield (
                 f"{cell.attack} on {white.defence}, queries alone: leaves "
-                f"{cell.at_reference.value:.4f}, the best gradient attack ({best.attack}) "
-                f"{best.at_reference.value:.4f}: the white-box gradient is masked"
+                f"{white.left_by(cell).value:.4f}, the best gradient attack ({best.attack}) "
+                f"{white.left_by(best).value:.4f}: the white-box gradient is masked"
             )
 
 

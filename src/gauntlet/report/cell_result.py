@@ -91,7 +91,11 @@ class CellResult:
     @property
     def budget(self) -> str:
         """The reference budget as text, in the attack's own unit."""
-        epsilon = self.epsilons[self.reference]
+        return self.budget_at(self.reference)
+
+    def budget_at(self, index: int) -> str:
+        """Return a budget as text, in the attack's own unit."""
+        epsilon = self.epsilons[index]
         return f"{epsilon:g}" if self.bounded else f"{255 * epsilon:g}/255"
 
 

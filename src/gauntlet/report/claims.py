@@ -194,6 +194,7 @@ class Holds(StrEnum):
     YES = "holds"
     NO = "does not hold"
     NOISE = "inside the noise"
+    UNTESTED = "not tested"
     MISSING = "not measured"
 
 
@@ -203,12 +204,13 @@ class Verdict(StrEnum):
     REPRODUCED = "reproduced"
     ONLY_UNDER = "reproduced only under"
     NOT_REPRODUCED = "not reproduced"
+    NOT_TESTED = "not tested"
     NOT_CHECKABLE = "not checkable"
 
 
 def all_of(found: Sequence[Holds]) -> Holds:
     """Return what a reading comes to whose checks came to `found`: the worst of them."""
-    for outcome in (Holds.NO, Holds.MISSING, Holds.NOISE):
+    for outcome in (Holds.NO, Holds.MISSING, Holds.NOISE, Holds.UNTESTED):
         if outcome in found:
             return outcome
     return Holds.YES
@@ -217,13 +219,17 @@ def all_of(found: Sequence[Holds]) -> Holds:
 def verdict(readings: Sequence[Holds]) -> Verdict:
     """Return the verdict on a claim from its readings.
 
-    All hold: reproduced. Some hold: only under these. None, but one was measured: not reproduced;
-    an order inside the noise is one that did not show. Nothing measured: not checkable.
+    All hold: reproduced. Some hold: only under these. None holds, and one was contradicted: not
+    reproduced. None was contradicted, but of one the noise was not tested, so that it may hold yet:
+    not tested. An order inside the noise is one that did not show: not reproduced. Nothing
+    measured: not checkable.
     """
     held = readings.count(Holds.YES)
     if readings and held == len(readings):
         return Verdict.REPRODUCED
     if held:
         return Verdict.ONLY_UNDER
+    if Holds.UNTESTED in readings and Holds.NO not in readings:
+        return Verdict.NOT_TESTED
     measured = set(readings) - {Holds.MISSING}
     return Verdict.NOT_REPRODUCED if measured else Verdict.NOT_CHECKABLE

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from gauntlet.config.tables import READ_BY
+from gauntlet.report import chance
 from gauntlet.report.comparable import Comparand, LeftOut, match
-from gauntlet.report.contests import Contest, Pair, all_pairs, contests, worst_cases
+from gauntlet.report.contests import Contest, Pair, all_pairs, contests, headline, worst_cases
 from gauntlet.tracking.finished import FinishedRun
 
 
@@ -42,11 +43,9 @@ class Comparison:
             yield from map(str, self.pairs_of(contest))
 
     def verdicts(self) -> list[str]:
-        """Return what stands on top: the first comparand's pairs, white box if there is one."""
-        if not self.worst:
-            return []
-        top = min(self.worst, key=lambda contest: contest.threat_model != "white_box")
-        return [str(pair) for pair in self.pairs_of(top) if pair.one is top.comparands[0]]
+        """Return what stands on top: the first comparand's pairs where the least is left."""
+        return [str(pair) for top in headline(self.worst)[:1]
+                for pair in self.pairs_of(top) if pair.one is top.comparands[0]]  # fmt: skip
 
     def differing(self) -> dict[str, list[str]]:
         """Return each parameter that is not equal in all runs: name -> its value in each run."""
@@ -57,6 +56,9 @@ class Comparison:
     def warnings(self) -> Iterator[str]:
         """Yield what a reader must know before believing a difference."""
         yield from _seeds(self.runs)
+        yield from chance.warnings(_judged_models(self.attacks))
+        yield from _lower_elsewhere(headline(self.worst))
+        yield from _compared_with_nothing(self.left_out, self.attacks)
         yield from _unlike_attacks(self.attacks)
         for pair in self.pairs:
             if pair.same_cells and pair.contest in self.worst:
@@ -82,6 +84,34 @@ def _seeds(runs: Sequence[FinishedRun]) -> Iterator[str]:
         if len(set(seeds.values())) > 1:
             yield (f"{', '.join(seeds)} differ in no parameter but the seed: what stands between "
                    "them is the noise of training")  # fmt: skip
+
+
+def _judged_models(found: Sequence[Contest]) -> Iterator[chance.Judged]:
+    """Yield who was compared, each once."""
+    cells = {who: contest.attacks[0].cells[who] for contest in found for who in contest.comparands}
+    return (chance.Judged(who.name, cell.labels, cell.clean) for who, cell in cells.items())
+
+
+def _lower_elsewhere(found: Sequence[Contest]) -> Iterator[str]:
+    """Look for who withstands less than on top: one threat model need not be the worst for all."""
+    for top in found[:1]:
+        for other in found[1:]:
+            for who in other.comparands:
+                here, there = (float(c.withstood(who).mean()) if who in c.comparands else 1.0
+                               for c in (top, other))  # fmt: skip
+                if there < here:
+                    yield (
+                        f"{who.name} withstands less under {other.threat_model} ({there:.4f}) "
+                        f"than under {top.threat_model} ({here:.4f}), which stands on top"
+                    )
+
+
+def _compared_with_nothing(left_out: Sequence[LeftOut], found: Sequence[Contest]) -> Iterator[str]:
+    compared = {who for contest in found for who in contest.comparands}
+    for who in dict.fromkeys(one.comparand for one in left_out):
+        if who not in compared:
+            reasons = dict.fromkeys(one.reason for one in left_out if one.comparand is who)
+            yield f"{who.name} is compared with nothing: {'; '.join(reasons)}"
 
 
 def _unlike_attacks(found: Sequence[Contest]) -> Iterator[str]:

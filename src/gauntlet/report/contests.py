@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gauntlet.config.tables import ON_IMAGES
 from gauntlet.evaluation.statistics import (
     Interval,
     holm,
@@ -115,7 +116,25 @@ def strongest(found: Sequence[Contest], threat_model: str) -> Contest:
     """
     here = [contest for contest in found if contest.threat_model == threat_model]
     judged = [contest for contest in here if contest.attacks[0].one.bounded] or here
-    return min(judged, key=lambda c: np.mean([c.withstood(who).mean() for who in c.comparands]))
+    return min(judged, key=_left)
+
+
+def headline(worst: Sequence[Contest]) -> list[Contest]:
+    """Return the worst cases that say how robust all comparands are; the first leaves the least.
+
+    They perturb the image, if any does, within the least budget that there is: a larger one always
+    leaves less. Those that all make who take part anywhere come first.
+    """
+    on_images = [contest for contest in worst if contest.threat_model in ON_IMAGES] or worst
+    judged = [contest for contest in on_images if contest.attacks[0].one.bounded] or on_images
+    least = min((contest.epsilon for contest in judged), default=0.0)
+    alike = [contest for contest in judged if contest.epsilon - least < 1e-9]
+    return sorted(alike, key=lambda contest: (-len(contest.comparands), _left(contest)))
+
+
+def _left(contest: Contest) -> float:
+    """Return robust accuracy, on average over comparands."""
+    return float(np.mean([contest.withstood(who).mean() for who in contest.comparands]))
 
 
 class Pair(NamedTuple):

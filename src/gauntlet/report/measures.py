@@ -70,6 +70,7 @@ class TrainingMeasure(Data):
         metric: as the run logs it.
         epoch: None: the last one.
         config: name of a parameter, instead of a metric.
+        minus: name of another one, to be subtracted: `epochs` minus `init_epochs` is what is left.
     """
 
     network: Several
@@ -78,11 +79,14 @@ class TrainingMeasure(Data):
     metric: str | None = None
     epoch: int | None = Field(None, ge=0)
     config: str | None = None
+    minus: str | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> TrainingMeasure:
         if (self.metric is None) == (self.config is None):
             raise ValueError("expected either metric or config")
+        if self.minus is not None and self.config is None:
+            raise ValueError("expected minus beside config alone")
         return self
 
     def each(self) -> Iterator[TrainingMeasure]:
@@ -92,7 +96,8 @@ class TrainingMeasure(Data):
 
     def __str__(self) -> str:
         at = "" if self.epoch is None else f" after epoch {self.epoch}"
-        what = self.metric or f"parameter {self.config}"
+        less = "" if self.minus is None else f" - {self.minus}"
+        what = self.metric or f"parameter {self.config}{less}"
         return f"{what}{at} ({', '.join(self.network)}, {self.model})"
 
 

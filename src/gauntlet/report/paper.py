@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from gauntlet.report import chance
 from gauntlet.report.claims import Holds, PaperClaims
 from gauntlet.report.document import Block, Commands, Document, Section, Table, Text
 from gauntlet.report.results import Key, Results, Spent, TrainedKey
@@ -24,6 +25,7 @@ class Facts(NamedTuple):
         commands: that redo it.
         alone: network, part and the command that redoes it without the others, for each.
         duration: of the parent run, in minutes.
+        judges: whether the sizes are such that a verdict means anything.
     """
 
     run_id: str
@@ -37,6 +39,7 @@ class Facts(NamedTuple):
     commands: Sequence[str]
     alone: Sequence[tuple[str, str, str]]
     duration: float
+    judges: bool
 
 
 THREAT_MODELS: Mapping[str, str] = {
@@ -76,7 +79,11 @@ def document(
     """
     return Document(
         f"Reproduction of “{claims.title}”",
-        [_abstract(claims, outcomes, facts), *headline],
+        [
+            _abstract(claims, outcomes, facts),
+            *headline,
+            *(f"Warning: {line}." for line in warnings(results)),
+        ],
         [
             Section("Verdicts", [_overview(outcomes)]),
             *own,
@@ -91,22 +98,38 @@ def document(
 _RULE = (
     "A claim is read in every way that its text allows; each reading is a list of checks. All "
     "readings hold: reproduced. Some hold: reproduced only under these. None holds: not "
-    "reproduced. Nothing could be measured: not checkable. An order holds only if each difference "
-    "is beyond noise (McNemar's test on the same images, several seeds: paired t test; Holm's "
-    "correction, 5 %); if it is inside the noise, it did not show. Brackets are 95 % intervals: "
-    "Wilson's over images for one seed, t over seeds for several. Success rates are over all "
-    "attacked images; what was misclassified before is no success."
+    "reproduced. Nothing could be measured: not checkable. An order is claimed only where its "
+    "noise was tested: shares of images by McNemar's test on the same images (Fisher's on "
+    "different ones), every number of several seeds by the paired t test over seeds (Holm's "
+    "correction over the pairs that were tested, 5 %). If a difference is inside the noise, the "
+    "order did not show. Losses, drops, noise levels and concentrations of one seed are shown, but "
+    "not tested: they make an order neither hold nor fail, and a claim of which nothing else "
+    "decides is not tested. A training that diverged has an infinite loss, above that of any that "
+    "did not, whatever the noise; if another seed diverges, one seed does not tell. Brackets are "
+    "95 % intervals: Wilson's over images for one seed, t over seeds for several. Success rates "
+    "are over all attacked images; what was misclassified before is no success."
 )
 
 
 def _abstract(claims: PaperClaims, outcomes: Sequence[ClaimOutcome], facts: Facts) -> str:
-    found = counts(outcomes)
-    said = ", ".join(f"{n} {verdict}" for verdict, n in found.items())
+    said = counted(outcomes) if facts.judges else SMOKE
     seeds = f"One seed ({facts.first_seed})" if facts.seeds == 1 else f"{facts.seeds} seeds"
     return (
-        f"{claims.authors}, {claims.published}. **{len(outcomes)} claims: {said}** "
+        f"{claims.authors}, {claims.published}. **{said}** "
         f"(readings in each case below). {seeds}, data set {facts.dataset}, run `{facts.run_id}`."
     )
+
+
+def counted(outcomes: Sequence[ClaimOutcome]) -> str:
+    """Return how many claims came to each verdict."""
+    said = ", ".join(f"{n} {verdict}" for verdict, n in counts(outcomes).items())
+    return f"{len(outcomes)} claims: {said}"
+
+
+SMOKE = (
+    "Smoke sizes judge nothing: a verdict below shows what a report looks like, and verdicts are "
+    "not counted"
+)
 
 
 def _overview(outcomes: Sequence[ClaimOutcome]) -> Table:
@@ -140,6 +163,15 @@ def _rows(reading: ReadingOutcome) -> Iterator[list[str]]:
         measured = "; ".join(f"{m}: {Holds.MISSING if e is None else e}" for m, e in pairs)
         ids = (i for _, e in pairs if e is not None for i in e.run_ids)
         yield [reading.name, measured, str(check.expect), check.holds.value, short_ids(ids)]
+
+
+def warnings(results: Results) -> Iterator[str]:
+    """Yield what a reader must know before believing a number: what learned nothing."""
+    first = ((key, cells[0]) for key, cells in results.cells.items())
+    return chance.warnings(
+        chance.Judged(f"{key.network}, {key.part}, {key.defence}", cell.labels, cell.clean)
+        for key, cell in first
+    )
 
 
 def short_ids(ids: Iterable[str]) -> str:

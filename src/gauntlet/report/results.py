@@ -100,10 +100,29 @@ class Results:
             value = self.data.get(measure.data)
             return None if value is None else Estimate(value, math.nan, math.nan, ())
         if isinstance(measure, TrainingMeasure):
-            if measure.network[0] in self.diverged and "loss" in (measure.metric or ""):
+            if self._is_lost(measure):
                 return Estimate(math.inf, math.nan, math.nan, ())
             return _of_trainings(self.trainings.get(_trained_key(measure), ()), measure)
         return _of_cells(self.cells_of(measure), measure)
+
+    def each_seed(self, measure: Measure) -> list[float]:
+        """Return a measure's number of every seed; empty: it is none that seeds move.
+
+        Where every training diverged it is infinite. Where only some did, which ones is a matter of
+        the seed, and no number is known of each.
+        """
+        if isinstance(measure, CellMeasure):
+            return [_quantity(cell, measure).value for cell in self.cells_of(measure)]
+        if isinstance(measure, DataMeasure) or measure.config is not None:
+            return []
+        trainings = self.trainings.get(_trained_key(measure), ())
+        if self._is_lost(measure):
+            return [] if trainings else [math.inf]
+        return _logged(trainings, measure) or []
+
+    def _is_lost(self, measure: TrainingMeasure) -> bool:
+        """Tell whether a measure is a loss of a network that diverged: it is infinite."""
+        return measure.network[0] in self.diverged and "loss" in (measure.metric or "")
 
     def cells_of(self, measure: CellMeasure) -> Sequence[CellResult]:
         """Return the cells of one measure, one a seed; empty: not measured."""
@@ -121,13 +140,23 @@ def _of_trainings(trainings: Sequence[Training], measure: TrainingMeasure) -> Es
         return None
     ids = tuple(training.run_id for training in trainings)
     if measure.config is not None:
-        values = {training.config[measure.config] for training in trainings}
+        values = {_parameter(training.config, measure) for training in trainings}
         return Estimate(", ".join(sorted(values)), math.nan, math.nan, ids)
+    found = _logged(trainings, measure)
+    return None if found is None else Estimate(float(np.mean(found)), math.nan, math.nan, ids)
+
+
+def _parameter(config: Mapping[str, str], measure: TrainingMeasure) -> str:
+    value = config[measure.config or ""]
+    return f"{float(value) - float(config[measure.minus]):g}" if measure.minus else value
+
+
+def _logged(trainings: Sequence[Training], measure: TrainingMeasure) -> list[float] | None:
+    """Return a metric of each training; None: not all of them have it at that epoch."""
     curves = [training.metrics.get(measure.metric or "", {}) for training in trainings]
     if not all(curve and (measure.epoch is None or measure.epoch in curve) for curve in curves):
         return None
-    found = [curve[max(curve) if measure.epoch is None else measure.epoch] for curve in curves]
-    return Estimate(float(np.mean(found)), math.nan, math.nan, ids)
+    return [curve[max(curve) if measure.epoch is None else measure.epoch] for curve in curves]
 
 
 def _of_cells(cells: Sequence[CellResult], measure: CellMeasure) -> Estimate | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -15,7 +15,6 @@ from gauntlet.evaluation.statistics import (
     holm,
     over_seeds,
     paired,
-    unpaired,
     wilson,
     worst_case,
 )
@@ -30,11 +29,9 @@ from gauntlet.report.claims import (
     all_of,
     verdict,
 )
-from gauntlet.report.measures import CellMeasure, Measure
+from gauntlet.report.measures import Measure
+from gauntlet.report.orders import SIGNIFICANT, ordered
 from gauntlet.report.results import Estimate, Results, budget_index
-
-SIGNIFICANT = 0.05
-"""Below it, after Holm's correction for the pairs of one order, a difference is not noise."""
 
 
 class CheckOutcome(NamedTuple):
@@ -77,10 +74,19 @@ class ClaimOutcome(NamedTuple):
             return f"{self.verdict} {'; '.join(held)}"
         if self.verdict == Verdict.NOT_CHECKABLE:
             return f"{self.verdict}: {self.claim.not_checkable or Holds.MISSING}"
-        outcomes = {reading.holds for reading in self.readings}
-        if self.verdict == Verdict.NOT_REPRODUCED and Holds.NO not in outcomes:
-            return f"{self.verdict}: {Holds.NOISE}"
+        if self.verdict == Verdict.NOT_TESTED:
+            return f"{self.verdict}: no noise of these numbers is known"
+        if self.verdict == Verdict.NOT_REPRODUCED:
+            return f"{self.verdict}{self._undecided}"
         return self.verdict.value
+
+    @property
+    def _undecided(self) -> str:
+        """What of a claim that was not reproduced was not contradicted either."""
+        if Holds.NO not in {reading.holds for reading in self.readings}:
+            return f": {Holds.NOISE}"
+        open_ = [reading.name for reading in self.readings if reading.holds == Holds.UNTESTED]
+        return f", not tested under {'; '.join(open_)}" if open_ else ""
 
     @property
     def measured(self) -> str:
@@ -129,7 +135,7 @@ def _holds(
     if len(known) < len(measures) or any(isinstance(v, float) and math.isnan(v) for v in known):
         return Holds.MISSING
     if expect.order is not None:
-        return _ordered([float(v) for v in known], expect.order, measures, results)
+        return ordered(measures, expect.order, results)
     return Holds.YES if all(_meets(value, expect) for value in known) else Holds.NO
 
 
@@ -143,46 +149,6 @@ def _meets(value: float | str, expect: Expect) -> bool:
         math.inf if expect.at_most is None else expect.at_most,
     )
     return low <= value <= high
-
-
-def _ordered(
-    values: Sequence[float], order: str, measures: Sequence[Measure], results: Results
-) -> Holds:
-    """Compare each value with the next; a difference that noise explains decides nothing."""
-    rising = [second > first if order == "ascending" else second < first
-              for first, second in pairwise(values)]  # fmt: skip
-    examples = [_examples(measure, results) for measure in measures]
-    p_values = holm([_p_value(one, other) for one, other in pairwise(examples)])
-    beyond = [p < SIGNIFICANT for p in p_values]
-    if any(real and not right for right, real in zip(rising, beyond, strict=True)):
-        return Holds.NO
-    return Holds.YES if all(beyond) else Holds.NOISE
-
-
-def _p_value(one: Sequence[Any] | None, other: Sequence[Any] | None) -> float:
-    """Return the p-value of no difference; without examples the numbers stand for themselves."""
-    if one is None or other is None:
-        return 0.0
-    pairs = list(zip(one, other, strict=False))  # MagNet has one seed where FUNN may have several
-    one, other = ([pair[side] for pair in pairs] for side in (0, 1))
-    same = all(a.shape == b.shape for a, b in pairs)
-    return paired(one, other) if same else unpaired(one, other)
-
-
-def _examples(measure: Measure, results: Results) -> list[Any] | None:
-    """Return which images count for a share, `(n,)` a seed; None: it is no share of images."""
-    if not isinstance(measure, CellMeasure) or measure.quantity not in _HITS:
-        return None
-    return [_HITS[measure.quantity](cell, budget_index(cell, measure.epsilon))
-            for cell in results.cells_of(measure)]  # fmt: skip
-
-
-_HITS: dict[str, Any] = {
-    "clean_accuracy": lambda cell, _: cell.clean == cell.labels,
-    "robust_accuracy": lambda cell, at: cell.correct[at],
-    "success_rate": lambda cell, at: cell.flipped[at],
-    "unchanged": lambda cell, at: cell.attacked[at] == cell.clean,
-}
 
 
 def counts(outcomes: Sequence[ClaimOutcome]) -> dict[Verdict, int]:
@@ -223,6 +189,17 @@ def survivors(attacks: Sequence[Sequence[CellResult]], epsilon: float) -> list[N
         n = min(len(cell.labels) for cell in seed)
         found.append(worst_case([c.correct[budget_index(c, epsilon)][:n] for c in seed]))
     return found
+
+
+def least(left: Mapping[str, Sequence[NDArray[np.bool_]]]) -> tuple[str, list[Any]]:
+    """Return the threat model that leaves the least, and what it leaves, one array a seed.
+
+    All on the images of the first one, which may have attacked fewer; the first one wins a tie.
+    """
+    n = len(next(iter(left.values()))[0])
+    first = {name: [seed[:n] for seed in seeds] for name, seeds in left.items()}
+    found = min(first, key=lambda name: mean_rate(first[name]).value)
+    return found, first[found]
 
 
 def ranking(survivors: dict[str, list[Any]]) -> list[Comparison]:

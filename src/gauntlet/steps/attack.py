@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import get_args
 
@@ -42,8 +42,8 @@ def run(config: AttackConfig) -> Summary:
     """Attack a defended classifier under every combination that the config asks for."""
     with session("attack") as where:
         data = load_data(config)
-        for defence, threat_model in config.skipped():
-            say(f"skipped: threat model {threat_model} makes no sense for defence {defence}")
+        for line in skipped(config):
+            say(line)
         name = f"{config.autoencoder} + {config.classifier} {config.dataset} seed {config.seed}"
         with tracked_run(ATTACKS, name, config, tags={"gauntlet.step": "attack"}, entry=True) as it:
             it.uses_data(data.name, data.sha256, len(data.x_test), "evaluation")
@@ -55,6 +55,14 @@ def run(config: AttackConfig) -> Summary:
             _log_summary(it, config, summary)
         _show(config, summary, where)
     return summary
+
+
+def skipped(config: AttackConfig) -> Iterator[str]:
+    """Yield what was asked for and is not run, with its reason."""
+    for defence, threat_model in config.skipped():
+        yield f"skipped: threat model {threat_model} makes no sense for defence {defence}"
+    for attack in config.idle_attacks():
+        yield f"skipped: attack {attack} needs more than threat model black_box grants"
 
 
 def ensure_models(config: AttackConfig, data: Dataset) -> Models:
@@ -126,6 +134,7 @@ def _log_summary(run: TrackedRun, config: AttackConfig, summary: Summary) -> Non
         curves = {c.attack: (c.epsilons, c.accuracies) for c in row.cells}
         figure = draw_curves(curves, f"{row.defence} under {row.threat_model}")
         run.figure(f"curves/{row.defence}_{row.threat_model}.png", figure)
+    run.metrics(summary.headline_metrics)
     run.figure("worst_case.png", draw_curves(worst, "Worst case over attacks, example by example"))
     run.text("summary.md", markdown(summary, "Attack run", notes(config, run)))
     run.json("cells.json", {f"{c.defence}/{c.threat_model}/{c.attack}": c.run_id
@@ -140,6 +149,7 @@ def notes(config: AttackConfig, run: TrackedRun) -> list[str]:
         f"{config.autoencoder} autoencoder, trained with {config.loss}",
         "robust accuracy is against the true label; worst case: any attack fells the image",
         "`encoded` perturbs the autoencoder's output, whose scale is free: it tests no defence",
+        *skipped(config),
     ]
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gauntlet.config.models import ClassifierConfig
 from gauntlet.data.dataset import Dataset
+from gauntlet.report import chance
 from gauntlet.steps.autoencoder import ensure_autoencoder
 from gauntlet.steps.console import say
 from gauntlet.steps.inputs import load_data
@@ -16,10 +17,13 @@ from gauntlet.steps.reuse import Reuse
 from gauntlet.steps.session import session
 from gauntlet.steps.training_run import TRAINED_BY, TrainingRun, training_run
 from gauntlet.tracking.artifacts import StoredModel, load_model, stored_model
+from gauntlet.tracking.finished import read_sealed
 from gauntlet.tracking.step_cache import Fingerprint
 
 if TYPE_CHECKING:
     import keras
+
+MATRIX = "confusion_matrix.json"
 
 LEARNS_FROM = ("gauntlet.autoencoders.encoder", "gauntlet.autoencoders.training")
 """Modules that compute what a classifier learns from, unless it is the images themselves."""
@@ -35,8 +39,16 @@ def run(config: ClassifierConfig) -> StoredModel:
         if config.train_on != "raw":
             autoencoder = ensure_autoencoder(config.autoencoder_config(), data)
         stored = ensure_classifier(config, data, autoencoder, entry=True)
+        _warn(stored)
         say(f"classifier run {stored.run_id}; see it with: {where}")
     return stored
+
+
+def _warn(stored: StoredModel) -> None:
+    """Say if the classifier learned nothing; it may be one of a finished run."""
+    counts = read_sealed(stored.run_id).json(MATRIX)["counts"]
+    for line in chance.warnings([chance.from_counts("the classifier", counts)]):
+        say(f"warning: {line}")
 
 
 def ensure_classifier(
@@ -116,6 +128,6 @@ def _evaluate(
     training.run.metrics(clean_metrics(data.y_test, predicted))
     counts = count_matrix(data.y_test, predicted, data.n_classes)
     matrix = {"rows": "true class", "columns": "prediction", "counts": counts.tolist()}
-    training.run.json("confusion_matrix.json", matrix)
+    training.run.json(MATRIX, matrix)
     training.run.figure("confusion_matrix.png", draw_matrices({"clean": matrix}, "test images"))
     training.run.text("classification_report.txt", report_by_class(data.y_test, predicted))

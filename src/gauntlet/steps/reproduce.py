@@ -17,7 +17,7 @@ from gauntlet.report import sivaslioglu2020 as first_paper
 from gauntlet.report import vigouroux2018 as second_paper
 from gauntlet.report.claims import load_claims
 from gauntlet.report.document import Section, write
-from gauntlet.report.paper import Facts, document
+from gauntlet.report.paper import SMOKE, Facts, counted, document, warnings
 from gauntlet.report.results import Results, Spent, Training
 from gauntlet.report.verdicts import ClaimOutcome, counts, judge
 from gauntlet.steps.console import say, show_table
@@ -69,7 +69,7 @@ def _reproduce(config: ReproduceConfig, where: str) -> None:
         it.json(MATRIX, matrix.as_json())
         it.flush()
         results = read_results(matrix, _of_data(data))
-        _log(it, *report(it.id, config, results, environment().splitlines()))
+        _log(it, config, *report(it.id, config, results, environment().splitlines()))
         say(f"report: {folder(config) / 'report.html'}; run {it.id}; {where}")
         if matrix.failed:
             raise IncompleteError(f"{config.paper}: {len(matrix.failed)} computations failed; "
@@ -97,7 +97,9 @@ def report(
     show_table(claims.title, ["claim", "published", "verdict"], rows)
     for line in headline:
         say(line.replace("*", ""))
-    say(", ".join(f"{n} {verdict}" for verdict, n in counts(outcomes).items()))
+    for line in warnings(results):
+        say(f"warning: {line}")
+    say(counted(outcomes) if config.judges else SMOKE)
     return files, outcomes
 
 
@@ -114,9 +116,15 @@ def report_again(run_id: str, config: ReproduceConfig) -> None:
     report(run_id, config, results, run.artifact("environment.txt").decode().splitlines())
 
 
-def _log(run: TrackedRun, files: Sequence[Path], outcomes: Sequence[ClaimOutcome]) -> None:
+def _log(
+    run: TrackedRun,
+    config: ReproduceConfig,
+    files: Sequence[Path],
+    outcomes: Sequence[ClaimOutcome],
+) -> None:
     run.files(files)
-    run.metrics((f"claims/{v.name.lower()}", n) for v, n in counts(outcomes).items())
+    if config.judges:
+        run.metrics((f"claims/{v.name.lower()}", n) for v, n in counts(outcomes).items())
 
 
 def folder(config: ReproduceConfig) -> Path:
@@ -187,6 +195,7 @@ def _facts(
         commands=[f"git checkout {commit}", command("reproduce", config)],
         alone=list(_alone(config, results)),
         duration=found.minutes,
+        judges=config.judges,
     )
 
 
