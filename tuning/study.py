@@ -17,7 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from gauntlet.config.spaces import Choice, Dimension, Range
 from gauntlet.config.tune import TuneConfig
 from gauntlet.errors import TrackingError, UsageError
-from gauntlet.tracking.store import PROJECT_ROOT, tracking_uri, without_password
+from gauntlet.masking import mask_address
+from gauntlet.tracking.store import PROJECT_ROOT, tracking_uri
 from tuning.locks import FileLocks, Locks, PostgresLocks, held
 
 DEFINITION, PARENT = "gauntlet.definition", "gauntlet.parent_run"
@@ -114,7 +115,7 @@ def open_study(config: TuneConfig) -> tuple[optuna.Study, Locks]:
     except (SQLAlchemyError, OSError, optuna.exceptions.StorageInternalError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise TrackingError(
-            f"--storage: {without_password(url)} cannot be used ({reason}): start it, or leave "
+            f"--storage: {mask_address(url)} cannot be used ({reason}): start it, or leave "
             "--storage out for a file."
         ) from None
     return study, locks

@@ -12,8 +12,8 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -55,7 +55,8 @@ def _run(
     try:
         with interruptible() if main else nullcontext():
             _prepare(call.arguments)
-            return _launch(lambda: wrapped(*call.args, **call.kwargs))
+            with _storage_apart(call.arguments):
+                return _launch(lambda: wrapped(*call.args, **call.kwargs))
     except GauntletError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
@@ -85,6 +86,26 @@ def _prepare(arguments: dict[str, Any]) -> None:
         runs_asked_for(config)
     _choose_experiment(arguments)
     _choose_environment(arguments)
+
+
+@contextmanager
+def _storage_apart(arguments: dict[str, Any]) -> Iterator[None]:
+    """Let the child find a study's storage in its environment; MLflow logs and prints the rest."""
+    from gauntlet.config.storage import STORAGE
+    from gauntlet.masking import mask_address
+
+    parameters = arguments["parameters"] or {}
+    given, before = str(parameters.get("storage", "")), os.environ.get(STORAGE)
+    if (masked := mask_address(given)) == given:
+        yield
+        return
+    arguments["parameters"] = {**parameters, "storage": masked}
+    os.environ[STORAGE] = given
+    try:
+        yield
+    finally:
+        os.environ.pop(STORAGE)
+        os.environ |= {STORAGE: before} if before else {}
 
 
 def _choose_experiment(arguments: dict[str, Any]) -> None:

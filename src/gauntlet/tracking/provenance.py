@@ -17,7 +17,9 @@ PACKAGE = Path(__file__).resolve().parents[1]
 NUMERIC_PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "scipy", "cleverhans")
 """Packages that compute: another version of one of them means another result."""
 
-_NOT_COMPUTING = ("gauntlet.config", "gauntlet.errors", "gauntlet.tracking", "gauntlet.steps")
+_NOT_COMPUTING = tuple(
+    f"gauntlet.{name}" for name in ("config", "errors", "masking", "tracking", "steps")
+)
 
 
 @functools.cache

@@ -23,6 +23,8 @@ from mlflow.entities import (
     RunTag,
 )
 
+from gauntlet.masking import mask
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -68,7 +70,7 @@ class TrackedRun:
 
     def text(self, name: str, content: str) -> None:
         """Store a text artifact."""
-        mlflow.MlflowClient().log_text(self.id, content, name)
+        mlflow.MlflowClient().log_text(self.id, mask(content), name)
 
     def json(self, name: str, content: Any) -> None:
         """Store a JSON artifact."""
@@ -78,7 +80,8 @@ class TrackedRun:
         """Store a table that the UI shows as one."""
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
             # MLflow looks for images among the columns in a way that pandas gives up.
-            mlflow.MlflowClient().log_table(self.id, dict(columns), name)
+            masked = {column: list(map(mask, values)) for column, values in columns.items()}
+            mlflow.MlflowClient().log_table(self.id, masked, name)
 
     def figure(self, name: str, figure: Figure) -> None:
         """Store a figure as PNG."""
@@ -119,6 +122,6 @@ def log_params(
     """Log tags and parameters in one call."""
     mlflow.MlflowClient().log_batch(
         run_id,
-        params=[Param(k, v) for k, v in (params or {}).items()],
-        tags=[RunTag(k, v) for k, v in tags.items()],
+        params=[Param(k, mask(v)) for k, v in (params or {}).items()],
+        tags=[RunTag(k, mask(v)) for k, v in tags.items()],
     )

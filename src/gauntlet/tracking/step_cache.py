@@ -14,6 +14,7 @@ from filelock import FileLock
 from mlflow.entities import Run, ViewType
 
 from gauntlet.checkpoint import Checkpoint
+from gauntlet.masking import mask_address
 from gauntlet.tracking.provenance import package_versions, source_digests
 from gauntlet.tracking.store import checkpoint_path, lock_path, tracking_uri
 
@@ -81,7 +82,7 @@ class Fingerprint:
 
     @property
     def _key(self) -> str:
-        return f"{tracking_uri()} {self.digest}"
+        return f"{mask_address(tracking_uri())} {self.digest}"
 
 
 def find_run(fingerprint: Fingerprint) -> str | None:
