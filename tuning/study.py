@@ -18,7 +18,7 @@ from gauntlet.config.spaces import Choice, Dimension, Range
 from gauntlet.config.tune import TuneConfig
 from gauntlet.errors import TrackingError, UsageError
 from gauntlet.masking import mask_address
-from gauntlet.tracking.store import PROJECT_ROOT, tracking_uri
+from gauntlet.tracking.store import PROJECT_ROOT, create_sqlite_file, tracking_uri
 from tuning.locks import FileLocks, Locks, PostgresLocks, held
 
 DEFINITION, PARENT = "gauntlet.definition", "gauntlet.parent_run"
@@ -125,6 +125,7 @@ def _connect(url: str) -> tuple[optuna.storages.RDBStorage, Locks]:
     if urlsplit(url).scheme.startswith("sqlite"):
         locks: Locks = FileLocks(url)
         with held(locks, "tables"):  # two processes that create them at once would both crash
+            create_sqlite_file(url)
             return optuna.storages.RDBStorage(url), locks
     # Without a pool a closed connection is closed, and with it its locks.
     options = {"connect_args": DEAD_PEER, "poolclass": NullPool}

@@ -18,7 +18,8 @@ NUMERIC_PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "scipy", "cl
 """Packages that compute: another version of one of them means another result."""
 
 _NOT_COMPUTING = tuple(
-    f"gauntlet.{name}" for name in ("config", "errors", "masking", "tracking", "steps")
+    f"gauntlet.{name}"
+    for name in ("config", "errors", "masking", "private_files", "tracking", "steps")
 )
 
 

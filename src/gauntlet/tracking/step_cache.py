@@ -15,6 +15,7 @@ from mlflow.entities import Run, ViewType
 
 from gauntlet.checkpoint import Checkpoint
 from gauntlet.masking import mask_address
+from gauntlet.private_files import private_lock
 from gauntlet.tracking.provenance import package_versions, source_digests
 from gauntlet.tracking.store import checkpoint_path, lock_path, tracking_uri
 
@@ -74,7 +75,7 @@ class Fingerprint:
 
     def lock(self) -> FileLock:
         """Return the lock that lets one process of this machine compute the step."""
-        return FileLock(lock_path(self._key))
+        return private_lock(lock_path(self._key))
 
     def checkpoint(self, run_id: str) -> Checkpoint:
         """Return the checkpoint of the training that is this step, for the lock's holder."""

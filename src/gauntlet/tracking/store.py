@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import requests
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from gauntlet.data.cache import default_folder
 from gauntlet.errors import TrackingError, UsageError
 from gauntlet.masking import UNREADABLE, is_readable, mask_address
+from gauntlet.private_files import create_private, private_folder, private_lock
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 CONNECT_SECONDS = 5
@@ -73,6 +75,9 @@ def open_store() -> str:
         # Else MLflow makes a folder mlruns wherever the command was typed.
         os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", artifact_location(uri, "") or "")
     _initialise(uri)
+    if not uri.startswith("http"):
+        with suppress(OSError):  # MLflow says what is wrong, if ever there is something to store
+            private_folder(_artifacts_folder(uri))
     return uri
 
 
@@ -99,7 +104,7 @@ def _artifacts_folder(uri: str) -> Path:
 def lock_path(key: str) -> Path:
     """Return a file for locks between the processes of this user on this machine."""
     path = _cached_file("locks", key, ".lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     return path
 
 
@@ -111,6 +116,13 @@ def checkpoint_path(key: str) -> Path:
 def _cached_file(folder: str, key: str, suffix: str) -> Path:
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
     return default_folder() / folder / f"{name}{suffix}"
+
+
+def create_sqlite_file(uri: str) -> None:
+    """Create the file of a SQLite database that is not there yet, for its owner alone."""
+    name = uri.removeprefix("sqlite:///").partition("?")[0]
+    if _is_sqlite(uri) and not name.startswith((":memory:", "file:")):
+        create_private(Path(name))
 
 
 def ui_command(uri: str) -> str:
@@ -165,7 +177,8 @@ def _initialise(uri: str) -> None:
 
     mlflow.set_tracking_uri(uri)
     try:
-        with FileLock(lock_path(f"store {mask_address(uri)}"), timeout=LOCK_SECONDS):
+        with private_lock(lock_path(f"store {mask_address(uri)}"), LOCK_SECONDS):
+            create_sqlite_file(uri)
             if urlsplit(uri).scheme.split("+")[0] in DATABASE_ENGINES:
                 # MLflow would try a wrong password ten times, for two minutes.
                 create_engine(uri, poolclass=NullPool).connect().close()
