@@ -62,12 +62,14 @@ class _RemovedLock(FileLock):
 
     def _acquire(self) -> None:
         super()._acquire()
-        if self.is_locked and not self._has_name():
+        # Where a file system knows no locks, filelock has made another class of this.
+        if type(self) is _RemovedLock and self.is_locked and not self._has_name():
             super()._release()  # whoever waits tries again
 
     def _release(self) -> None:
         if self._has_name():
-            Path(self.lock_file).unlink()
+            with suppress(OSError):
+                Path(self.lock_file).unlink()
         super()._release()
 
     def _has_name(self) -> bool:
