@@ -3,7 +3,6 @@
 PYTHON ?= python3
 LOCK ?= requirements.lock
 ARGS ?=
-STUDIES ?= sqlite:///$(CURDIR)/studies.db
 WORKERS := -n 2 --dist loadfile
 BIN := .venv/bin
 READY := .venv/.ready-$(notdir $(LOCK))
@@ -49,8 +48,11 @@ ui: $(READY) ## open the project's runs on http://127.0.0.1:5000
 	PATH="$(CURDIR)/$(BIN):$$PATH" mlflow server --host 127.0.0.1 --workers 1 \
 		--backend-store-uri "sqlite:///$(CURDIR)/mlflow.db" --artifacts-destination mlartifacts $(ARGS)
 
-dashboard: $(READY) ## open the studies on http://127.0.0.1:8080; make dashboard STUDIES=postgresql+psycopg://...
-	$(BIN)/optuna-dashboard --host 127.0.0.1 $(ARGS) '$(STUDIES)'
+# The address comes out of the environment, for the process list shows every argument.
+dashboard: $(READY) ## open the studies on http://127.0.0.1:8080; others: make dashboard GAUNTLET_STORAGE=...
+	$(BIN)/python -c 'import os, sys; from optuna_dashboard._cli import main; \
+		sys.argv.append(os.environ.get("GAUNTLET_STORAGE") or f"sqlite:///{os.getcwd()}/studies.db"); \
+		main()' --host 127.0.0.1 $(ARGS)
 
 bench: $(READY) $(FOOLBOX1)/.ready ## measure speed
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -11,9 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from sqlalchemy import Engine, text
 
+from gauntlet.private_files import private_lock
 from gauntlet.tracking.store import lock_path
 
 
@@ -39,7 +40,7 @@ class FileLocks:
 
     def take(self, name: str, wait: bool = False) -> Lock | None:
         """Return the lock, held, or None."""
-        lock = FileLock(lock_path(f"{self.storage} {name}"), timeout=-1 if wait else 0)
+        lock = private_lock(lock_path(f"{self.storage} {name}"), timeout=-1 if wait else 0)
         with suppress(Timeout):
             lock.acquire()
             return lock

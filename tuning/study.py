@@ -17,7 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from gauntlet.config.spaces import Choice, Dimension, Range
 from gauntlet.config.tune import TuneConfig
 from gauntlet.errors import TrackingError, UsageError
-from gauntlet.tracking.store import PROJECT_ROOT, tracking_uri, without_password
+from gauntlet.masking import mask_address
+from gauntlet.tracking.store import PROJECT_ROOT, create_sqlite_file, tracking_uri
 from tuning.locks import FileLocks, Locks, PostgresLocks, held
 
 DEFINITION, PARENT = "gauntlet.definition", "gauntlet.parent_run"
@@ -117,7 +118,7 @@ def open_study(config: TuneConfig) -> tuple[optuna.Study, Locks]:
     except (SQLAlchemyError, OSError, optuna.exceptions.StorageInternalError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise TrackingError(
-            f"--storage: {without_password(url)} cannot be used ({reason}): start it, or leave "
+            f"--storage: {mask_address(url)} cannot be used ({reason}): start it, or leave "
             "--storage out for a file."
         ) from None
     return study, locks
@@ -127,6 +128,7 @@ def _connect(url: str) -> tuple[optuna.storages.RDBStorage, Locks]:
     if urlsplit(url).scheme.startswith("sqlite"):
         locks: Locks = FileLocks(url)
         with held(locks, "tables"):  # two processes that create them at once would both crash
+            create_sqlite_file(url)
             return optuna.storages.RDBStorage(url), locks
     # Without a pool a closed connection is closed, and with it its locks.
     options = {"connect_args": DEAD_PEER, "poolclass": NullPool}

@@ -14,6 +14,7 @@ from typing import IO
 import optuna
 
 from gauntlet.config.models import AutoencoderConfig
+from gauntlet.config.storage import STORAGE
 from gauntlet.config.tune import TuneConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.errors import GauntletError
@@ -114,6 +115,7 @@ def _worker(
 ) -> Iterator[subprocess.Popen[str]]:
     path = os.pathsep.join([str(PROJECT_ROOT / "src"), str(PROJECT_ROOT)])
     environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"}
+    environment |= {} if config.storage == "auto" else {STORAGE: config.storage}
     worker = subprocess.Popen(
         [sys.executable, "-m", "tuning.worker"], env=environment | {"PYTHONPATH": path},
         stdin=subprocess.PIPE, stdout=log, stderr=log, text=True,

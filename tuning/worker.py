@@ -13,6 +13,7 @@ from gauntlet.config.tune import TuneConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.errors import GauntletError, TrainingStopped
 from gauntlet.interruption import interruptible
+from gauntlet.masking import mask, mask_output
 from gauntlet.runtime import configure_tensorflow
 from gauntlet.steps.inputs import load_data
 from gauntlet.tracking.experiments import STUDIES
@@ -133,7 +134,7 @@ def _tell(trial: Trial, config: TuneConfig, metrics: dict[str, float]) -> None:
 
 
 def _fail(trial: Trial, reason: str) -> None:
-    trial.set_user_attr(REASON, reason)
+    trial.set_user_attr(REASON, mask(reason))
     trial.study.tell(trial, state=TrialState.FAIL)
 
 
@@ -193,4 +194,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    mask_output()
     sys.exit(main())

@@ -18,6 +18,7 @@ from gauntlet.config.base import PRESETS, EntryPointConfig, to_string
 from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse
 from gauntlet.errors import GauntletError, UsageError, unknown_name
 from gauntlet.interruption import interruptible
+from gauntlet.masking import mask_output
 from gauntlet.tracking.launcher import stand_where_the_user_does
 
 STEPS = {
@@ -128,4 +129,5 @@ def _add_flag(parser: _Parser, model: type[EntryPointConfig], field: str, info: 
 
 
 if __name__ == "__main__":
+    mask_output()
     sys.exit(main())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gauntlet.data.arrays import read_npz
 from gauntlet.data.cache import replace_file
+from gauntlet.private_files import private_folder
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Checkpoint:
         contents = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)}
         contents |= {str(i): array for i, array in enumerate(arrays)}
         contents["sha256"] = _sha256(contents)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path.parent)
         replace_file(self.path, lambda file: np.savez(file, allow_pickle=False, **contents))
 
     def delete(self) -> None:

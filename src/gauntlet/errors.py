@@ -5,9 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from gauntlet.masking import mask
+
 
 class GauntletError(Exception):
     """A failure that the user can mend; its text is one complete sentence. Exit code 1."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(mask(text))  # it is printed, and may be logged where others read
 
 
 class UsageError(GauntletError):

@@ -16,6 +16,7 @@ from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
 from gauntlet.config.reproduce import ReproduceConfig
 from gauntlet.config.tune import TuneConfig
 from gauntlet.errors import UsageError, unknown_name
+from gauntlet.masking import mask_addresses
 
 ENTRY_POINTS: Mapping[str, type[EntryPointConfig]] = {
     "autoencoder": AutoencoderConfig,
@@ -38,9 +39,11 @@ def parse(entry_point: str, values: Mapping[str, str]) -> EntryPointConfig:
     if entry_point not in ENTRY_POINTS:
         raise UsageError(unknown_name("entry point", entry_point, ENTRY_POINTS))
     model = ENTRY_POINTS[entry_point]
-    for name in values:
+    for name, value in values.items():
         if name not in model.model_fields:
             raise UsageError(unknown_name(f"{entry_point} parameter", name, model.model_fields))
+        if name != "storage" and (masked := mask_addresses(str(value))) != str(value):
+            raise UsageError(f"--{name}: expected no address with a password; received {masked!r}.")
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:

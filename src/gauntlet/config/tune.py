@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from gauntlet.config.attack import AttackConfig, Epsilons
 from gauntlet.config.base import Names, check_names, to_string
@@ -15,6 +15,7 @@ from gauntlet.config.objectives import LOSS, OBJECTIVES, RECONSTRUCTION, Objecti
 from gauntlet.config.published import unread_by
 from gauntlet.config.searched import check_given
 from gauntlet.config.spaces import POINTS, SPACES, Choice, Dimension, Space, described, narrowed
+from gauntlet.config.storage import STORAGE, Storage
 from gauntlet.config.tables import ATTACKS, DEFENCES, MADE_OF, READ_BY
 from gauntlet.seeding import child_seed
 
@@ -47,8 +48,11 @@ class TuneConfig(AttackConfig):
     study_name: str = Field(
         "auto", min_length=1, description="same name, same study: it goes on; auto: from parameters"
     )
-    storage: str = Field(
-        "auto", description="auto: SQLite beside the runs; or postgresql+psycopg://..."
+    storage: Storage = Field(
+        "auto",
+        validate_default=True,
+        repr=False,
+        description=f"postgresql+psycopg://...; auto: {STORAGE}, else SQLite beside the runs",
     )
     trials: Annotated[int, Field(ge=1, le=100_000)] | Literal["auto"] = Field(
         "auto", description=f"finished trials in the study, however many start; auto: {TRIALS}"
@@ -108,13 +112,6 @@ class TuneConfig(AttackConfig):
         """Return what the preset says: of the kind of autoencoder, and how much is held out."""
         held_out = VALIDATION_SIZES.get(values.get("preset", "paper"), 0)
         return {**super().preset_values(values), "validation_size": held_out}
-
-    @field_validator("storage")
-    @classmethod
-    def _storage_can_lock(cls, url: str) -> str:
-        if url == "auto" or url.startswith(("sqlite:///", "postgresql+psycopg://")):
-            return url
-        raise ValueError("expected auto, sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")
 
     @model_validator(mode="after")
     def _study_is_possible(self) -> TuneConfig:

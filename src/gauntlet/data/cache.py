@@ -13,6 +13,7 @@ import numpy as np
 
 from gauntlet.data.arrays import Arrays, digests_of, read_npz, verify
 from gauntlet.data.dataset import KEYS
+from gauntlet.private_files import open_private
 
 
 def default_folder() -> Path:
@@ -86,6 +87,6 @@ class CacheEntry:
 def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write beside `path`, then rename; the caller holds its lock, so nobody else writes."""
     part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
+    with open_private(part) as file:
         write(file)
     part.replace(path)

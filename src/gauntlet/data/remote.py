@@ -15,6 +15,7 @@ from gauntlet.data.arrays import Arrays, describe, to_dataset, verify
 from gauntlet.data.cache import CacheEntry
 from gauntlet.data.dataset import Dataset
 from gauntlet.errors import DataError
+from gauntlet.private_files import private_folder, private_lock
 
 _log = logging.getLogger(__name__)
 _LOCK_SECONDS = 900.0  # more than the sources may take together
@@ -66,8 +67,8 @@ def _fetch_once(remote: RemoteDataset, entry: CacheEntry) -> Arrays:
     """Fetch under a lock, so that of several processes one downloads and the others read."""
     lock = entry.folder / f"{entry.name}.lock"
     try:
-        entry.folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(lock, timeout=_LOCK_SECONDS):
+        private_folder(entry.folder)
+        with private_lock(lock, timeout=_LOCK_SECONDS):
             return _read_or_fetch(remote, entry)
     except filelock.Timeout as error:
         raise DataError(

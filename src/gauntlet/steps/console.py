@@ -16,6 +16,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from gauntlet.masking import mask
+
 WIDTH = 120
 """Columns where there is no terminal to ask."""
 
@@ -26,7 +28,7 @@ if not console.is_terminal:
 
 def say(line: str) -> None:
     """Print one line; square brackets are no markup."""
-    console.print(line, markup=False, soft_wrap=True)
+    console.print(mask(line), markup=False, soft_wrap=True)
 
 
 class _LogLines(logging.Handler):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gauntlet.masking import mask_address
 from gauntlet.steps.console import say, show_log
 from gauntlet.tracking.runs import end_untaken_entry, gpu_metrics_are_logged, mark_entry_as_reuse
-from gauntlet.tracking.store import open_store, ui_command, without_password
+from gauntlet.tracking.store import open_store, ui_command
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def session(entry_point: str) -> Iterator[str]:
     """
     show_log()
     uri = open_store()
-    say(f"gauntlet {entry_point}: tracking to {without_password(uri)}")
+    say(f"gauntlet {entry_point}: tracking to {mask_address(uri)}")
     if not gpu_metrics_are_logged():
         say("no GPU: GPU metrics are not logged")
     try:

@@ -58,7 +58,8 @@ def _run(
     try:
         with interruptible() if main else nullcontext(), _standing():
             _prepare(call.arguments)
-            return _launch(lambda: wrapped(*call.args, **call.kwargs))
+            with _storage_apart(call.arguments):
+                return _launch(lambda: wrapped(*call.args, **call.kwargs))
     except GauntletError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
@@ -107,6 +108,26 @@ def stand_where_the_user_does() -> None:
     """Make relative paths mean what they meant where `mlflow run` was typed."""
     if folder := os.environ.pop(STANDING, None):
         os.chdir(folder)
+
+
+@contextmanager
+def _storage_apart(arguments: dict[str, Any]) -> Iterator[None]:
+    """Let the child find a study's storage in its environment; MLflow logs and prints the rest."""
+    from gauntlet.config.storage import STORAGE
+    from gauntlet.masking import mask_address
+
+    parameters = arguments["parameters"] or {}
+    given, before = str(parameters.get("storage", "")), os.environ.get(STORAGE)
+    if (masked := mask_address(given)) == given:
+        yield
+        return
+    arguments["parameters"] = {**parameters, "storage": masked}
+    os.environ[STORAGE] = given
+    try:
+        yield
+    finally:
+        os.environ.pop(STORAGE)
+        os.environ |= {STORAGE: before} if before else {}
 
 
 def _choose_experiment(arguments: dict[str, Any]) -> None:

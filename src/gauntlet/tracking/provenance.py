@@ -18,7 +18,10 @@ PACKAGE = Path(__file__).resolve().parents[1]
 NUMERIC_PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "scipy", "cleverhans")
 """Packages that compute: another version of one of them means another result."""
 
-_NOT_FOLLOWED = ("gauntlet.config", "gauntlet.errors", "gauntlet.tracking", "gauntlet.steps")
+_NOT_FOLLOWED = tuple(
+    f"gauntlet.{name}"
+    for name in ("config", "errors", "masking", "private_files", "tracking", "steps")
+)
 """Modules that describe, track or compose; those of them that compute are named by their step."""
 
 _ARITHMETIC = ("TF_", "XLA_", "ONEDNN_", "DNNL_", "MKL_", "OMP_", "OPENBLAS_", "CUBLAS_", "CUDNN_",

@@ -24,6 +24,7 @@ from mlflow.entities import (
     RunTag,
 )
 
+from gauntlet.masking import mask
 from gauntlet.tracking.finished import SEAL, SEAL_FILE, sha256
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ class TrackedRun:
     def describe(self, tags: Mapping[str, str], params: Mapping[str, str]) -> None:
         """Set tags and log parameters in one call."""
         log_params(self.id, tags, params)
-        self._given["tags"] |= tags
-        self._given["params"] |= params
+        self._given["tags"] |= {name: mask(value) for name, value in tags.items()}
+        self._given["params"] |= {name: mask(value) for name, value in params.items()}
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Set tags."""
@@ -86,7 +87,7 @@ class TrackedRun:
 
     def text(self, path: str, content: str) -> None:
         """Store a text artifact."""
-        self._store(path, content.encode())
+        self._store(path, mask(content).encode())
 
     def json(self, path: str, content: Any) -> None:
         """Store a JSON artifact."""
@@ -96,7 +97,8 @@ class TrackedRun:
         """Store a table that the UI shows as one."""
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
             # MLflow looks for images among the columns in a way that pandas gives up.
-            mlflow.MlflowClient().log_table(self.id, dict(columns), path)
+            masked = {column: list(map(mask, values)) for column, values in columns.items()}
+            mlflow.MlflowClient().log_table(self.id, masked, path)
 
     def figure(self, path: str, figure: Figure) -> None:
         """Store a figure as PNG."""
@@ -119,7 +121,7 @@ class TrackedRun:
     def seal(self) -> None:
         """Write down all that the run was given, so that a later change shows."""
         metrics = {name: [*curve.items()] for name, curve in self._given["metrics"].items()}
-        content = json.dumps({**self._given, "metrics": metrics}, sort_keys=True)
+        content = mask(json.dumps({**self._given, "metrics": metrics}, sort_keys=True))
         self.text(SEAL_FILE, content)
         self.tags({SEAL: sha256(content.encode())})
 
@@ -151,6 +153,6 @@ def log_params(
     """Log tags and parameters in one call."""
     mlflow.MlflowClient().log_batch(
         run_id,
-        params=[Param(k, v) for k, v in (params or {}).items()],
-        tags=[RunTag(k, v) for k, v in tags.items()],
+        params=[Param(k, mask(v)) for k, v in (params or {}).items()],
+        tags=[RunTag(k, mask(v)) for k, v in tags.items()],
     )

@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from gauntlet.config.base import EntryPointConfig, to_string
 from gauntlet.errors import TrainingStopped
 from gauntlet.interruption import uninterrupted
+from gauntlet.masking import mask
 from gauntlet.tracking.experiments import experiment_id
 from gauntlet.tracking.finished import every
 from gauntlet.tracking.provenance import environment, git_state
@@ -76,7 +77,7 @@ def _ended(run: TrackedRun) -> Iterator[None]:
         status = "KILLED"
         raise
     except BaseException as error:
-        log_params(run.id, {"gauntlet.error": f"{type(error).__name__}: {error}"[:5000]})
+        log_params(run.id, {"gauntlet.error": mask(f"{type(error).__name__}: {error}")[:5000]})
         run.text("traceback.txt", traceback.format_exc())
         raise
     finally:

@@ -15,6 +15,8 @@ from mlflow.entities import Run
 
 from gauntlet.checkpoint import Checkpoint
 from gauntlet.errors import DamagedRunError
+from gauntlet.masking import mask_address
+from gauntlet.private_files import private_lock
 from gauntlet.tracking.artifacts import MODEL_ID, model_file, stored_model
 from gauntlet.tracking.finished import SealedRun, sealed, search
 from gauntlet.tracking.provenance import (
@@ -81,7 +83,7 @@ class Fingerprint:
 
     def lock(self) -> FileLock:
         """Return the lock that lets one process of this machine compute the step."""
-        return FileLock(lock_path(self._key))
+        return private_lock(lock_path(self._key))
 
     def checkpoint(self, run_id: str) -> Checkpoint:
         """Return the checkpoint of the training that is this step, for the lock's holder."""
@@ -89,7 +91,7 @@ class Fingerprint:
 
     @property
     def _key(self) -> str:
-        return f"{tracking_uri()} {self.digest}"
+        return f"{mask_address(tracking_uri())} {self.digest}"
 
 
 def look_up(fingerprint: Fingerprint) -> SealedRun | str:
