@@ -16,8 +16,9 @@ from pydantic.fields import FieldInfo
 
 from gauntlet.config.base import PRESETS, EntryPointConfig, to_string
 from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse
-from gauntlet.errors import GauntletError, UsageError, unknown_name
+from gauntlet.errors import GauntletError, UsageError, disk_fault, unknown_name
 from gauntlet.interruption import interruptible
+from gauntlet.output import never_fail
 
 STEPS = {
     "autoencoder": "gauntlet.steps.autoencoder",
@@ -40,6 +41,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one entry point; return the exit code: 0, 1 failure, 2 usage, 130 interrupted."""
+    never_fail()
     try:
         entry_point, values = read_arguments(sys.argv[1:] if argv is None else argv)
         config = parse(entry_point, values)
@@ -49,8 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say(f"error: {error}", USAGE_ERROR)
     except GauntletError as error:
         return _say(f"error: {error}", FAILURE)
-    except KeyboardInterrupt:
-        return _say("interrupted: what was measured is logged, the runs are KILLED", INTERRUPTED)
+    except OSError as error:
+        if (sentence := disk_fault(error)) is None:
+            raise
+        return _say(f"error: {sentence}", FAILURE)
+    except KeyboardInterrupt as stop:
+        news = str(stop) or "what was measured is logged, the runs are KILLED"
+        return _say(f"interrupted: {news}", INTERRUPTED)
     return 0
 
 
