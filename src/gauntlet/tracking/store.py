@@ -13,6 +13,8 @@ from filelock import FileLock, Timeout
 
 from gauntlet.data.cache import default_folder
 from gauntlet.errors import TrackingError
+from gauntlet.tracking.faults import Place
+from gauntlet.tracking.patience import be_patient_with
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 CONNECT_SECONDS = 5
@@ -38,16 +40,23 @@ def open_store() -> str:
     uri = tracking_uri()
     _check_reachable(uri)
     os.environ["MLFLOW_TRACKING_URI"] = uri
-    # A store is no place to run code from, and a lost server must not block for MLflow's 4 minutes.
+    # A store is no place to run code from.
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")
+    os.environ.setdefault("PGCONNECT_TIMEOUT", str(CONNECT_SECONDS))  # libpq alone waits minutes
     # A bar for each file of a few kilobytes would hide the run's own progress.
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     if not uri.startswith("http"):
         # Else MLflow makes a folder mlruns wherever the command was typed.
         os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", artifact_location(uri, "") or "")
+    be_patient_with(_place(uri))
     _initialise(uri)
     return uri
+
+
+def _place(uri: str) -> Place:
+    kind = "server" if uri.startswith("http") else "store"
+    folder = (artifact_location(uri, "") or "").removeprefix("file://")
+    return Place(f"tracking {kind} {without_password(uri)}", folder or ".")
 
 
 def artifact_location(uri: str, experiment: str) -> str | None:
