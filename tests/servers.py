@@ -12,10 +12,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import mlflow
 import psycopg
@@ -79,6 +81,57 @@ def postgresql() -> Iterator[str]:
             uri = f"gauntlet:{PASSWORD}@127.0.0.1:{port}/postgres"
             wait_until(lambda: _accepts(f"postgresql://{uri}"), process, START_SECONDS)
             yield f"postgresql+psycopg://{uri}"
+
+
+class Gate:
+    """A way to a server of this machine that can be shut: connections end and are refused."""
+
+    def __init__(self, port: int) -> None:
+        self.port = free_port()
+        self._behind = port
+        self._open: list[socket.socket] = []
+        self._listener: socket.socket | None = None
+
+    def open(self) -> None:
+        listener = self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._serve, args=(listener,), daemon=True).start()
+
+    def shut(self) -> None:
+        listener, self._listener = self._listener, None
+        for each in (listener, *self._open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        self._open.clear()
+
+    def _serve(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(("127.0.0.1", self._behind))
+                self._open += [near, far]
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._copy, args=pair, daemon=True).start()
+
+    @staticmethod
+    def _copy(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+@contextlib.contextmanager
+def gate_to(uri: str) -> Iterator[tuple[str, Gate]]:
+    """Yield another address of a server, and the gate on the way there, open."""
+    port = urlsplit(uri).port
+    gate = Gate(port)
+    gate.open()
+    try:
+        yield uri.replace(f":{port}", f":{gate.port}"), gate
+    finally:
+        if gate._listener:
+            gate.shut()
 
 
 def postgresql_program(name: str) -> str | None:

@@ -58,7 +58,8 @@ STEPS = {
 """Modules, or all of a package, and the steps that they compute; the longest name counts."""
 
 OTHERS = (
-    "__main__", "errors", "interruption", "masking", "private_files", "tracking", "report",
+    "__main__", "errors", "interruption", "masking", "output", "private_files", "report",
+    "tracking",
     # They draw.
     "evaluation.figures", "evaluation.latent_figures", "evaluation.pictures",
     # They say which cells and trainings there are; what those read is in their fingerprints.

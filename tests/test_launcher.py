@@ -26,7 +26,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload``")
 
 BIN = Path(sys.executable).parent
 ENTRY_POINTS = ("autoencoder", "classifier", "attack", "main")
-TOUCHED = ("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "MLFLOW_HTTP_REQUEST_MAX_RETRIES")
+TOUCHED = ("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
+           "MLFLOW_HTTP_REQUEST_TIMEOUT", "PGCONNECT_TIMEOUT")  # fmt: skip
 CHOSEN = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_CONDA_HOME", "MLFLOW_RUN_ID")
 
 # Says which Python it is and where the store is, then waits if it is told to.
@@ -55,7 +56,7 @@ def client(empty_store, tmp_path, monkeypatch) -> Iterator[mlflow.MlflowClient]:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.chdir(tmp_path)
     for name in TOUCHED:
-        monkeypatch.setenv(name, "5" if name.endswith("RETRIES") else "false")
+        monkeypatch.setenv(name, "false" if name.endswith("DESERIALIZATION") else "5")
     for name in CHOSEN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", _path_without("conda"))
@@ -283,3 +284,14 @@ def test_two_at_once_on_a_fresh_database(project, tmp_path):
     database = f"sqlite:///{tmp_path / 'fresh.db'}"
     assert Path(folder, "store").read_text() == database
     assert _runs(mlflow.MlflowClient(database)) == [("attacks", "FINISHED")] * 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_signal_to_the_child_alone_leaves_its_run_killed(client, project, number):
+    folder = Path(project())
+    uri = os.environ["MLFLOW_TRACKING_URI"]
+    process = _start(str(folder), "-e", "attack", MLFLOW_TRACKING_URI=uri, CHILD_SECONDS="300")
+    _wait_for(folder / "pid")
+    os.kill(int((folder / "pid").read_text()), number)
+    process.communicate(timeout=60)
+    assert _runs(client) == [("attacks", "KILLED")]

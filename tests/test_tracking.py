@@ -16,13 +16,15 @@ import pytest
 from servers import free_port, tracking_to
 
 from gauntlet.errors import DamagedRunError, TrackingError
+from gauntlet.interruption import OPENED_RUN
 from gauntlet.steps import session as sessions
 from gauntlet.tracking import provenance
 from gauntlet.tracking import store as stores
 from gauntlet.tracking.artifacts import load_model, log_model, weights_sha256
+from gauntlet.tracking.entry_run import mark_entry_as_reuse
 from gauntlet.tracking.experiments import experiment_id
 from gauntlet.tracking.finished import read_sealed
-from gauntlet.tracking.runs import mark_entry_as_reuse, tracked_run
+from gauntlet.tracking.runs import tracked_run
 from gauntlet.tracking.step_cache import Fingerprint
 
 KINDS = ("vanilla", "sparse", "denoising", "variational")
@@ -191,9 +193,14 @@ def test_data_set_is_an_input_with_its_own_digest(store, tiny):
     assert found.data.tags["gauntlet.dataset_sha256"] == "ab" * 32
 
 
+def _opened_by_the_launcher(run_id, monkeypatch):
+    for name in ("MLFLOW_RUN_ID", OPENED_RUN):
+        monkeypatch.setenv(name, run_id)
+
+
 def test_run_that_mlflow_opened_is_taken_over_once(store, tiny, monkeypatch):
     opened = store.create_run(store.create_experiment("chosen by the user"))
-    monkeypatch.setenv("MLFLOW_RUN_ID", opened.info.run_id)
+    _opened_by_the_launcher(opened.info.run_id, monkeypatch)
     with _open(tiny("autoencoder"), entry=True) as first, _open(tiny("autoencoder"), entry=True):
         pass
     found = store.get_run(opened.info.run_id)
@@ -204,7 +211,7 @@ def test_run_that_mlflow_opened_is_taken_over_once(store, tiny, monkeypatch):
 
 def test_only_the_entry_takes_that_run(store, tiny, monkeypatch):
     opened = store.create_run("0").info.run_id
-    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+    _opened_by_the_launcher(opened, monkeypatch)
     with _open(tiny("autoencoder")) as run:
         assert run.id != opened
     mark_entry_as_reuse("autoencoder")
@@ -217,7 +224,7 @@ def test_only_the_entry_takes_that_run(store, tiny, monkeypatch):
 )
 def test_run_that_mlflow_opened_ends_even_if_no_step_took_it(store, monkeypatch, error, status):
     opened = store.create_run("0").info.run_id
-    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+    _opened_by_the_launcher(opened, monkeypatch)
     with pytest.raises(error), sessions.session("attack"):
         raise error
     assert store.get_run(opened).info.status == status

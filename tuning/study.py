@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -93,6 +94,28 @@ def storage_url(config: TuneConfig) -> str:
     return f"{SQLITE}{folder / FILE}"
 
 
+@contextmanager
+def storage_faults(config: TuneConfig, *others: type[Exception]) -> Iterator[None]:
+    """Say in one line that the storage of a study cannot be used, or no longer.
+
+    Raises:
+        TrackingError: the block raised what a database or Optuna raises then, or one of `others`.
+    """
+    faults: tuple[type[Exception], ...] = (
+        SQLAlchemyError,
+        optuna.exceptions.StorageInternalError,
+        *others,
+    )
+    try:
+        yield
+    except faults as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise TrackingError(
+            f"--storage: {mask_address(storage_url(config))} cannot be used ({reason}): start "
+            "it, or leave --storage out for a file."
+        ) from None
+
+
 def open_study(config: TuneConfig) -> tuple[optuna.Study, Locks]:
     """Open or create the study of a config; all its trials are there, waiting or done.
 
@@ -101,9 +124,8 @@ def open_study(config: TuneConfig) -> tuple[optuna.Study, Locks]:
         UsageError: a study of that name exists and searches something else.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    url = storage_url(config)
-    try:
-        storage, locks = _connect(url)
+    with storage_faults(config, OSError):
+        storage, locks = _connect(storage_url(config))
         with held(locks, f"{config.name} study"):
             study = optuna.create_study(
                 storage=storage,
@@ -115,12 +137,6 @@ def open_study(config: TuneConfig) -> tuple[optuna.Study, Locks]:
             )
             _check_definition(study, config)
             _fill(study, config)
-    except (SQLAlchemyError, OSError, optuna.exceptions.StorageInternalError) as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
-        raise TrackingError(
-            f"--storage: {mask_address(url)} cannot be used ({reason}): start it, or leave "
-            "--storage out for a file."
-        ) from None
     return study, locks
 
 

@@ -30,7 +30,7 @@ from gauntlet.tracking.store import PROJECT_ROOT
 from tuning.locks import Lock, Locks
 from tuning.page import study_page
 from tuning.report import best, log_study, log_winner, summary
-from tuning.study import PARENT, finished, open_study
+from tuning.study import PARENT, finished, open_study, storage_faults
 
 WINNER = "gauntlet.winner"
 POLL_SECONDS, OTHERS_SECONDS = 0.5, 5.0
@@ -38,7 +38,7 @@ POLL_SECONDS, OTHERS_SECONDS = 0.5, 5.0
 
 def run(config: TuneConfig) -> None:
     """Bring a study to its budget of trials, then re-train and report the winner."""
-    with session("tune") as where:
+    with session("tune") as where, storage_faults(config):
         data = load_data(config)
         study, locks = open_study(config)
         lead = _lead(config, study, locks)
@@ -94,7 +94,10 @@ def _work(config: TuneConfig, parent: TrackedRun, study: optuna.Study) -> None:
         GauntletError: a worker said why it cannot go on, or all of them are gone.
     """
     with ExitStack() as stack, progress(f"study {config.name}", config.budget) as advance:
-        logs = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(config.workers)]
+        logs = [
+            stack.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
+            for _ in range(config.workers)
+        ]
         workers = [stack.enter_context(_worker(config, parent, log)) for log in logs]
         shown = 0
         while True:

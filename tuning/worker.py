@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from gauntlet.config.tune import TuneConfig
 from gauntlet.data.dataset import Dataset
-from gauntlet.errors import GauntletError, TrainingStopped
+from gauntlet.errors import GauntletError, TrackingError, TrainingStopped
 from gauntlet.interruption import interruptible
 from gauntlet.masking import mask, mask_output
+from gauntlet.output import never_fail
 from gauntlet.runtime import configure_tensorflow
 from gauntlet.steps.inputs import load_data
 from gauntlet.tracking.experiments import STUDIES
@@ -21,7 +22,7 @@ from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import end_orphans, tracked_run
 from gauntlet.tracking.store import open_store
 from tuning.locks import Lock, Locks, held
-from tuning.study import REASON, counts, draw, finished, open_study
+from tuning.study import REASON, counts, draw, finished, open_study, storage_faults
 
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
 """How the run of a trial ends."""
@@ -118,6 +119,9 @@ def _run(trial: Trial, config: TuneConfig, data: Dataset, parent: TrackedRun) ->
             _tell(trial, config, metrics)
     except TrainingStopped:
         trial.study.tell(trial, state=TrialState.PRUNED)
+    except TrackingError:  # the store's fault, not the trial's
+        _wait_again(trial.study, trial)
+        raise
     except Exception as error:  # its run is FAILED, with the traceback; other values may do
         if trial.storage.get_trial(trial._trial_id).state.is_finished():
             raise  # the store was lost after the trial: nothing to do with its values
@@ -179,12 +183,13 @@ def _lock_name(config: TuneConfig, number: int) -> str:
 
 def main() -> int:
     """Work on the study whose config and parent run come as JSON on standard input, two lines."""
-    config = TuneConfig.model_validate_json(sys.stdin.readline())
+    config = TuneConfig.model_validate_json(sys.stdin.buffer.readline())
     run_id, experiment_id = sys.stdin.readline().split()
     try:
         with interruptible(with_parent=True):
             open_store()
-            work(config, TrackedRun(run_id, experiment_id))
+            with storage_faults(config):
+                work(config, TrackedRun(run_id, experiment_id))
     except GauntletError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
@@ -194,5 +199,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    never_fail()
     mask_output()
     sys.exit(main())

@@ -16,9 +16,10 @@ from pydantic.fields import FieldInfo
 
 from gauntlet.config.base import PRESETS, EntryPointConfig, to_string
 from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse
-from gauntlet.errors import GauntletError, UsageError, unknown_name
+from gauntlet.errors import GauntletError, UsageError, disk_fault, unknown_name
 from gauntlet.interruption import interruptible
 from gauntlet.masking import mask_output
+from gauntlet.output import never_fail
 from gauntlet.tracking.launcher import stand_where_the_user_does
 
 STEPS = {
@@ -52,8 +53,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say(f"error: {error}", USAGE_ERROR)
     except GauntletError as error:
         return _say(f"error: {error}", FAILURE)
-    except KeyboardInterrupt:
-        return _say("interrupted: what was measured is logged, the runs are KILLED", INTERRUPTED)
+    except OSError as error:
+        if (sentence := disk_fault(error)) is None:
+            raise
+        return _say(f"error: {sentence}", FAILURE)
+    except KeyboardInterrupt as stop:
+        news = str(stop) or "what was measured is logged, the runs are KILLED"
+        return _say(f"interrupted: {news}", INTERRUPTED)
     return 0
 
 
@@ -129,5 +135,6 @@ def _add_flag(parser: _Parser, model: type[EntryPointConfig], field: str, info: 
 
 
 if __name__ == "__main__":
+    never_fail()
     mask_output()
     sys.exit(main())

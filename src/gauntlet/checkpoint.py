@@ -7,14 +7,14 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gauntlet.data.arrays import read_npz
+from gauntlet.data.arrays import describe, read_npz
 from gauntlet.data.cache import replace_file
 from gauntlet.private_files import private_folder
 
@@ -63,9 +63,16 @@ class Checkpoint:
     def save(self, history: Sequence[Mapping[str, float]], arrays: Sequence[NDArray[Any]]) -> None:
         """Replace the file; a reader finds the old state or the new one, whole.
 
-        Raises:
-            OSError: the folder cannot be written.
+        A training goes on without: that the file cannot be written is said once.
         """
+        try:
+            self._write(history, arrays)
+        except OSError as error:
+            _warn_once(self.path, describe(error))
+
+    def _write(
+        self, history: Sequence[Mapping[str, float]], arrays: Sequence[NDArray[Any]]
+    ) -> None:
         about = {"training": self.training, "run_id": self.run_id, "history": list(history)}
         contents = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)}
         contents |= {str(i): array for i, array in enumerate(arrays)}
@@ -74,8 +81,11 @@ class Checkpoint:
         replace_file(self.path, lambda file: np.savez(file, allow_pickle=False, **contents))
 
     def delete(self) -> None:
-        """Remove the file, if there is one."""
-        self.path.unlink(missing_ok=True)
+        """Remove the file, if there is one; a training does not fail because it stays."""
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("checkpoint %s cannot be removed: %s", self.path, describe(error))
 
     def _read(self) -> Saved:
         # Nothing in it is compressed, so honest arrays are no larger, but for small numbers' sake.
@@ -87,6 +97,14 @@ class Checkpoint:
         if about["training"] != self.training:
             raise ValueError("it belongs to another training")
         return Saved(about["run_id"], about["history"], list(contents.values()))
+
+
+@cache
+def _warn_once(path: Path, reason: str) -> None:
+    _log.warning(
+        "checkpoint %s cannot be written (%s): the training goes on, but an interrupted one would "
+        "start anew", path, reason,
+    )  # fmt: skip
 
 
 def _sha256(contents: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and the death of `mlflow run` all become one `KeyboardInterrupt`."""
+"""Ctrl-C, SIGTERM, SIGHUP and the death of `mlflow run` all become one `KeyboardInterrupt`."""
 
 from __future__ import annotations
 
@@ -15,47 +15,87 @@ from typing import Any
 
 PARENT_CHECK_SECONDS, RETRY_SECONDS = 0.5, 0.1
 
+SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+"""Ctrl-C, the polite end, and the end of the terminal."""
+
+OPENED_RUN = "GAUNTLET_OPENED_RUN"
+"""The environment variable in which the launcher names the run that it opened for its child."""
+
+_held_back: list[int] = []
+"""Signals that came while runs were being closed."""
+
+_raised = threading.Event()
+"""Set once a signal was raised: all that follows is the end of this process."""
+
 
 @contextmanager
 def interruptible(with_parent: bool = False) -> Iterator[None]:
-    """Raise `KeyboardInterrupt` in this block on SIGINT and SIGTERM.
+    """Raise `KeyboardInterrupt` in this block on SIGINT, SIGTERM and SIGHUP.
 
     Under `mlflow run`, or `with_parent`, also when the parent dies: MLflow leaves its child running
     on SIGTERM.
     """
-    previous = {s: signal.signal(s, _interrupt) for s in (signal.SIGINT, signal.SIGTERM)}
+    _raised.clear()
+    # nohup lets SIGHUP be ignored, and that must stay so.
+    caught = [s for s in SIGNALS if s in SIGNALS[:2] or signal.getsignal(s) != signal.SIG_IGN]
+    previous = {s: signal.signal(s, _interrupt) for s in caught}
     hook = sys.unraisablehook
     sys.unraisablehook = partial(_ask_again, hook)
-    if with_parent or "MLFLOW_RUN_ID" in os.environ:
+    if with_parent or is_launched():
         threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
     try:
         yield
     finally:
+        _raised.clear()
         sys.unraisablehook = hook
         for number, handler in previous.items():
             signal.signal(number, handler)
 
 
+def is_launched() -> bool:
+    """Tell whether `mlflow run` started this process: it sets more than an id, which a user may."""
+    return "MLFLOW_RUN_ID" in os.environ and (
+        OPENED_RUN in os.environ or "MLFLOW_EXPERIMENT_ID" in os.environ
+    )
+
+
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ignore both signals in this block: runs must not be left half closed."""
+    """Hold the signals back in this block: runs must not be left half closed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    kept = {s: signal.signal(s, signal.SIG_IGN) for s in (signal.SIGINT, signal.SIGTERM)}
+    caught = [s for s in SIGNALS if signal.getsignal(s) != signal.SIG_IGN]
+    kept = {s: signal.signal(s, _hold_back) for s in caught}
     try:
         yield
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
+        if _held_back:
+            first = _held_back[0]
+            _held_back.clear()
+            signal.raise_signal(first)
+
+
+def interrupted() -> bool:
+    """Tell whether there was a signal: whoever waits for something should stop waiting."""
+    return bool(_held_back) or _raised.is_set()
+
+
+def _hold_back(number: int, frame: FrameType | None) -> None:
+    del frame
+    _held_back.append(number)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
     # The first one unwinds and closes the runs; a second must not stop that half-way. Not SIG_IGN:
     # Python complains of a signal that came together with the first one and is now ignored.
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, _pass_over)
+    for each in SIGNALS:
+        if signal.getsignal(each) == _interrupt:
+            signal.signal(each, _pass_over)
+    _raised.set()
     raise KeyboardInterrupt
 
 

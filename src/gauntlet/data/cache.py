@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -15,13 +18,36 @@ from gauntlet.data.arrays import Arrays, digests_of, read_npz, verify
 from gauntlet.data.dataset import KEYS
 from gauntlet.private_files import open_private
 
+_log = logging.getLogger(__name__)
+
 
 def default_folder() -> Path:
-    """Return `GAUNTLET_CACHE`, else `gauntlet` in the user's cache folder."""
+    """Return `GAUNTLET_CACHE`, else `gauntlet` in the user's cache folder, else a temporary one."""
     chosen = os.environ.get("GAUNTLET_CACHE")
     if chosen:
         return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gauntlet"
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gauntlet"
+    except RuntimeError:  # a user without a name or a home
+        return _temporary_folder("there is no home")
+    return folder if _can_be_written(folder) else _temporary_folder(f"{folder} cannot be written")
+
+
+def _can_be_written(folder: Path) -> bool:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def _temporary_folder(reason: str) -> Path:
+    """Return a folder of this user's, the same one each time; say so, and tell child processes."""
+    folder = Path(tempfile.gettempdir(), f"gauntlet-{os.getuid()}")
+    folder.mkdir(0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        folder = Path(tempfile.mkdtemp(prefix="gauntlet-"))
+    _log.warning("%s: the cache is %s; set GAUNTLET_CACHE to choose another", reason, folder)
+    os.environ["GAUNTLET_CACHE"] = str(folder)
+    os.environ.setdefault("MPLCONFIGDIR", str(folder / "matplotlib"))
+    return folder
 
 
 @dataclass(frozen=True)
@@ -87,6 +113,11 @@ class CacheEntry:
 def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write beside `path`, then rename; the caller holds its lock, so nobody else writes."""
     part = path.with_name(f"{path.name}.part")
-    with open_private(part) as file:
-        write(file)
-    part.replace(path)
+    try:
+        with open_private(part) as file:
+            write(file)
+        part.replace(path)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()  # half of it would fill the disk for all others
+        raise

@@ -17,6 +17,7 @@ from rich.progress import (
 from rich.table import Table
 
 from gauntlet.masking import mask
+from gauntlet.output import fitting
 
 WIDTH = 120
 """Columns where there is no terminal to ask."""
@@ -60,9 +61,10 @@ def progress(description: str, total: int) -> Iterator[Callable[[str], None]]:
 def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table, whole: a narrow terminal scrolls rather than losing digits."""
     table = Table(title=title, title_justify="left")
-    for name in header:
+    shown = [[fitting(text, console.file) for text in row] for row in (header, *rows)]
+    for name in shown[0]:
         table.add_column(name, no_wrap=True)
-    for row in rows:
+    for row in shown[1:]:
         table.add_row(*row)
-    widths = [max(map(len, column)) + 3 for column in zip(header, *rows, strict=True)]
+    widths = [max(map(len, column)) + 3 for column in zip(*shown, strict=True)]
     Console(width=max(console.width, sum(widths) + 1)).print(table, crop=False)

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 
 from gauntlet.masking import mask_address
 from gauntlet.steps.console import say, show_log
-from gauntlet.tracking.runs import end_untaken_entry, gpu_metrics_are_logged, mark_entry_as_reuse
+from gauntlet.tracking.entry_run import end_untaken_entry, mark_entry_as_reuse
+from gauntlet.tracking.living import end_dead_runs
+from gauntlet.tracking.patience import given_up, hurry
+from gauntlet.tracking.runs import gpu_metrics_are_logged
 from gauntlet.tracking.store import open_store, ui_command
 
 
@@ -24,8 +27,14 @@ def session(entry_point: str) -> Iterator[str]:
     if not gpu_metrics_are_logged():
         say("no GPU: GPU metrics are not logged")
     try:
+        end_dead_runs()
         yield ui_command(uri)
     except BaseException as error:
-        end_untaken_entry("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        interrupted = isinstance(error, KeyboardInterrupt)
+        if interrupted:
+            hurry()
+        end_untaken_entry("KILLED" if interrupted else "FAILED")
+        if interrupted and (reason := given_up()):
+            raise KeyboardInterrupt(f"its runs are not ended: {reason}") from None
         raise
     mark_entry_as_reuse(entry_point)

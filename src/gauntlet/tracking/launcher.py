@@ -25,6 +25,9 @@ PROJECT = "gauntlet"
 STANDING = "GAUNTLET_STANDING_IN"
 """Tells the project's process where the user stands: MLflow starts it in the project's folder."""
 
+INTERRUPTED = {130, -1, -2, -9, -15, 129, 137, 143}
+"""How a child exits that a signal to end has ended: our code, Python's and a shell's."""
+
 
 class LauncherContext:
     """An MLflow run context without tags; MLflow loads this module to find it."""
@@ -52,7 +55,10 @@ def _run(
         return wrapped(*args, **kwargs)
     from gauntlet.errors import GauntletError, UsageError
     from gauntlet.interruption import interruptible
+    from gauntlet.output import never_fail
+    from gauntlet.tracking.patience import leave_client
 
+    never_fail()
     # Python handles signals in its main thread only.
     main = threading.current_thread() is threading.main_thread()
     try:
@@ -63,6 +69,8 @@ def _run(
     except GauntletError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
+    finally:
+        leave_client()
 
 
 def _is_gauntlet(uri: str) -> bool:
@@ -155,32 +163,78 @@ def _choose_environment(arguments: dict[str, Any]) -> None:
 
 def _launch(run: Callable[[], Any]) -> Any:
     """Run, and end the run if MLflow created one and did not get to end it."""
-    from mlflow import MlflowClient
+    from mlflow.exceptions import ExecutionException
+
+    from gauntlet.errors import TrackingError
+    from gauntlet.interruption import OPENED_RUN
+    from gauntlet.tracking.living import let_go
 
     created: list[str] = []
+    codes: list[int] = []
+    before, ended = os.environ.get(OPENED_RUN), True
+    try:
+        return _remembering_runs(created)(_noting_exit_codes(codes)(run))()
+    except BaseException as error:
+        ended = False
+        # A lost server must not hide the error.
+        with suppress(Exception):
+            _end(created, isinstance(error, KeyboardInterrupt) or not INTERRUPTED.isdisjoint(codes))
+            ended = True
+        if codes and isinstance(error, TrackingError):  # the child has said it
+            raise ExecutionException(f"Run (ID '{created[0]}') failed") from None
+        raise
+    finally:
+        os.environ.pop(OPENED_RUN, None)
+        os.environ.update({} if before is None else {OPENED_RUN: before})
+        for run_id in created:
+            let_go(run_id, ended)
+
+
+def _remembering_runs(created: list[str]) -> Any:
+    """Note each run that this thread creates, hold it, and tell the child that it is its own."""
+    from gauntlet.interruption import OPENED_RUN
+    from gauntlet.tracking.living import hold
+
     thread = threading.get_ident()
 
     @wrapt.transient_function_wrapper("mlflow", "MlflowClient.create_run")
-    def remembering(create: Any, _instance: object, args: Any, kwargs: Any) -> Any:
+    def remember(create: Any, _instance: object, args: Any, kwargs: Any) -> Any:
         entity = create(*args, **kwargs)
         if threading.get_ident() == thread:
             created.append(entity.info.run_id)
+            hold(entity.info.run_id)
+            os.environ[OPENED_RUN] = entity.info.run_id
         return entity
 
-    try:
-        return remembering(run)()
-    except BaseException as error:
-        for run_id in created:
-            # A lost server must not hide the error.
-            with suppress(Exception):
-                _end(MlflowClient(), run_id, isinstance(error, KeyboardInterrupt))
-        raise
+    return remember
 
 
-def _end(client: Any, run_id: str, interrupted: bool) -> None:
-    # MLflow calls an interrupted run FAILED, unless the run's own process has already ended it.
-    status = client.get_run(run_id).info.status
-    if interrupted and status in ("RUNNING", "FAILED"):
-        client.set_terminated(run_id, "KILLED")
-    elif status == "RUNNING":
-        client.set_terminated(run_id, "FAILED")
+def _noting_exit_codes(codes: list[int]) -> Any:
+    """Note how the child failed, of which MLflow says only that it did."""
+    from gauntlet.tracking.patience import hurry
+
+    @wrapt.transient_function_wrapper("mlflow.projects.submitted_run", "LocalSubmittedRun.wait")
+    def note(wait: Any, child: Any, args: Any, kwargs: Any) -> Any:
+        succeeded = wait(*args, **kwargs)
+        if not succeeded:
+            codes.append(child.command_proc.returncode)
+            hurry()  # if the store was lost, the child has waited for it
+        return succeeded
+
+    return note
+
+
+def _end(created: list[str], interrupted: bool) -> None:
+    """End what MLflow left RUNNING; it calls FAILED what was interrupted before its first step."""
+    from mlflow import MlflowClient
+
+    from gauntlet.tracking.living import end_dead_runs
+
+    client = MlflowClient()
+    for run_id in created:
+        status = client.get_run(run_id).info.status
+        if interrupted and status in ("RUNNING", "FAILED"):
+            client.set_terminated(run_id, "KILLED")
+        elif status == "RUNNING":
+            client.set_terminated(run_id, "FAILED")
+    end_dead_runs()  # of a child that was killed

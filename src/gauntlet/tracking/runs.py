@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import logging
-import os
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import mlflow
 from mlflow.exceptions import MlflowException
 
 from gauntlet.config.base import EntryPointConfig, to_string
-from gauntlet.errors import TrainingStopped
+from gauntlet.errors import TrackingError, TrainingStopped
 from gauntlet.interruption import uninterrupted
 from gauntlet.masking import mask
+from gauntlet.tracking.entry_run import take_entry_run_id
 from gauntlet.tracking.experiments import experiment_id
 from gauntlet.tracking.finished import every
+from gauntlet.tracking.living import hold, let_go
+from gauntlet.tracking.patience import hurry, store_failed
 from gauntlet.tracking.provenance import environment, git_state
 from gauntlet.tracking.recording import TrackedRun, log_params
 
 SYSTEM_METRICS_SECONDS = 5
 """Between samples; sampled each second, they were most of what tracking costs."""
 
-logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(logging.WARNING)
+_monitor_log = logging.getLogger("mlflow.system_metrics.system_metrics_monitor")
+_monitor_log.setLevel(logging.WARNING)
+_monitor_log.addFilter(lambda _: not store_failed())  # the run itself says it, once
 
 
 @contextmanager
@@ -59,6 +65,7 @@ def tracked_run(
 def continued_run(run_id: str) -> Iterator[TrackedRun]:
     """Open a run again that was interrupted, or is to hold more; end it as `tracked_run` does."""
     run = TrackedRun.of(run_id)
+    hold(run_id)
     mlflow.MlflowClient().update_run(run_id, status="RUNNING")
     with _ended(run):
         yield run
@@ -73,30 +80,30 @@ def _ended(run: TrackedRun) -> Iterator[None]:
         run.flush()
         run.seal()
         status = "FINISHED"
-    except (KeyboardInterrupt, TrainingStopped):
+    except (KeyboardInterrupt, TrainingStopped) as stopped:
         status = "KILLED"
+        if isinstance(stopped, KeyboardInterrupt):
+            hurry()
         raise
     except BaseException as error:
-        log_params(run.id, {"gauntlet.error": mask(f"{type(error).__name__}: {error}")[:5000]})
-        run.text("traceback.txt", traceback.format_exc())
+        with suppress(TrackingError):
+            log_params(run.id, {"gauntlet.error": mask(f"{type(error).__name__}: {error}")[:5000]})
+            run.text("traceback.txt", traceback.format_exc())
         raise
     finally:
         _close(run, status)
 
 
-def take_entry_run_id() -> str | None:
-    """Return, once, the id of the run that `mlflow run` opened for this process."""
-    return os.environ.pop("MLFLOW_RUN_ID", None)
-
-
 def _open(purpose: str, name: str, parent: TrackedRun | None, entry: bool) -> TrackedRun:
     client = mlflow.MlflowClient()
     if entry and (run_id := take_entry_run_id()):
+        hold(run_id)
         client.set_tag(run_id, "mlflow.runName", name)
         return TrackedRun(run_id, client.get_run(run_id).info.experiment_id)
     experiment = parent.experiment_id if parent else experiment_id(purpose)
     family = {"mlflow.parentRunId": parent.id} if parent else {}
     run = client.create_run(experiment, run_name=name, tags=family)
+    hold(run.info.run_id)
     return TrackedRun(run.info.run_id, experiment)
 
 
@@ -132,7 +139,15 @@ def _system_metrics(run: TrackedRun) -> Iterator[None]:
     try:
         yield
     finally:
-        monitor.finish()
+        # Its thread may be waiting for a lost store, which must not keep this one.
+        end = threading.Thread(target=_end, args=(monitor,), daemon=True)
+        end.start()
+        end.join(1 if store_failed() else SYSTEM_METRICS_SECONDS)
+
+
+def _end(monitor: Any) -> None:
+    monitor.finish()
+    with suppress(TrackingError):
         # The monitor samples after each interval; a shorter run would have no sample at all.
         monitor.collect_metrics()
         monitor.publish_metrics(monitor.aggregate_metrics())
@@ -140,11 +155,20 @@ def _system_metrics(run: TrackedRun) -> Iterator[None]:
 
 
 def _close(run: TrackedRun, status: str) -> None:
+    """End a run; if the store fails now, the error that is on its way already is the better one."""
+    ended = False
     with uninterrupted():
         try:
-            run.flush()
+            try:
+                run.flush()
+            finally:
+                mlflow.MlflowClient().set_terminated(run.id, status)
+            ended = True
+        except TrackingError:
+            if status == "FINISHED":
+                raise
         finally:
-            mlflow.MlflowClient().set_terminated(run.id, status)
+            let_go(run.id, ended)
 
 
 def resume_from(run: TrackedRun, interrupted: str) -> None:
@@ -176,17 +200,3 @@ def end_orphans(parent: TrackedRun, statuses: Mapping[str, str]) -> None:
     for run in list(every(client.search_runs, [parent.experiment_id], open_ones)):
         if run.info.run_name in statuses:
             client.set_terminated(run.info.run_id, statuses[run.info.run_name])
-
-
-def mark_entry_as_reuse(entry_point: str) -> None:
-    """Name the run that `mlflow run` opened if nothing had to be computed in it."""
-    if run_id := take_entry_run_id():
-        name = f"{entry_point}: reused finished runs"
-        log_params(run_id, {"mlflow.runName": name, "gauntlet.step": "reuse"})
-
-
-def end_untaken_entry(status: str) -> None:
-    """End the run that `mlflow run` opened if no step took it over; `mlflow run` may be dead."""
-    if run_id := take_entry_run_id():
-        with uninterrupted():
-            mlflow.MlflowClient().set_terminated(run_id, status)

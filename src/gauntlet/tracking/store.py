@@ -16,6 +16,8 @@ from gauntlet.data.cache import default_folder
 from gauntlet.errors import TrackingError, UsageError
 from gauntlet.masking import UNREADABLE, is_readable, mask_address
 from gauntlet.private_files import create_private, private_folder, private_lock
+from gauntlet.tracking.faults import Place
+from gauntlet.tracking.patience import be_patient_with
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 CONNECT_SECONDS = 5
@@ -64,9 +66,9 @@ def open_store() -> str:
     _check_reachable(uri)
     _give_credentials_apart()
     os.environ["MLFLOW_TRACKING_URI"] = uri
-    # A store is no place to run code from, and a lost server must not block for MLflow's 4 minutes.
+    # A store is no place to run code from.
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")
+    os.environ.setdefault("PGCONNECT_TIMEOUT", str(CONNECT_SECONDS))  # libpq alone waits minutes
     # A bar for each file of a few kilobytes would hide the run's own progress.
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # Nor two lines with the address of every run of a server.
@@ -74,6 +76,7 @@ def open_store() -> str:
     if not uri.startswith("http"):
         # Else MLflow makes a folder mlruns wherever the command was typed.
         os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", artifact_location(uri, "") or "")
+    be_patient_with(_place(uri))
     _initialise(uri)
     if not uri.startswith("http"):
         with suppress(OSError):  # MLflow says what is wrong, if ever there is something to store
@@ -87,6 +90,12 @@ def _give_credentials_apart() -> None:
     if parts.scheme in HTTP and parts.username and parts.password:
         os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username)
         os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(parts.password)
+
+
+def _place(uri: str) -> Place:
+    kind = "server" if uri.startswith("http") else "store"
+    folder = (artifact_location(uri, "") or "").removeprefix("file://")
+    return Place(f"tracking {kind} {mask_address(uri)}", folder or ".")
 
 
 def artifact_location(uri: str, experiment: str) -> str | None:
