@@ -23,7 +23,7 @@ CONFIG = {"seed": "0", "steps": "20", "relative_budget": "false"}
 
 
 def _run(run_id: str = A, **config: str) -> FinishedRun:
-    return FinishedRun(run_id, f"run {run_id[0]}", "FINISHED", CONFIG | config, {}, {}, 1.0)
+    return FinishedRun(run_id, f"run {run_id[0]}", "FINISHED", CONFIG | config, {}, 1.0)
 
 
 def _cell(

@@ -64,8 +64,9 @@ OTHERS = (
     "evaluation.figures", "evaluation.latent_figures", "evaluation.pictures",
     # They say which cells and trainings there are; what those read is in their fingerprints.
     "config.compare", "config.entry_points", "config.objectives", "config.plan",
-    "config.reproduce", "config.searched", "config.sivaslioglu2020", "config.spaces", "config.tune",
-    "config.vigouroux2018", "steps.attack", "steps.matrix", "steps.reproduce", "steps.reuse",
+    "config.reproduce", "config.searched", "config.sivaslioglu2020", "config.spaces",
+    "config.storage", "config.tune", "config.vigouroux2018", "steps.attack",
+    "steps.matrix", "steps.reproduce", "steps.reuse",
     # They show, remember and read back.
     "steps.compare", "steps.compared_runs", "steps.console", "steps.finished_cells",
     "steps.session", "steps.training_run",

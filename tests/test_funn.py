@@ -286,7 +286,7 @@ def test_run_keeps_the_defender_and_measures_the_game(store, tiny) -> None:
     config = tiny("autoencoder", autoencoder="funn", filters="4", features="4", init_epochs="2")
     stored = autoencoder.run(config)
     metrics = store.get_run(stored.run_id).data.metrics
-    images = load_data(config).x_test
+    images = load_data(config).for_training.x_test
     output = reconstruct(load_model(stored), images)
     assert metrics["test/loss"] == pytest.approx(np.square(images - output).mean(), rel=1e-5)
     names = {"attacker_distortion", "attacker_distortion_l2", "near_constant", "defender_error",

@@ -82,9 +82,10 @@ def test_user_who_may_only_read_is_told_in_one_line(read_only, tiny, tmp_path):
 
 
 def test_artifact_folder_that_cannot_be_written_is_named(store, tiny, tmp_path):
-    (
-        Path(os.environ["MLFLOW_TRACKING_URI"].removeprefix("sqlite:///")).parent / "mlartifacts"
-    ).write_text("a file")
+    store_file = Path(os.environ["MLFLOW_TRACKING_URI"].removeprefix("sqlite:///"))
+    folder = store_file.parent / "mlartifacts"
+    folder.rmdir()
+    folder.write_text("a file")
     with pytest.raises(TrackingError, match=r"mlartifacts.* cannot be written"), _open(tiny):
         pass
     assert _statuses(store) == ["FAILED"]

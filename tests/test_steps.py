@@ -59,7 +59,7 @@ def _history(client, run_id: str, metric: str) -> dict[int, float]:
 
 def test_reloaded_classifier_measures_what_was_logged(client, attacked, parent):
     run = client.get_run(parent.data.tags["gauntlet.input.raw"])
-    data = load_data(attacked.config)
+    data = load_data(attacked.config).for_training
     classes = predict(load_model(stored_model(run.info.run_id)), data.x_test).argmax(axis=1)
     measured = dict(clean_metrics(data.y_test, classes))
     assert measured.items() <= run.data.metrics.items()
@@ -68,7 +68,7 @@ def test_reloaded_classifier_measures_what_was_logged(client, attacked, parent):
 
 def test_reloaded_autoencoder_measures_what_was_logged(client, attacked, parent):
     run = client.get_run(parent.data.tags["gauntlet.input.autoencoder"])
-    x = load_data(attacked.config).x_test
+    x = load_data(attacked.config).for_training.x_test
     output = reconstruct(load_model(stored_model(run.info.run_id)), x)
     measured = dict(reconstruction_metrics(attacked.config, x, output))
     assert len(measured) == 3 and measured.items() <= run.data.metrics.items()
@@ -312,7 +312,7 @@ def test_defence_encoded_trains_its_autoencoder_first(store, tiny, capsys):
 def test_logistic_regression_is_logged_like_any_other(store, tiny):
     config = tiny("classifier", classifier="logistic_regression")
     stored = classifier.run(config)
-    data = load_data(config)
+    data = load_data(config).for_training
     classes = predict(load_model(stored), data.x_test).argmax(axis=1)
     accuracy = store.get_run(stored.run_id).data.metrics["clean/accuracy"]
     assert accuracy == (classes == data.y_test).mean() > 0.8

@@ -246,11 +246,11 @@ def test_floor_decides_who_can_win(store, storage, monkeypatch) -> None:
 
 def test_study_that_is_older_than_a_parameter_goes_on(store, storage) -> None:
     study, _ = open_study(_config(storage))
-    older = {k: v for k, v in study.user_attrs[DEFINITION].items() if k != "relative_budget"}
+    older = {k: v for k, v in study.user_attrs[DEFINITION].items() if k != "beta"}
     study.set_user_attr(DEFINITION, older)
     open_study(_config(storage))
-    with pytest.raises(UsageError, match="relative_budget False -> True"):
-        open_study(_config(storage, relative_budget=True))
+    with pytest.raises(UsageError, match=r"beta 0\.01 -> 0\.02"):
+        open_study(_config(storage, beta=0.02))
 
 
 def test_other_space_under_the_same_name_is_refused(store, storage) -> None:

@@ -22,7 +22,8 @@ def private_folder(folder: Path) -> Path:
         OSError: it cannot be created.
     """
     if not folder.is_dir():
-        private_folder(folder.parent)
+        if not folder.parent.exists():
+            private_folder(folder.parent)
         folder.mkdir(FOLDER, exist_ok=True)
     return folder
 

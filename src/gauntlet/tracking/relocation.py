@@ -28,7 +28,7 @@ COLUMNS = (
 def follow_artifacts(uri: str, folder: Path) -> None:
     """Make a SQLite store name the artifacts in `folder` that a move took along.
 
-    A folder that is still where the store says stays its own, unless there is one beside the store.
+    A folder that is still where the store says stays its own, unless the move copied it.
 
     Args:
         uri: of the store, with all its tables.
@@ -37,7 +37,7 @@ def follow_artifacts(uri: str, folder: Path) -> None:
     here = (folder / ARTIFACTS).as_uri()
     with create_engine(uri, poolclass=NullPool).begin() as connection:
         for there in _folders(connection) - {here}:
-            if (folder / ARTIFACTS).is_dir() or not _path(there).is_dir():
+            if _has_content(folder / ARTIFACTS) or not _path(there).is_dir():
                 _replace(connection, there, here)
 
 
@@ -46,6 +46,10 @@ def _folders(connection: Connection) -> set[str]:
     locations = connection.scalars(text("select artifact_location from experiments"))
     found = (re.fullmatch(rf"(file://.*/{ARTIFACTS})/+[^/]*", each or "") for each in locations)
     return {match[1] for match in found if match}
+
+
+def _has_content(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _path(uri: str) -> Path:
