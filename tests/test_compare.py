@@ -164,8 +164,8 @@ REFUSED = {
     "{good},{running}": r"expected finished runs; received fake \(\w{8}\), which is RUNNING",
     "{good},{killed}": "which is KILLED",
     "{good},{other_data}": r"the same data; .*\(SHA-256 01234567\): compare runs of one data set",
-    "{good},{bare}": "lacks .*cells.json.*attack again",
-    "{good},{bare_cell}": "lacks .*examples.npz",
+    "{good},{bare}": "has no tag gauntlet.seal.*attack again",
+    "{good},{bare_cell}": "has no tag gauntlet.seal.*attack again",
 }
 
 

@@ -215,3 +215,15 @@ def test_reading_leaves_no_temporary_files(measured, tmp_path, monkeypatch) -> N
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     attack.run(measured.config)
     assert not list(scratch.iterdir())
+
+
+def test_store_that_left_its_artifacts_behind_still_names_them(attacked, tmp_path, capsys) -> None:
+    """The database alone was copied: what is new stays where its experiment is."""
+    source = Path(attacked.uri.removeprefix("sqlite:///"))
+    shutil.copy(source, tmp_path / "mlflow.db")
+    for number in range(2):
+        with tracking_to(f"sqlite:///{tmp_path}/mlflow.db", tmp_path) as client:
+            attack.run(attacked.config)
+            assert "computed" not in capsys.readouterr().out
+            client.create_experiment(f"new {number}")
+            (tmp_path / "mlartifacts" / "something").mkdir(exist_ok=True)

@@ -152,10 +152,9 @@ def test_cached_report_needs_no_tensorflow(store, config, tmp_path) -> None:
     code = (
         "import sys; from pathlib import Path; from gauntlet.steps import reproduce; "
         "from gauntlet.config.entry_points import parse; "
-        "from gauntlet.tracking.recording import TrackedRun; "
         f"reproduce.CLAIMS = Path({str(tmp_path)!r}); "
         f"config = parse('reproduce', {PARAMETERS | {'output': str(tmp_path / 'again')}!r}); "
-        f"reproduce.report(TrackedRun.of({parent.info.run_id!r}), config); "
+        f"reproduce.report_again({parent.info.run_id!r}, config); "
         "print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

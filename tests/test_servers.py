@@ -20,6 +20,7 @@ from stored import load_arrays
 from gauntlet.config.base import RunConfig, to_string
 from gauntlet.errors import TrackingError
 from gauntlet.tracking.artifacts import FILE_SHA256, MODEL_ID
+from gauntlet.tracking.finished import SEAL
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +112,7 @@ def _contents(client: mlflow.MlflowClient, run: Run, parent: str) -> dict[str, A
 def _is_fixed(tag: str) -> bool:
     """Tell whether a tag is ours and holds no id, which is new each time."""
     return tag.startswith("gauntlet.") and not (
-        tag.startswith("gauntlet.input.") or tag in (MODEL_ID, FILE_SHA256)
+        tag.startswith("gauntlet.input.") or tag in (MODEL_ID, FILE_SHA256, SEAL)
     )
 
 

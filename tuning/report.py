@@ -68,7 +68,7 @@ def log_study(run: TrackedRun, study: optuna.Study, config: TuneConfig) -> dict[
     frame = study.trials_dataframe(multi_index=False)
     run.json("space.json", {name: str(d) for name, d in config.dimensions.items()})
     run.text("trials.csv", frame.to_csv(index=False))
-    run.table("trials.json", frame.astype(str).to_dict("list"))
+    run.table("trials.json", frame.map(str).to_dict("list"))
     pictures = {}
     for name, function, options in _figures(study, config.objectives):
         with warnings.catch_warnings():

@@ -124,9 +124,8 @@ def _worker(
         stdin=subprocess.PIPE, stdout=log, stderr=log, text=True,
     )  # fmt: skip
     assert worker.stdin is not None  # noqa: S101 -- a pipe
-    worker.stdin.write(
-        f"{config.model_dump_json(exclude_unset=True)}\n{parent.id} {parent.experiment_id}\n"
-    )
+    given = config.model_dump_json(exclude_unset=True)
+    worker.stdin.write(f"{given}\n{parent.id} {parent.experiment_id} {os.getpid()}\n")
     worker.stdin.close()
     try:
         yield worker

@@ -182,11 +182,11 @@ def _lock_name(config: TuneConfig, number: int) -> str:
 
 
 def main() -> int:
-    """Work on the study whose config and parent run come as JSON on standard input, two lines."""
+    """Work on a study: standard input has its config as JSON, then its run and who leads."""
     config = TuneConfig.model_validate_json(sys.stdin.buffer.readline())
-    run_id, experiment_id = sys.stdin.readline().split()
+    run_id, experiment_id, leader = sys.stdin.readline().split()
     try:
-        with interruptible(with_parent=True):
+        with interruptible(int(leader)):
             open_store()
             with storage_faults(config):
                 work(config, TrackedRun(run_id, experiment_id))

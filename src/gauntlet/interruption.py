@@ -29,11 +29,11 @@ _raised = threading.Event()
 
 
 @contextmanager
-def interruptible(with_parent: bool = False) -> Iterator[None]:
+def interruptible(parent: int | None = None) -> Iterator[None]:
     """Raise `KeyboardInterrupt` in this block on SIGINT, SIGTERM and SIGHUP.
 
-    Under `mlflow run`, or `with_parent`, also when the parent dies: MLflow leaves its child running
-    on SIGTERM.
+    Under `mlflow run`, or with the process id of a `parent`, also when the parent dies: MLflow
+    leaves its child running on SIGTERM.
     """
     _raised.clear()
     # nohup lets SIGHUP be ignored, and that must stay so.
@@ -41,8 +41,8 @@ def interruptible(with_parent: bool = False) -> Iterator[None]:
     previous = {s: signal.signal(s, _interrupt) for s in caught}
     hook = sys.unraisablehook
     sys.unraisablehook = partial(_ask_again, hook)
-    if with_parent or is_launched():
-        threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+    if parent or is_launched():
+        threading.Thread(target=_watch, args=(parent or os.getppid(),), daemon=True).start()
     try:
         yield
     finally:

@@ -28,28 +28,18 @@ COLUMNS = (
 def follow_artifacts(uri: str, folder: Path) -> None:
     """Make a SQLite store name the artifacts in `folder` that a move took along.
 
-    A folder that is still where the store says stays its own, unless the move copied it.
+    An experiment whose folder is still where the store says keeps it, unless the move copied it.
 
     Args:
         uri: of the store, with all its tables.
         folder: where the store lies.
     """
-    here = (folder / ARTIFACTS).as_uri()
     with create_engine(uri, poolclass=NullPool).begin() as connection:
-        for there in _folders(connection) - {here}:
-            if _has_content(folder / ARTIFACTS) or not _path(there).is_dir():
+        for there in connection.scalars(text("select artifact_location from experiments")).all():
+            match = re.fullmatch(rf"file://.*/{ARTIFACTS}/+([^/]+)", there or "")
+            here = (folder / ARTIFACTS).as_uri() + f"/{match[1]}" if match else there
+            if here != there and (_path(here).is_dir() or not _path(there).is_dir()):
                 _replace(connection, there, here)
-
-
-def _folders(connection: Connection) -> set[str]:
-    """Return the folders named `mlartifacts` in which experiments keep their artifacts."""
-    locations = connection.scalars(text("select artifact_location from experiments"))
-    found = (re.fullmatch(rf"(file://.*/{ARTIFACTS})/+[^/]*", each or "") for each in locations)
-    return {match[1] for match in found if match}
-
-
-def _has_content(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
 
 
 def _path(uri: str) -> Path:
@@ -60,8 +50,8 @@ def _replace(connection: Connection, there: str, here: str) -> None:
     for table, column in COLUMNS:
         connection.execute(
             text(
-                f"update {table} set {column} = :here || substr({column}, :length + 1) "  # noqa: S608
-                f"where substr({column}, 1, :length) = :there"
+                f"update {table} set {column} = :here || substr({column}, :next) "  # noqa: S608
+                f"where {column} = :there or substr({column}, 1, :next) = :folder"
             ),
-            {"here": f"{here}/", "there": f"{there}/", "length": len(there) + 1},
+            {"here": here, "there": there, "folder": f"{there}/", "next": len(there) + 1},
         )
