@@ -121,9 +121,9 @@ class TrackedRun:
     def seal(self) -> None:
         """Write down all that the run was given, so that a later change shows."""
         metrics = {name: [*curve.items()] for name, curve in self._given["metrics"].items()}
-        content = mask(json.dumps({**self._given, "metrics": metrics}, sort_keys=True))
-        self.text(SEAL_FILE, content)
-        self.tags({SEAL: sha256(content.encode())})
+        content = json.dumps({**self._given, "metrics": metrics}, sort_keys=True).encode()
+        self._store(SEAL_FILE, content)
+        self.tags({SEAL: sha256(content)})
 
     def _store(self, path: str, content: bytes) -> None:
         folder, _, name = path.rpartition("/")
