@@ -46,6 +46,7 @@ def arithmetic_settings() -> dict[str, str]:
     }
 
 
+@functools.cache
 def environment() -> str:
     """Return every installed distribution as sorted `name==version` lines."""
     found = {f"{d.name}=={d.version}" for d in importlib.metadata.distributions()}
