@@ -228,3 +228,23 @@ except KeyboardInterrupt:
 def test_interrupt_that_falls_into_a_finalizer_is_not_lost() -> None:
     done = subprocess.run([sys.executable, "-c", DROPPED], timeout=30, capture_output=True)
     assert done.returncode == 130, done.stderr
+
+
+IN_CODE_OF_A_STRING = """
+import signal, sys
+from gauntlet.interruption import interruptible
+
+try:
+    with interruptible():
+        exec("signal.raise_signal(signal.SIGTERM)")
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_exit_code_is_that_of_main_wherever_the_interrupt_fell(tmp_path) -> None:
+    """`python -m` ends by SIGINT, code -2, after an interrupt within code made of a string."""
+    (tmp_path / "interrupted.py").write_text(IN_CODE_OF_A_STRING)
+    command = [sys.executable, "-m", "interrupted"]
+    done = subprocess.run(command, cwd=tmp_path, timeout=30, capture_output=True)
+    assert done.returncode == 130, done.stderr

@@ -50,6 +50,10 @@ def interruptible(parent: int | None = None) -> Iterator[None]:
         sys.unraisablehook = hook
         for number, handler in previous.items():
             signal.signal(number, handler)
+        # An interrupt that fell into code that Python made of a string, such as a dataclass's
+        # methods, marks the process: `python -m` would end by SIGINT instead of with its exit code.
+        # The next such code takes the mark away.
+        exec("")  # noqa: S102
 
 
 def is_launched() -> bool:
