@@ -43,7 +43,7 @@ def attack(
     seeds: int = 1,
     **options: Any,
 ) -> list[Outcome]:
-    """Attack a dense ReLU network, given as kernels and biases; one outcome a seed from 0 on.
+    """Attack a dense ReLU network, given as kernels and biases; one outcome per seed from 0 on.
 
     Raises:
         FileNotFoundError: the environment is missing.

@@ -50,7 +50,7 @@ def run() -> Iterator[Comparison]:
 
 
 def _funn(images: NDArray[np.float32]) -> Comparison:
-    """Compare an epoch of FUNN's second phase with the two gradients a batch that it needs.
+    """Compare an epoch of FUNN's second phase with the two gradients per batch that it needs.
 
     One after the other: the defender sees what the attacker has learned from the same batch.
     """

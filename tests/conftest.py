@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import mlflow
 import pytest
-from servers import tracking_to
+from servers import postgresql, tracking_to
 
 from gauntlet.config.base import RunConfig
 from gauntlet.config.entry_points import parse
@@ -97,6 +97,13 @@ def attacked(new_store, tiny, tmp_path_factory) -> Attacked:
         contextlib.redirect_stdout(said),
     ):
         return Attacked(uri, config, attack.run(config), said.getvalue())
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The URI of an empty PostgreSQL database."""
+    with postgresql() as uri:
+        yield uri
 
 
 @pytest.fixture

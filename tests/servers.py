@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import mlflow
 import psycopg
+import pytest
 
 from gauntlet.tracking.store import open_store
 
@@ -64,7 +65,10 @@ def postgresql() -> Iterator[str]:
     """Run a PostgreSQL cluster of its own; yield the URI of an empty database in it.
 
     Not below pytest's folders, which no other user may enter: PostgreSQL refuses to run as root.
+    Skips the test where PostgreSQL is not installed.
     """
+    if _program("initdb") is None:
+        pytest.skip("PostgreSQL (initdb) is not installed")
     user = "postgres" if os.getuid() == 0 else getpass.getuser()
     with tempfile.TemporaryDirectory() as name:
         shutil.chown(name, user)
@@ -73,9 +77,9 @@ def postgresql() -> Iterator[str]:
         shutil.chown(folder / "password", user)
         initialise = ["--auth=scram-sha-256", "--username=gauntlet", "--no-sync",
                       f"--pwfile={folder}/password", f"--pgdata={folder}/data"]  # fmt: skip
-        command = [postgresql_program("initdb"), *initialise]
+        command = [_program("initdb"), *initialise]
         subprocess.run(command, user=user, cwd=folder, check=True, capture_output=True)
-        command = [postgresql_program("postgres"), "-D", f"{folder}/data", "-k", name, "-F",
+        command = [_program("postgres"), "-D", f"{folder}/data", "-k", name, "-F",
                    "-h", "127.0.0.1", "-p", str(port)]  # fmt: skip
         with _process(command, folder, user=user, stop=signal.SIGINT) as process:
             uri = f"gauntlet:{PASSWORD}@127.0.0.1:{port}/postgres"
@@ -134,7 +138,7 @@ def gate_to(uri: str) -> Iterator[tuple[str, Gate]]:
             gate.shut()
 
 
-def postgresql_program(name: str) -> str | None:
+def _program(name: str) -> str | None:
     """Return the path of a program of PostgreSQL; None where it is not installed."""
     found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))  # noqa: PTH207 -- absolute
     return found[-1] if found else shutil.which(name)

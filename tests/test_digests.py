@@ -106,7 +106,7 @@ def _digests(*steps: str) -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize("module", [m for m in _modules() if not _longest(m, OTHERS)])
 def test_edit_of_each_function_changes_the_digests_of_its_steps(package, module) -> None:
-    """Mutation: a new statement in each function, one at a time."""
+    """Mutation: a new statement in each function, alone."""
     file = package.joinpath(*module.split(".")).with_suffix(".py")
     text, steps = file.read_text(), STEPS[_longest(module, STEPS) or ""]
     before = _digests(*steps)

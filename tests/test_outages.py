@@ -14,7 +14,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from servers import gate_to, mlflow_server, postgresql, postgresql_program, tracking_to
+from servers import gate_to, mlflow_server, tracking_to
 
 from gauntlet.errors import TrackingError
 from gauntlet.steps.session import session
@@ -128,14 +128,6 @@ def server(migrated, tmp_path_factory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("server")
     (folder / "s.db").write_bytes(migrated.read_bytes())
     with mlflow_server(f"sqlite:///{folder}/s.db", folder) as uri:
-        yield uri
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    if postgresql_program("initdb") is None:
-        pytest.skip("PostgreSQL (initdb) is not installed")
-    with postgresql() as uri:
         yield uri
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from servers import PASSWORD, mlflow_server, postgresql, postgresql_program, tracking_to, wait_until
+from servers import PASSWORD, mlflow_server, postgresql, tracking_to, wait_until
 
 from gauntlet.config.tune import TuneConfig
 from gauntlet.errors import TrackingError
@@ -42,8 +42,6 @@ def _with_password(uri: str) -> str:
 
 @pytest.fixture
 def storage() -> Iterator[str]:
-    if postgresql_program("initdb") is None:
-        pytest.skip("PostgreSQL (initdb) is not installed")
     with postgresql() as uri:
         yield f"{uri}?sslpassword={QUERY}"
 

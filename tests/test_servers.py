@@ -14,7 +14,7 @@ import mlflow
 import numpy as np
 import pytest
 from mlflow.entities import Run
-from servers import PASSWORD, mlflow_server, postgresql, postgresql_program, tracking_to
+from servers import PASSWORD, mlflow_server, tracking_to
 from stored import load_arrays
 
 from gauntlet.config.base import RunConfig, to_string
@@ -31,14 +31,6 @@ class Finished(NamedTuple):
     uri: str
     said: str
     said_again: str
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    if postgresql_program("initdb") is None:
-        pytest.skip("PostgreSQL (initdb) is not installed")
-    with postgresql() as uri:
-        yield uri
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

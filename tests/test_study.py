@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from optuna.trial import TrialState
-from servers import postgresql, postgresql_program
+from servers import postgresql
 
 from gauntlet.config.objectives import LOSS
 from gauntlet.config.tune import TuneConfig
@@ -33,8 +33,6 @@ def storage(request: Any, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/studies.db"
         return
-    if postgresql_program("initdb") is None:
-        pytest.skip("PostgreSQL is not installed")
     with postgresql() as uri:
         yield uri
 

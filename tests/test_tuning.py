@@ -17,7 +17,7 @@ import psutil
 import pytest
 import yaml
 from optuna.trial import TrialState
-from servers import postgresql, postgresql_program, wait_until
+from servers import postgresql, wait_until
 
 from gauntlet.config.entry_points import parse
 from gauntlet.config.tune import TuneConfig
@@ -162,9 +162,6 @@ def test_test_images_play_no_part_in_a_trial(store, monkeypatch) -> None:
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"])
 def test_three_workers_share_a_study(store, tmp_path, storage: str) -> None:
-    if storage == "postgresql" and postgresql_program("initdb") is None:
-        pytest.skip("PostgreSQL is not installed")
-
     def study(url: str) -> None:
         config = _config(trials="9", workers="3", space="epochs=2..4", storage=url)
         tune.run(config)

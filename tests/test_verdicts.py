@@ -28,7 +28,7 @@ def _cell(fallen: int, *, defence: str = "encoded", noise: float = 2.0) -> CellR
 
 
 def _results(*fallen: int | tuple[int, ...], **more: Any) -> Results:
-    """Return networks `0`, `1`, ... whose cells lose so many images, one number a seed."""
+    """Return networks `0`, `1`, ... whose cells lose so many images, one number per seed."""
     seeds = [f if isinstance(f, tuple) else (f,) for f in fallen]
     cells = {Key(str(i), "dense", "bim", "encoded", "white_box"): [_cell(n) for n in each]
              for i, each in enumerate(seeds)}  # fmt: skip

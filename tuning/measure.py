@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from gauntlet.attacks.crafting import craft, without_gradient
+from gauntlet.attacks.crafting import craft
 from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario
 from gauntlet.autoencoders.encoder import encoder_of
 from gauntlet.autoencoders.training import reconstruct, reconstruction_metrics, train_autoencoder
@@ -107,10 +107,10 @@ def _robustness(
     images, labels = images[:attacked], labels[:attacked]
     survives = np.ones(len(images), bool)
     for name in config.attacks:
-        result = craft(name, config, scenario, images, labels)[0]
+        (result,), stuck = craft(name, config, scenario, images, labels)
         withstood = defeated(labels, majority(scenario.votes(result.adversarial)))
         metrics[f"{split}/robust_accuracy/{name}"] = float(withstood.mean())
         survives &= withstood
-        if (stuck := without_gradient(name, config, scenario, images, labels)) is not None:
+        if stuck is not None:
             metrics[f"{split}/zero_gradients/{name}"] = float(stuck.sum())
     return metrics | {f"{split}/robust_accuracy": float(survives.mean())}

@@ -1,4 +1,4 @@
-"""Keras `fit` and `predict` as every stage uses them: a report an epoch, an end at divergence."""
+"""Keras `fit` and `predict` as every stage uses them: a report per epoch, an end at divergence."""
 
 from __future__ import annotations
 

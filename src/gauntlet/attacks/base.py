@@ -96,7 +96,7 @@ class Attack(ABC):
         seed: int = 0,
         batch_size: int | None = None,
     ) -> Iterator[AttackResult]:
-        """Attack every image at every budget; one result a budget, in the order given.
+        """Attack every image at every budget; one result per budget, in the order given.
 
         Args:
             logits: what the attacker differentiates.
@@ -105,7 +105,7 @@ class Attack(ABC):
             epsilons: Linf budgets >= 0; 0 returns the images themselves.
             box: range of a pixel.
             seed: of the attack's randomness; same seed, same result.
-            batch_size: images a compiled call; fewer than `BATCH` for logits of many draws.
+            batch_size: images per compiled call; fewer than `BATCH` for logits of many draws.
 
         Raises:
             ValueError: images, labels or budgets are not as described.
@@ -154,7 +154,7 @@ class Attack(ABC):
         box: Box,  # noqa: ARG002
         seed: int,  # noqa: ARG002
     ) -> Sequence[Any]:
-        """Return what all budgets share, one state a batch."""
+        """Return what all budgets share, one state per batch."""
         return [None] * len(batches)
 
     def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,16 @@ from gauntlet.config.attack import AttackConfig
 from gauntlet.seeding import child_seed
 
 
+class Crafting(NamedTuple):
+    """What an attack made at each budget, and at which images it has no gradient, `(n,)`.
+
+    `no_gradient` is None if the attack follows none.
+    """
+
+    results: list[AttackResult]
+    no_gradient: NDArray[np.bool_] | None
+
+
 def craft(
     name: str,
     config: AttackConfig,
@@ -19,37 +31,25 @@ def craft(
     starts: NDArray[np.float32],
     labels: NDArray[np.int64],
     unit: float = 1.0,
-) -> list[AttackResult]:
+) -> Crafting:
     """Return what an attack makes of `starts` `(n, ...)` at each of its budgets, times `unit`.
 
     Its seed is a child of the config's, so that attacks do not shift each other's randomness.
     """
     seed = child_seed(config.seed, "attack", name)
     scenario.restart(child_seed(seed, "draws"))
-    results = build_attack(name, config)(
-        scenario.logits,
-        starts,
-        labels,
-        epsilons=[unit * epsilon for epsilon in config.budgets(name)],
-        box=scenario.box,
-        seed=seed,
-        batch_size=max(1, BATCH // scenario.samples),
+    attack, size = build_attack(name, config), max(1, BATCH // scenario.samples)
+    results = list(
+        attack(
+            scenario.logits,
+            starts,
+            labels,
+            epsilons=[unit * epsilon for epsilon in config.budgets(name)],
+            box=scenario.box,
+            seed=seed,
+            batch_size=size,
+        )
     )
-    return list(results)
-
-
-def without_gradient(
-    name: str,
-    config: AttackConfig,
-    scenario: Scenario,
-    starts: NDArray[np.float32],
-    labels: NDArray[np.int64],
-) -> NDArray[np.bool_] | None:
-    """Return at which of `starts` the attack has no gradient; None: it follows none.
-
-    To be called after `craft`: fresh draws of a random defence must not shift the attack's.
-    """
-    size = max(1, BATCH // scenario.samples)
-    return build_attack(name, config).without_gradient(
-        scenario.logits, starts, labels, batch_size=size
-    )
+    # Afterwards: it draws from a random defence, and must not shift the attack's draws.
+    stuck = attack.without_gradient(scenario.logits, starts, labels, batch_size=size)
+    return Crafting(results, stuck)

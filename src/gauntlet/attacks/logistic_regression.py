@@ -96,7 +96,7 @@ def other_classes(labels: Any, logits: Any) -> Any:
 
 
 def this_class(labels: Any, logits: Any) -> Any:
-    """Return the log probability of one class an image, `(n,)`."""
+    """Return the log probability of one class per image, `(n,)`."""
     return tf.gather(tf.nn.log_softmax(logits), labels, axis=1, batch_dims=1)
 
 

@@ -43,7 +43,7 @@ def correct(logits: Logits, batch: Batch) -> NDArray[np.int64]:
 
 
 def generators(batch: Batch, seed: int, name: str) -> list[np.random.Generator]:
-    """Return a generator an image, by its place in the whole set: batches do not matter."""
+    """Return a generator per image, by its place in the whole set: batches do not matter."""
     places = range(batch.first, batch.first + len(batch.images))
     return [np.random.default_rng(child_seed(seed, name, str(place))) for place in places]
 

@@ -45,7 +45,7 @@ class _State(NamedTuple):
 class Square(Attack):
     """Start from vertical stripes of +-epsilon; keep each square that raises the margin.
 
-    Places and signs of the squares are the authors': one draw a query, shared by all images.
+    Places and signs of the squares are the authors': one draw per query, shared by all images.
 
     Attributes:
         queries: at most so many an image, besides the one that finds what is misclassified already.

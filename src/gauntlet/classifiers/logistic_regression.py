@@ -24,7 +24,7 @@ GREY_LEVELS = 255.0
 
 
 class _EachIteration:
-    """scikit-learn's `FitCallback`: one report an lbfgs iteration."""
+    """scikit-learn's `FitCallback`: one report per lbfgs iteration."""
 
     def __init__(self, report: EpochReport) -> None:
         self._report = report

@@ -120,7 +120,7 @@ def narrowed(space: Space, text: str, searched: Iterable[str] | None = None) -> 
 
 
 def described(spaces: Mapping[str, Space]) -> str:
-    """Return a paragraph a space, in the words that `narrowed` reads."""
+    """Return a paragraph per space, in the words that `narrowed` reads."""
     return "\n".join(
         fill(
             f"  {study}: " + "  ".join(f"{name}={values}" for name, values in space.items()),

@@ -78,7 +78,7 @@ def _labels(path: Path, key: str, labels: NDArray[Any], n_images: int) -> NDArra
     if not np.issubdtype(labels.dtype, np.integer):
         raise _error(path, key, "integer labels", str(labels.dtype))
     if labels.shape != (n_images,):
-        raise _error(path, key, f"one label an image, shape ({n_images},)", f"{labels.shape}")
+        raise _error(path, key, f"one label per image, shape ({n_images},)", f"{labels.shape}")
     return labels.astype(np.int64)
 
 

@@ -149,7 +149,7 @@ def draw_bars(series: Mapping[str, Mapping[str, tuple[float, float, float]]], ti
 
 
 def draw_learning_curve(history: Mapping[str, Mapping[int, float]], title: str) -> Figure:
-    """Draw each metric's value by epoch, one panel a kind of metric (loss, accuracy)."""
+    """Draw each metric's value by epoch, one panel per kind of metric (loss, accuracy)."""
     kinds = sorted({name.split("/")[-1] for name in history}, reverse=True)
     figure, panels = _panels(len(kinds), width=5.0, height=4.0)
     figure.suptitle(title)
@@ -164,7 +164,7 @@ def draw_learning_curve(history: Mapping[str, Mapping[int, float]], title: str) 
 
 
 def draw_losses(losses: Mapping[str, Mapping[int, float]], title: str) -> Figure:
-    """Draw a loss by epoch, one line a name -> epoch -> loss; logarithmic, as some diverge."""
+    """Draw a loss by epoch, one line per name -> epoch -> loss; logarithmic, as some diverge."""
     figure, axes = _lines()
     for name, values in losses.items():
         axes.plot(list(values), list(values.values()), marker=".", label=name)

@@ -37,7 +37,7 @@ def standard_error(correct: NDArray[np.bool_]) -> float:
 
 
 def over_seeds(values: Sequence[float]) -> Interval:
-    """Return the mean of one share a training, with its t interval (95 %), clipped to [0, 1].
+    """Return the mean of one share per training, with its t interval (95 %), clipped to [0, 1].
 
     Of one seed there is no interval: it is the value itself.
     """

@@ -1,4 +1,4 @@
-"""What an attack run found: one row a defence and threat model, and the worst case over attacks."""
+"""What an attack run found: a row per defence and threat model, and the worst case over attacks."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class PaperClaims(Data):
 
     A claim is often read in the same ways as others: behind the autoencoder or before it, at one
     budget or another. In a file, `ways` maps a name to such ways, each of them the fields of a cell
-    measure by the way's name. A reading with `ways: NAME` stands for one reading a way, whose
+    measure by the way's name. A reading with `ways: NAME` stands for one reading per way, whose
     fields complete each of its cell measures; what the measure itself says comes first. Such a
     reading's own name, if it has one, stands before the way's.
     """
@@ -157,7 +157,7 @@ def _without_ways(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _each_way(reading: dict[str, Any], ways: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the readings that one of a file stands for."""
+    """Yield the readings that a file's reading stands for."""
     if "ways" not in reading:
         yield reading
         return

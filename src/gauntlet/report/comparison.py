@@ -38,7 +38,7 @@ class Comparison:
         return [pair for pair in self.pairs if pair.contest is contest]
 
     def sentences(self) -> Iterator[str]:
-        """Yield a sentence a pair and threat model: is the worst case's difference beyond noise."""
+        """Yield, per pair and threat model, whether the worst case differs beyond noise."""
         for contest in self.worst:
             yield from map(str, self.pairs_of(contest))
 

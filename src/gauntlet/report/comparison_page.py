@@ -35,7 +35,7 @@ ABOUT_IMAGES = (
 
 
 def rows(comparison: Comparison, contest: Contest) -> list[list[str]]:
-    """Return a contest's table as text, a row a comparand (columns: `HEADER`)."""
+    """Return a contest's table as text, a row per comparand (columns: `HEADER`)."""
     against_first = {pair.other: pair for pair in comparison.pairs_of(contest)
                      if pair.one is contest.comparands[0]}  # fmt: skip
     table = []

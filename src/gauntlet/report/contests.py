@@ -82,7 +82,7 @@ class Contest:
 
 
 def contests(shared: Sequence[Shared], epsilon: float | None) -> list[Contest]:
-    """Return a contest an attack and threat model, at `epsilon` or each one's reference."""
+    """Return a contest per attack and threat model, at `epsilon` or each one's reference."""
     found = []
     for attack in shared:
         at = reference([attack]) if epsilon is None else epsilon
@@ -92,7 +92,7 @@ def contests(shared: Sequence[Shared], epsilon: float | None) -> list[Contest]:
 
 
 def worst_cases(shared: Sequence[Shared], epsilon: float | None) -> list[Contest]:
-    """Return a contest a threat model, over the attacks that all have made who take part.
+    """Return a contest per threat model, over the attacks that all have made who take part.
 
     Attacks that keep neither budget nor box stay out, unless there are no others. A threat model
     without an attack or a budget that all have is left out.

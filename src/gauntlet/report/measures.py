@@ -90,7 +90,7 @@ class TrainingMeasure(Data):
         return self
 
     def each(self) -> Iterator[TrainingMeasure]:
-        """Yield one measure a network."""
+        """Yield one measure per network."""
         for name in self.network:
             yield self.model_copy(update={"network": (name,)})
 

@@ -179,9 +179,9 @@ def mean_rate(seeds: Sequence[NDArray[np.bool_]]) -> Interval:
 
 
 def survivors(attacks: Sequence[Sequence[CellResult]], epsilon: float) -> list[NDArray[np.bool_]]:
-    """Return, a seed, which images `(n,)` withstand every attack within a Linf budget.
+    """Return, per seed, which images `(n,)` withstand every attack within a Linf budget.
 
-    `attacks` has an item an attack, with a cell a seed; where some attacked fewer images than
+    `attacks` has an item per attack, with a cell per seed; where some attacked fewer images than
     others, the first that all of them attacked.
     """
     found = []
@@ -192,9 +192,9 @@ def survivors(attacks: Sequence[Sequence[CellResult]], epsilon: float) -> list[N
 
 
 def least(left: Mapping[str, Sequence[NDArray[np.bool_]]]) -> tuple[str, list[Any]]:
-    """Return the threat model that leaves the least, and what it leaves, one array a seed.
+    """Return the threat model that leaves the least, and what it leaves, one array per seed.
 
-    All on the images of the first one, which may have attacked fewer; the first one wins a tie.
+    All on the images of the first one, which may have attacked fewer. Of equals, the first one.
     """
     n = len(next(iter(left.values()))[0])
     first = {name: [seed[:n] for seed in seeds] for name, seeds in left.items()}
@@ -206,7 +206,7 @@ def ranking(survivors: dict[str, list[Any]]) -> list[Comparison]:
     """Return each defence beside the next best, by mean robust accuracy.
 
     Args:
-        survivors: defence -> which images `(n,)` withstand every attack, one array a seed.
+        survivors: defence -> which images `(n,)` withstand every attack, one array per seed.
     """
     means = {name: float(np.mean([s.mean() for s in seeds])) for name, seeds in survivors.items()}
     best_first = sorted(means, key=lambda name: -means[name])

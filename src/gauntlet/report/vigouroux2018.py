@@ -114,7 +114,7 @@ def _key(network: str, part: str, attack: str, *view: str) -> Key:
 
 
 def _survivors(results: Results) -> dict[str, list[NDArray[np.bool_]]]:
-    """Return, a network, which images withstand every strong attack, one array a seed."""
+    """Return, per network, which images withstand every strong attack, one array per seed."""
     found = {}
     for network in NETWORKS:
         parts = [results.cells.get(_key(network, part, attack), ())

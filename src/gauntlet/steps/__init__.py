@@ -1,1 +1,1 @@
-"""Steps: one file an entry point; only here are data, models, attacks and tracking put together."""
+"""Steps: a file per entry point; only here are data, models, attacks and tracking put together."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,22 +27,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from gauntlet.attacks.base import AttackResult
+    from gauntlet.attacks.crafting import Crafting
     from gauntlet.attacks.threat_models import Scenario
     from gauntlet.defences.defended_model import DefendedModel
     from gauntlet.defences.magnet import MagNet
     from gauntlet.evaluation.metrics import AttackOutcome
-
-
-class Crafting(NamedTuple):
-    """What an attack made at each budget, and at which images its gradient was zero, `(n,)`."""
-
-    results: list[AttackResult]
-    no_gradient: NDArray[np.bool_] | None
-
-    @property
-    def examples(self) -> dict[str, NDArray[np.bool_]]:
-        """What is kept of it; nothing, where the attack follows no gradient."""
-        return {} if self.no_gradient is None else {NO_GRADIENT: self.no_gradient}
 
 
 class CellRunner:
@@ -73,8 +62,6 @@ class CellRunner:
             scenario = self._scenario(cell)
             starts = scenario.starts(self._data.x_test)
             crafting = self._craft(cell, scenario, starts, self._unit(scenario, starts))
-            stuck = crafting.examples.values()
-            run.metrics(("attack/zero_gradients", float(images.sum())) for images in stuck)
             self._judge(run, cell, scenario, starts, crafting)
 
     @cached_property
@@ -103,12 +90,11 @@ class CellRunner:
     def _craft(
         self, cell: Cell, scenario: Scenario, starts: NDArray[np.float32], unit: float
     ) -> Crafting:
-        from gauntlet.attacks.crafting import craft, without_gradient
+        from gauntlet.attacks.crafting import craft
 
         if self._crafted is None or self._crafted[0] != cell.crafting_key:
-            given = cell.attack, self._config, scenario, starts, self._data.y_test
-            results = craft(*given, unit)
-            self._crafted = cell.crafting_key, Crafting(results, without_gradient(*given))
+            crafting = craft(cell.attack, self._config, scenario, starts, self._data.y_test, unit)
+            self._crafted = cell.crafting_key, crafting
         return self._crafted[1]
 
     def _judge(
@@ -139,8 +125,11 @@ class CellRunner:
             self._log_magnet(run, scenario.defended, starts, crafting.results)
         each = {name: np.stack([getattr(outcome, name) for outcome in outcomes])
                 for name in ("attacked", "noise_l2", "concentration")}  # fmt: skip
+        if (stuck := crafting.no_gradient) is not None:
+            run.metrics([("attack/zero_gradients", float(stuck.sum()))])
+            each[NO_GRADIENT] = stuck
         run.arrays(EXAMPLES, epsilons=np.asarray(budgets), labels=self._data.y_test, clean=clean,
-                   **each, **crafting.examples)  # fmt: skip
+                   **each)  # fmt: skip
         self._log_pictures(run, cell, scenario, starts, crafting.results, outcomes)
 
     def _log_magnet(

@@ -45,7 +45,7 @@ def run(config: ClassifierConfig) -> StoredModel:
 
 
 def _warn(stored: StoredModel) -> None:
-    """Say if the classifier learned nothing; it may be one of a finished run."""
+    """Say if the classifier learned nothing, also where a finished run is reused."""
     counts = read_sealed(stored.run_id).json(MATRIX)["counts"]
     for line in chance.warnings([chance.from_counts("the classifier", counts)]):
         say(f"warning: {line}")

@@ -61,14 +61,15 @@ def _reproduce(config: ReproduceConfig, where: str) -> None:
     trained = (network.autoencoder for network in networks)
     attacked = (part.config for network in networks for part in network.parts)
     data = load_data(config, *trained, *attacked)
+    of_data = _of_data(data)
     tags = {"gauntlet.step": "reproduce", "gauntlet.paper": config.paper}
     with tracked_run(REPRODUCTIONS, claims.title, config, tags=tags, entry=True) as it:
         it.uses_data(data.name, data.sha256, len(data.x_test), "evaluation")
-        it.metrics((f"data/{name}", value) for name, value in _of_data(data).items())
+        it.metrics((f"data/{name}", value) for name, value in of_data.items())
         matrix = run_matrix(networks, data, it)
         it.json(MATRIX, matrix.as_json())
         it.flush()
-        results = read_results(matrix, _of_data(data))
+        results = read_results(matrix, of_data)
         _log(it, config, *report(it.id, config, results, environment().splitlines()))
         say(f"report: {folder(config) / 'report.html'}; run {it.id}; {where}")
         if matrix.failed:

@@ -177,7 +177,7 @@ def find_runs(condition: str) -> list[FinishedRun]:
 
 
 def search(condition: str, order: str, page: int = 1000) -> Iterator[Run]:
-    """Yield the runs of all experiments that a filter finds, asking for a page at a time.
+    """Yield the runs of all experiments that a filter finds, page by page.
 
     Raises:
         MlflowException: it is no filter.
