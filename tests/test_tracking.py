@@ -24,7 +24,7 @@ from gauntlet.tracking.artifacts import load_model, log_model, weights_sha256
 from gauntlet.tracking.entry_run import mark_entry_as_reuse
 from gauntlet.tracking.experiments import experiment_id
 from gauntlet.tracking.finished import read_sealed
-from gauntlet.tracking.runs import tracked_run
+from gauntlet.tracking.runs import continued_run, tracked_run
 from gauntlet.tracking.step_cache import Fingerprint
 
 KINDS = ("vanilla", "sparse", "denoising", "variational")
@@ -54,6 +54,27 @@ def _files(store, run_id: str) -> set[str]:
 def test_run_ends_as_its_block_did(store, tiny, end):
     info = _track(store, tiny("autoencoder"), end).info
     assert info.status == end and info.end_time is not None
+
+
+def test_run_that_is_opened_again_replaces_its_table_and_keeps_its_seal(store, tiny):
+    with _open(tiny("autoencoder")) as run:
+        run.metrics([("loss", 2.0)])
+        run.text("first.txt", "one")
+        run.table("table.json", {"trial": ["0", "1"], "value": ["a", "b"]})
+    before = read_sealed(run.id)
+    with continued_run(run.id) as again:
+        again.metrics([("loss", 1.0)], step=1)
+        again.table("table.json", {"trial": ["0", "1", "2"], "value": ["a", "b", "c"]})
+    table = store.load_table(run.experiment_id, "table.json", [run.id])
+    assert table.to_dict("list") == {"trial": [0, 1, 2], "value": ["a", "b", "c"]}
+    after = read_sealed(run.id)
+    after.check()
+    assert after.digests.keys() - {"seal.json"} == _files(store, run.id) - {"seal.json"}
+    assert after.digests["config.json"] == before.digests["config.json"]
+    assert after.curves["loss"] == {0: 2.0, 1: 1.0}
+    store.set_tag(run.id, "gauntlet.step", "another")
+    with pytest.raises(DamagedRunError, match=r"tag gauntlet\.step of run \w+ was changed"):
+        read_sealed(run.id)
 
 
 @pytest.mark.parametrize("end", ENDS)

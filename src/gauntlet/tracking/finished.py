@@ -142,8 +142,20 @@ def read_sealed(run_id: str) -> SealedRun:
     return sealed(_get(run_id))
 
 
+def read_seal(run_id: str) -> dict[str, Any]:
+    """Return what the seal of a finished run holds, checked as by `read_sealed`."""
+    return _checked(_get(run_id))
+
+
 def sealed(run: Run) -> SealedRun:
     """Return a run checked against its seal; see `read_sealed`."""
+    content = _checked(run)
+    curves = {name: {int(step): value for step, value in curve}
+              for name, curve in content["metrics"].items()}  # fmt: skip
+    return SealedRun(_described(run), run.info.artifact_uri, content["artifacts"], curves)
+
+
+def _checked(run: Run) -> dict[str, Any]:
     run_id, tags, params = run.info.run_id, run.data.tags, run.data.params
     if SEAL not in tags:
         raise DamagedRunError(
@@ -158,9 +170,7 @@ def sealed(run: Run) -> SealedRun:
             if now.get(name) != then[name]:
                 change = "changed" if name in now else "deleted"
                 raise DamagedRunError(f"{what} {name} of run {run_id} was {change}")
-    curves = {name: {int(step): value for step, value in curve}
-              for name, curve in content["metrics"].items()}  # fmt: skip
-    return SealedRun(_described(run), run.info.artifact_uri, content["artifacts"], curves)
+    return content
 
 
 def find_runs(condition: str) -> list[FinishedRun]:

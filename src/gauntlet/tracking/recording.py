@@ -6,8 +6,8 @@ import io
 import json
 import tempfile
 import time
-import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +23,11 @@ from mlflow.entities import (
     Param,
     RunTag,
 )
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
 
+from gauntlet.errors import DamagedRunError
 from gauntlet.masking import mask
-from gauntlet.tracking.finished import SEAL, SEAL_FILE, sha256
+from gauntlet.tracking.finished import SEAL, SEAL_FILE, read_seal, sha256
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,6 +58,13 @@ class TrackedRun:
     def of(cls, run_id: str) -> TrackedRun:
         """Return a run of the store."""
         return cls(run_id, mlflow.MlflowClient().get_run(run_id).info.experiment_id)
+
+    def go_on(self) -> None:
+        """Take into the next seal what the last one holds, if there is one and the run is whole."""
+        with suppress(DamagedRunError):
+            sealed = read_seal(self.id)
+            curves = {name: dict(curve) for name, curve in sealed["metrics"].items()}
+            self._given = {**sealed, "metrics": curves}
 
     def metrics(self, values: Iterable[tuple[str, float]], step: int = 0) -> None:
         """Log `(name, value)` pairs at one integer step."""
@@ -94,11 +103,12 @@ class TrackedRun:
         self.text(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
     def table(self, path: str, columns: Mapping[str, list[str]]) -> None:
-        """Store a table that the UI shows as one."""
-        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-            # MLflow looks for images among the columns in a way that pandas gives up.
-            masked = {column: list(map(mask, values)) for column, values in columns.items()}
-            mlflow.MlflowClient().log_table(self.id, masked, path)
+        """Store the run's table, which the UI shows as one.
+
+        MLflow's `log_table` would append to that of a run that was opened again.
+        """
+        self.json(path, {"columns": [*columns], "data": [*zip(*columns.values(), strict=True)]})
+        self.tags({MLFLOW_LOGGED_ARTIFACTS: json.dumps([{"path": path, "type": "table"}])})
 
     def figure(self, path: str, figure: Figure) -> None:
         """Store a figure as PNG."""

@@ -65,6 +65,7 @@ def tracked_run(
 def continued_run(run_id: str) -> Iterator[TrackedRun]:
     """Open a run again that was interrupted, or is to hold more; end it as `tracked_run` does."""
     run = TrackedRun.of(run_id)
+    run.go_on()
     hold(run_id)
     mlflow.MlflowClient().update_run(run_id, status="RUNNING")
     with _ended(run):
