@@ -30,8 +30,9 @@ def main() -> int:
             results.append(result)
             rounds = " ".join(f"{ratio:.3f}" for ratio in result.ratios)
             seconds = " : ".join(f"{s:.2f}" for s in result.seconds)
-            table.add_row(result.name, f"{result.median:.3f}", rounds, result.wanted,
-                          result.reached, seconds)  # fmt: skip
+            table.add_row(
+                result.name, f"{result.median:.3f}", rounds, result.wanted, result.reached, seconds
+            )
     Console(width=140).print(table)
     return int(any(result.reached == "NO" for result in results))
 

@@ -45,8 +45,18 @@ def run() -> Iterator[Comparison]:
     step = 0.25 * EPSILON
 
     def cleverhans_bim() -> None:
-        basic_iterative_method(plain, x, EPSILON, step, STEPS, np.inf, clip_min=0.0, clip_max=1.0,
-                               y=y, sanity_checks=False)  # fmt: skip
+        basic_iterative_method(
+            plain,
+            x,
+            EPSILON,
+            step,
+            STEPS,
+            np.inf,
+            clip_min=0.0,
+            clip_max=1.0,
+            y=y,
+            sanity_checks=False,
+        )
 
     def cleverhans_fgsm() -> None:
         for epsilon in SWEEP:
@@ -63,16 +73,22 @@ def run() -> Iterator[Comparison]:
     bim = BIM(STEPS, 0.25)
     yield compare(
         f"BIM, {STEPS} steps: faster than cleverhans",
-        lambda: ours(bim, [EPSILON]), cleverhans_bim, wanted=">= 1.15",
-    )  # fmt: skip
+        lambda: ours(bim, [EPSILON]),
+        cleverhans_bim,
+        wanted=">= 1.15",
+    )
     yield compare(
         f"BIM, {STEPS} steps: cost over its bare gradients",
-        lambda: ours(bim, [EPSILON]), bare_gradients, wanted="<= 1.15",
-    )  # fmt: skip
+        lambda: ours(bim, [EPSILON]),
+        bare_gradients,
+        wanted="<= 1.15",
+    )
     yield compare(
         f"FGSM, {len(SWEEP)} budgets: faster than cleverhans",
-        lambda: ours(FGSM(), SWEEP), cleverhans_fgsm, wanted=">= 3",
-    )  # fmt: skip
+        lambda: ours(FGSM(), SWEEP),
+        cleverhans_fgsm,
+        wanted=">= 3",
+    )
 
 
 def bare_gradient(model: keras.Model) -> Callable[[Any, Any], Any]:

@@ -86,8 +86,13 @@ def main():
         layers = range(sum(key.startswith("kernel_") for key in arrays))
         network = DenseNetwork(*([arrays[f"{k}_{i}"] for i in layers] for k in ("kernel", "bias")))
         images, labels = arrays["images"], arrays["labels"].tolist()
-    json.dump([run(network, images, labels, name, seed, json.loads(options))
-               for seed in range(int(seeds))], sys.stdout)  # fmt: skip
+    json.dump(
+        [
+            run(network, images, labels, name, seed, json.loads(options))
+            for seed in range(int(seeds))
+        ],
+        sys.stdout,
+    )
 
 
 if __name__ == "__main__":

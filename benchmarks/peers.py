@@ -120,31 +120,80 @@ class Duel:
 
 ITERATED = {"steps": STEPS, "rel_step": REL_STEP}
 FOOLBOX_ITERATED = {"epsilon": EPSILON, "steps": STEPS, "rel_stepsize": REL_STEP}
-ART_ITERATED = {"eps": EPSILON, "eps_step": EPSILON * REL_STEP, "max_iter": STEPS,
-                "batch_size": IMAGES}  # fmt: skip
+ART_ITERATED = {
+    "eps": EPSILON,
+    "eps_step": EPSILON * REL_STEP,
+    "max_iter": STEPS,
+    "batch_size": IMAGES,
+}
 FOOLBOX3 = {"deepfool_variant": "foolbox3", "deepfool_steps": 50}
 
 DUELS = (
-    Duel("bim", "foolbox 3", by_foolbox("LinfBasicIterativeAttack", **FOOLBOX_ITERATED),
-         ">= 1.15", ITERATED),
+    Duel(
+        "bim",
+        "foolbox 3",
+        by_foolbox("LinfBasicIterativeAttack", **FOOLBOX_ITERATED),
+        ">= 1.15",
+        ITERATED,
+    ),
     Duel("bim", "ART", by_art("ProjectedGradientDescent", **ART_ITERATED), ">= 1.15", ITERATED),
-    Duel("pgd", "foolbox 3", by_foolbox("LinfPGD", **FOOLBOX_ITERATED),
-         ">= 1.15", ITERATED | {"restarts": 1}),
-    Duel("pgd", "ART", by_art("ProjectedGradientDescent", num_random_init=1, **ART_ITERATED),
-         ">= 1.15", ITERATED | {"restarts": 1}),
+    Duel(
+        "pgd",
+        "foolbox 3",
+        by_foolbox("LinfPGD", **FOOLBOX_ITERATED),
+        ">= 1.15",
+        ITERATED | {"restarts": 1},
+    ),
+    Duel(
+        "pgd",
+        "ART",
+        by_art("ProjectedGradientDescent", num_random_init=1, **ART_ITERATED),
+        ">= 1.15",
+        ITERATED | {"restarts": 1},
+    ),
     Duel("deepfool_l2", "foolbox 3", by_foolbox("L2DeepFoolAttack", steps=50), ">= 5", FOOLBOX3),
-    Duel("deepfool_linf", "foolbox 3", by_foolbox("LinfDeepFoolAttack", steps=50),
-         ">= 5", FOOLBOX3),
-    Duel("deepfool_l2", "ART", by_art("DeepFool", max_iter=50, nb_grads=CLASSES, batch_size=IMAGES),
-         ">= 5", {"deepfool_variant": "paper", "deepfool_steps": 50}, sample=50),
-    Duel("cw_l2", "foolbox 3", by_foolbox("L2CarliniWagnerAttack", binary_search_steps=2, steps=50,
-                                          initial_const=0.01, abort_early=False),
-         ">= 1.15", {"cw_searches": 2, "cw_steps": 50}),
-    Duel("single_pixel", "foolbox 1.8", by_foolbox1("single_pixel", max_pixels=1000), ">= 50",
-         {"max_pixels": 1000}, sample=20),
-    Duel("local_search", "foolbox 1.8", by_foolbox1("local_search", R=150), ">= 5",
-         {"local_search_rounds": 150, "local_search_selection": "lowest"}, images=100, sample=10),
-)  # fmt: skip
+    Duel(
+        "deepfool_linf", "foolbox 3", by_foolbox("LinfDeepFoolAttack", steps=50), ">= 5", FOOLBOX3
+    ),
+    Duel(
+        "deepfool_l2",
+        "ART",
+        by_art("DeepFool", max_iter=50, nb_grads=CLASSES, batch_size=IMAGES),
+        ">= 5",
+        {"deepfool_variant": "paper", "deepfool_steps": 50},
+        sample=50,
+    ),
+    Duel(
+        "cw_l2",
+        "foolbox 3",
+        by_foolbox(
+            "L2CarliniWagnerAttack",
+            binary_search_steps=2,
+            steps=50,
+            initial_const=0.01,
+            abort_early=False,
+        ),
+        ">= 1.15",
+        {"cw_searches": 2, "cw_steps": 50},
+    ),
+    Duel(
+        "single_pixel",
+        "foolbox 1.8",
+        by_foolbox1("single_pixel", max_pixels=1000),
+        ">= 50",
+        {"max_pixels": 1000},
+        sample=20,
+    ),
+    Duel(
+        "local_search",
+        "foolbox 1.8",
+        by_foolbox1("local_search", R=150),
+        ">= 5",
+        {"local_search_rounds": 150, "local_search_selection": "lowest"},
+        images=100,
+        sample=10,
+    ),
+)
 
 
 def run() -> Iterator[Comparison]:

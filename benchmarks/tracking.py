@@ -23,8 +23,11 @@ from benchmarks.timing import Comparison
 from gauntlet.config.attack import AttackConfig
 from gauntlet.steps import attack
 
-CLIENT = [name for name in vars(mlflow.MlflowClient) if not name.startswith("_")
-          and callable(getattr(mlflow.MlflowClient, name))]  # fmt: skip
+CLIENT = [
+    name
+    for name in vars(mlflow.MlflowClient)
+    if not name.startswith("_") and callable(getattr(mlflow.MlflowClient, name))
+]
 SAMPLING = ["start", "finish", "collect_metrics", "publish_metrics"]
 
 
@@ -65,10 +68,12 @@ def run() -> Iterator[Comparison]:
         attack.run(AttackConfig())
         total = time.perf_counter() - start
     spent = tracking.seconds - drawing.seconds
-    yield Comparison("tracking: share of a cold attack run", [spent / total], "<= 0.03",
-                     (spent, total))  # fmt: skip
-    yield Comparison("drawing figures: share of it", [drawing.seconds / total], "",
-                     (drawing.seconds, total))  # fmt: skip
+    yield Comparison(
+        "tracking: share of a cold attack run", [spent / total], "<= 0.03", (spent, total)
+    )
+    yield Comparison(
+        "drawing figures: share of it", [drawing.seconds / total], "", (drawing.seconds, total)
+    )
 
 
 @contextmanager

@@ -22,8 +22,15 @@ from gauntlet.config.base import RunConfig
 from gauntlet.config.entry_points import parse
 from gauntlet.report.attack_summary import Summary
 
-TINY = {"preset": "smoke", "train_size": "400", "test_size": "60", "epochs": "4",
-        "batch_size": "32", "learning_rate": "0.005", "widths": "32,8"}  # fmt: skip
+TINY = {
+    "preset": "smoke",
+    "train_size": "400",
+    "test_size": "60",
+    "epochs": "4",
+    "batch_size": "32",
+    "learning_rate": "0.005",
+    "widths": "32,8",
+}
 TINY_ATTACK = {**TINY, "attacks": "fgsm,noise", "epsilons": "0,0.1,0.3"}
 
 # Tests that are started in the background, and all processes of theirs, would ignore SIGINT.
@@ -115,10 +122,17 @@ def start(tmp_path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         keep = {k: v for k, v in os.environ.items() if "MLFLOW_" not in k}
         keep |= {"MLFLOW_TRACKING_URI": uri, **environment}
         first = Path(sys.executable).parent / command[0]
-        started.append(subprocess.Popen(
-            [first, *map(str, command[1:])], cwd=tmp_path, env=keep, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        ))  # fmt: skip
+        started.append(
+            subprocess.Popen(
+                [first, *map(str, command[1:])],
+                cwd=tmp_path,
+                env=keep,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        )
         return started[-1]
 
     yield run

@@ -37,8 +37,13 @@ DEFENDED = ("dense", "logistic_regression", "reformer")
 FURTHER = ("convolutional", "features", "magnet")
 """Every further kind compiles every attack anew, so few tests have these too."""
 
-TRAINING = {"preset": "smoke", "epochs": 25, "batch_size": 12, "learning_rate": 0.01,
-            "widths": (12, 6)}  # fmt: skip
+TRAINING = {
+    "preset": "smoke",
+    "epochs": 25,
+    "batch_size": 12,
+    "learning_rate": 0.01,
+    "widths": (12, 6),
+}
 
 
 def frozen(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
@@ -126,10 +131,23 @@ def plain(name: str) -> Callable[[Any], Any]:
 
 def attack(name: str, **changes: Any) -> Attack:
     """Return an attack with few iterations."""
-    small = {"preset": "smoke", "steps": 4, "rel_step": 0.5, "restarts": 2, "target": 1,
-             "lr_target": 2, "apgd_steps": 6, "apgd_restarts": 2, "square_queries": 40,
-             "spsa_steps": 5, "spsa_samples": 8, "cw_steps": 30, "cw_searches": 3,
-             "cw_rate": 0.05, "local_search_rounds": 20}  # fmt: skip
+    small = {
+        "preset": "smoke",
+        "steps": 4,
+        "rel_step": 0.5,
+        "restarts": 2,
+        "target": 1,
+        "lr_target": 2,
+        "apgd_steps": 6,
+        "apgd_restarts": 2,
+        "square_queries": 40,
+        "spsa_steps": 5,
+        "spsa_samples": 8,
+        "cw_steps": 30,
+        "cw_searches": 3,
+        "cw_rate": 0.05,
+        "local_search_rounds": 20,
+    }
     return build_attack(name, AttackConfig(**(small | changes)))
 
 

@@ -49,8 +49,13 @@ def tracking_to(uri: str, folder: Path) -> Iterator[mlflow.MlflowClient]:
 def mlflow_server(backend: str, folder: Path) -> Iterator[str]:
     """Run `mlflow server` on a database; yield its address."""
     port = free_port()
-    options = {"host": "127.0.0.1", "port": port, "workers": 1, "backend-store-uri": backend,
-               "artifacts-destination": folder / "served"}  # fmt: skip
+    options = {
+        "host": "127.0.0.1",
+        "port": port,
+        "workers": 1,
+        "backend-store-uri": backend,
+        "artifacts-destination": folder / "served",
+    }
     command = [Path(sys.executable).parent / "mlflow", "server"]
     for name, value in options.items():
         command += [f"--{name}", str(value)]
@@ -75,12 +80,27 @@ def postgresql() -> Iterator[str]:
         folder, port = Path(name), free_port()
         (folder / "password").write_text(PASSWORD)
         shutil.chown(folder / "password", user)
-        initialise = ["--auth=scram-sha-256", "--username=gauntlet", "--no-sync",
-                      f"--pwfile={folder}/password", f"--pgdata={folder}/data"]  # fmt: skip
+        initialise = [
+            "--auth=scram-sha-256",
+            "--username=gauntlet",
+            "--no-sync",
+            f"--pwfile={folder}/password",
+            f"--pgdata={folder}/data",
+        ]
         command = [_program("initdb"), *initialise]
         subprocess.run(command, user=user, cwd=folder, check=True, capture_output=True)
-        command = [_program("postgres"), "-D", f"{folder}/data", "-k", name, "-F",
-                   "-h", "127.0.0.1", "-p", str(port)]  # fmt: skip
+        command = [
+            _program("postgres"),
+            "-D",
+            f"{folder}/data",
+            "-k",
+            name,
+            "-F",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(port),
+        ]
         with _process(command, folder, user=user, stop=signal.SIGINT) as process:
             uri = f"gauntlet:{PASSWORD}@127.0.0.1:{port}/postgres"
             wait_until(lambda: _accepts(f"postgresql://{uri}"), process, START_SECONDS)
@@ -170,9 +190,15 @@ def _process(
     environment = {k: v for k, v in os.environ.items() if "MLFLOW_" not in k}
     with (folder / "server.log").open("a") as log:
         process = subprocess.Popen(
-            command, cwd=folder, user=user, env=environment, stdout=log, stderr=log,
-            start_new_session=True, text=True,
-        )  # fmt: skip
+            command,
+            cwd=folder,
+            user=user,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            text=True,
+        )
         try:
             yield process
         finally:

@@ -11,8 +11,12 @@ from gauntlet.config.plan import Network, Part, attack_config, network
 from gauntlet.config.reproduce import ReproduceConfig
 from gauntlet.steps import reproduce
 
-PARAMETERS = {"dataset": "digits", "train_size": "400", "test_size": "60",
-              "paper": "sivaslioglu2020"}  # fmt: skip
+PARAMETERS = {
+    "dataset": "digits",
+    "train_size": "400",
+    "test_size": "60",
+    "paper": "sivaslioglu2020",
+}
 
 CLAIMS = """
 paper: sivaslioglu2020
@@ -41,12 +45,21 @@ claims:
 
 
 def _plan(config: ReproduceConfig) -> list[Network]:
-    own = {"epochs": 20, "widths": (32, 16), "batch_size": 32, "learning_rate": 0.005,
-           "defence": "encoded", "threat_models": "white_box", "attacks": "fgsm,bim",
-           "epsilons": (0.0, 0.05, 0.1, 0.2, 0.3)}  # fmt: skip
+    own = {
+        "epochs": 20,
+        "widths": (32, 16),
+        "batch_size": 32,
+        "learning_rate": 0.005,
+        "defence": "encoded",
+        "threat_models": "white_box",
+        "attacks": "fgsm,bim",
+        "epsilons": (0.0, 0.05, 0.1, 0.2, 0.3),
+    }
     tanh = AutoencoderConfig(**config.data, epochs=2, widths=(16, 4), activation="tanh")
-    return [network("vanilla", Part("dense", attack_config(config, **own), 50)),
-            Network("tanh throughout", 0, tanh, ())]  # fmt: skip
+    return [
+        network("vanilla", Part("dense", attack_config(config, **own), 50)),
+        Network("tanh throughout", 0, tanh, ()),
+    ]
 
 
 def small_paper(folder: Path, monkeypatch: Any, **more: str) -> ReproduceConfig:

@@ -107,8 +107,10 @@ def test_rows_keep_the_order_of_the_cells() -> None:
     ]
     rows = summarise(cells).rows
     assert [(row.defence, row.threat_model) for row in rows] == [
-        ("reformer", "white_box"), ("none", "white_box"), ("reformer", "transfer"),
-    ]  # fmt: skip
+        ("reformer", "white_box"),
+        ("none", "white_box"),
+        ("reformer", "transfer"),
+    ]
     assert all([cell.attack for cell in row.cells] == ["bim", "fgsm"] for row in rows)
 
 
@@ -176,8 +178,9 @@ def test_headline_says_where_nothing_attacked_the_image() -> None:
 def test_headlines_are_all_of_one_budget() -> None:
     # The only attack that asks for scores alone is also shown without limit, where it always wins.
     budgets = {"epsilons": (0.0, 0.05, 1.0), "fallen": (range(0), range(2), range(9))}
-    queries = [_cell(defence, "black_box", "single_pixel", **budgets)
-               for defence in ("none", "reformer")]  # fmt: skip
+    queries = [
+        _cell(defence, "black_box", "single_pixel", **budgets) for defence in ("none", "reformer")
+    ]
     gradient = _cell("reformer", epsilons=(0.0, 0.05), fallen=(range(0), range(5)))
     summary = summarise([queries[0], gradient, queries[1]])
     none, reformer = summary.headlines()
@@ -201,8 +204,9 @@ def test_metrics_of_the_headline_say_what_it_says() -> None:
     assert set(found) == {"headline/epsilon"} | {
         f"headline/robust_accuracy{end}/reformer" for end in ("", "_low", "_high")
     }
-    value, low, high = (found[f"headline/robust_accuracy{end}/reformer"]
-                        for end in ("", "_low", "_high"))  # fmt: skip
+    value, low, high = (
+        found[f"headline/robust_accuracy{end}/reformer"] for end in ("", "_low", "_high")
+    )
     (line,) = summary.headlines()
     assert f"robust accuracy {value:.4f} [{low:.4f}, {high:.4f}] under transfer" in line
     assert f"at epsilon {found['headline/epsilon']:g} " in line and value == 0.1
@@ -236,8 +240,10 @@ def test_masked_gradients(name: str, there: int, white: int, warned: bool) -> No
 
 def test_masking_is_found_attack_by_attack() -> None:
     masked = [_masked("white_box", 400), _masked("transfer", 100)]
-    sound = [replace(_masked("white_box", 50), attack="bim"),
-             replace(_masked("transfer", 300), attack="bim")]  # fmt: skip
+    sound = [
+        replace(_masked("white_box", 50), attack="bim"),
+        replace(_masked("transfer", 300), attack="bim"),
+    ]
     summary = summarise([*masked, *sound])
     assert [row.worst_at_reference.value for row in summary.rows] == [0.05, 0.1]  # hides it
     (line,) = summary.warnings()
@@ -267,15 +273,23 @@ LEARNED = {
     "one class, the most frequent": ([1] * 60 + [2] * 40, [1] * 100, "is predicted as class 1"),
     "nothing accepted": (ELEVEN, [-1] * 11, "every test image is rejected"),
     # 50 of 100 is [0.4038, 0.5962]: it contains 0.45 and leaves out 0.40
-    "interval holds the share": ([0] * 45 + [1] * 30 + [2] * 25,
-                                 [0] * 25 + [1] * 20 + [1] * 25 + [2] * 5 + [2] * 0 + [0] * 25,
-                                 "clean accuracy 0.5000 [0.4038, 0.5962] is not above 0.4500"),
-    "interval above the share": ([0] * 40 + [1] * 35 + [2] * 25,
-                                 [0] * 25 + [1] * 15 + [1] * 25 + [2] * 10 + [0] * 25, ""),
-    "below": ([0] * 60 + [1] * 40, [0] * 20 + [1] * 40 + [0] * 30 + [1] * 10,
-              "is not above 0.6000"),
+    "interval holds the share": (
+        [0] * 45 + [1] * 30 + [2] * 25,
+        [0] * 25 + [1] * 20 + [1] * 25 + [2] * 5 + [2] * 0 + [0] * 25,
+        "clean accuracy 0.5000 [0.4038, 0.5962] is not above 0.4500",
+    ),
+    "interval above the share": (
+        [0] * 40 + [1] * 35 + [2] * 25,
+        [0] * 25 + [1] * 15 + [1] * 25 + [2] * 10 + [0] * 25,
+        "",
+    ),
+    "below": (
+        [0] * 60 + [1] * 40,
+        [0] * 20 + [1] * 40 + [0] * 30 + [1] * 10,
+        "is not above 0.6000",
+    ),
     "images of one class": ([3] * 10, [3] * 10, ""),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("labels", "clean", "said"), LEARNED.values(), ids=LEARNED)
@@ -312,9 +326,14 @@ def test_table_and_header_agree() -> None:
     grey = {"epsilons": (0.0, 16 / 255), "bounded": False}
     summary = summarise([_cell(), _cell(attack="lr_natural", **grey)])
     assert header(summary) == [
-        "defence", "threat model", "clean", "fgsm ε=0.1", "lr_natural ε=16/255", "worst case",
+        "defence",
+        "threat model",
+        "clean",
+        "fgsm ε=0.1",
+        "lr_natural ε=16/255",
+        "worst case",
         "95 % interval",
-    ]  # fmt: skip
+    ]
     # Wilson for 4 of 10: 0.1682 to 0.6873.
     assert table(summary) == [
         ["none", "white_box", "0.9000", "0.4000", "0.4000", "0.4000", "[0.1682, 0.6873]"]
@@ -363,9 +382,15 @@ def test_minimum_norm_attack_falls_in_line_with_the_others_budgets() -> None:
 def test_minimum_norm_table_is_over_all_that_was_found() -> None:
     cell = _norm(range(8))
     assert norm_table(summarise([_cell(), cell])) == [
-        ["none", "white_box", "deepfool_l2", "0.8000",
-         f"[{cell.success_rate.low:.4f}, {cell.success_rate.high:.4f}]", "2"]
-    ]  # fmt: skip
+        [
+            "none",
+            "white_box",
+            "deepfool_l2",
+            "0.8000",
+            f"[{cell.success_rate.low:.4f}, {cell.success_rate.high:.4f}]",
+            "2",
+        ]
+    ]
     assert "deepfool_l2 | 0.8000" in markdown(summarise([cell]), "t", [])
 
 
@@ -387,7 +412,8 @@ def test_queries_that_beat_every_gradient_are_a_warning() -> None:
         return replace(_masked("white_box", survivors), attack=attack)
 
     (said,) = summarise([cell("fgsm", 900), cell("bim", 700), cell("square", 600)]).warnings()
-    assert said.startswith("square on reformer, queries alone: leaves 0.6000, the best gradient "
-                           "attack (bim) 0.7000")  # fmt: skip
+    assert said.startswith(
+        "square on reformer, queries alone: leaves 0.6000, the best gradient attack (bim) 0.7000"
+    )
     assert not list(summarise([cell("bim", 600), cell("square", 600)]).warnings())
     assert not list(summarise([cell("square", 600)]).warnings())

@@ -119,8 +119,12 @@ def _images_in_a_box(draw):
     seed = draw(st.integers(0, 2**32 - 1))
     where = draw(st.sampled_from(["inside", "low", "high", "edges"]))
     uniform = np.random.default_rng(seed).random((N, *SHAPE))
-    share = {"inside": uniform, "low": uniform / 100, "high": 1 - uniform / 100,
-             "edges": uniform.round()}[where]  # fmt: skip
+    share = {
+        "inside": uniform,
+        "low": uniform / 100,
+        "high": 1 - uniform / 100,
+        "edges": uniform.round(),
+    }[where]
     return box, (low + share * (high - low)).astype(np.float32).clip(low, high)
 
 
@@ -249,8 +253,11 @@ BAD = {
 def test_bad_input_is_refused(change: dict, said: str, name: str) -> None:
     given = GOOD | change
     with pytest.raises(ValueError, match=said):
-        list(attack(name)(logits("dense"), given["images"], given["labels"],
-                          epsilons=given["epsilons"]))  # fmt: skip
+        list(
+            attack(name)(
+                logits("dense"), given["images"], given["labels"], epsilons=given["epsilons"]
+            )
+        )
 
 
 @dataclass(frozen=True)

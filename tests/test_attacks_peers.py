@@ -43,10 +43,12 @@ def by_art(art) -> Callable[..., NDArray[np.float32]]:
 
     def craft(name: str, model: str, **options: Any) -> NDArray[np.float32]:
         classifier = art.estimators.classification.TensorFlowV2Classifier(
-            defended(model).graph, N_CLASSES, SHAPE,
+            defended(model).graph,
+            N_CLASSES,
+            SHAPE,
             loss_object=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             clip_values=(0.0, 1.0),
-        )  # fmt: skip
+        )
         attack = getattr(art.attacks.evasion, name)(classifier, verbose=False, **options)
         adversarial: NDArray[np.float32] = attack.generate(IMAGES, LABELS)
         return adversarial
@@ -107,8 +109,9 @@ def test_pgd_is_as_strong_as_foolbox(model: str, epsilon: float) -> None:
 
 
 @every_model
-@pytest.mark.parametrize(("name", "peer"), [("deepfool_l2", "L2DeepFoolAttack"),
-                                            ("deepfool_linf", "LinfDeepFoolAttack")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "peer"), [("deepfool_l2", "L2DeepFoolAttack"), ("deepfool_linf", "LinfDeepFoolAttack")]
+)
 def test_deepfool_equals_foolbox(model: str, name: str, peer: str) -> None:
     theirs = by_foolbox(peer, model, steps=50)
     adversarial = ours(name, model, deepfool_variant="foolbox3", deepfool_steps=50)
@@ -128,20 +131,35 @@ def test_deepfool_l2_is_as_near_as_art(by_art) -> None:
 
 def test_cw_is_as_near_as_foolbox() -> None:
     """Foolbox returns a black image where it found nothing: it counts as none."""
-    theirs = by_foolbox("L2CarliniWagnerAttack", "dense", binary_search_steps=5, steps=40,
-                        stepsize=0.1, initial_const=1e-2, abort_early=False)  # fmt: skip
+    theirs = by_foolbox(
+        "L2CarliniWagnerAttack",
+        "dense",
+        binary_search_steps=5,
+        steps=40,
+        stepsize=0.1,
+        initial_const=1e-2,
+        abort_early=False,
+    )
     adversarial = ours("cw_l2", "dense", cw_steps=40, cw_searches=5, cw_rate=0.1)
     found = fooled("dense", theirs) & theirs.any(axis=(1, 2, 3))
     assert found.sum() > 1 and np.array_equal(fooled("dense", adversarial), found)
     assert l2(adversarial)[found].mean() <= 1.05 * l2(theirs)[found].mean()
 
 
-@pytest.mark.parametrize(("name", "loss"), [("apgd_ce", "cross_entropy"),
-                                            ("apgd_dlr", "difference_logits_ratio")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "loss"), [("apgd_ce", "cross_entropy"), ("apgd_dlr", "difference_logits_ratio")]
+)
 def test_apgd_is_as_strong_as_art(name: str, loss: str, by_art) -> None:
     """Random starts differ, so one image in a dozen may."""
-    theirs = by_art("AutoProjectedGradientDescent", "dense", eps=0.15, eps_step=0.3, max_iter=15,
-                    nb_random_init=1, loss_type=loss)  # fmt: skip
+    theirs = by_art(
+        "AutoProjectedGradientDescent",
+        "dense",
+        eps=0.15,
+        eps_step=0.3,
+        max_iter=15,
+        nb_random_init=1,
+        loss_type=loss,
+    )
     adversarial = ours(name, "dense", 0.15, apgd_steps=15, apgd_restarts=1)
     assert 1 < fooled("dense", theirs).sum() <= fooled("dense", adversarial).sum() + 1
 
@@ -164,10 +182,13 @@ def test_golden_foolbox1(name: str, norm: str, golden_model: keras.Model) -> Non
 
     The random attacks were run with so many seeds that these are all that there are.
     """
-    options: dict[str, Any] = {"deepfool_variant": "foolbox1", "deepfool_steps": 50,
-                               "max_pixels": 1000,
-                               "local_search_rounds": 8,
-                               "local_search_selection": "lowest"}  # fmt: skip
+    options: dict[str, Any] = {
+        "deepfool_variant": "foolbox1",
+        "deepfool_steps": 50,
+        "max_pixels": 1000,
+        "local_search_rounds": 8,
+        "local_search_selection": "lowest",
+    }
     images, labels = data = golden_foolbox1.images()
     adversarial = run(attack(name, **options), logits_of(golden_model), EVERYTHING, data=data)
     success = np.argmax(golden_model(adversarial), axis=1) != labels

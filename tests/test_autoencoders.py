@@ -39,8 +39,7 @@ every_loss = pytest.mark.parametrize("loss", LOSSES)
 
 
 def _config(kind: str, **changes) -> AutoencoderConfig:
-    tiny = {"preset": "smoke", "widths": (6,), "epochs": 4, "batch_size": 12,
-            "learning_rate": 0.01}  # fmt: skip
+    tiny = {"preset": "smoke", "widths": (6,), "epochs": 4, "batch_size": 12, "learning_rate": 0.01}
     return AutoencoderConfig(**{**tiny, **KINDS[kind], **changes})
 
 
@@ -68,9 +67,12 @@ def _same(one: list[np.ndarray], two: list[np.ndarray]) -> bool:
 # --- architecture ---
 
 DENSE = {  # weights and biases of 784-504-28-28-504-784, by hand
-    "784-504": 784 * 504 + 504, "504-28": 504 * 28 + 28, "28-28": 28 * 28 + 28,
-    "28-504": 28 * 504 + 504, "504-784": 504 * 784 + 784,
-}  # fmt: skip
+    "784-504": 784 * 504 + 504,
+    "504-28": 504 * 28 + 28,
+    "28-28": 28 * 28 + 28,
+    "28-504": 28 * 504 + 504,
+    "504-784": 504 * 784 + 784,
+}
 PLAIN = sum(DENSE.values())
 LATENT = 2 * (28 * 2 + 2) + (2 * 28 + 28)  # mean and log variance; 2-28 instead of 28-28
 COUNTS = dict.fromkeys(KINDS, PLAIN) | {"variational": PLAIN - DENSE["28-28"] + LATENT}
@@ -267,10 +269,13 @@ def test_other_losses_see_the_scale(kind: str) -> None:
         ("mean_squared_error", False, (0.25 + 0 + 0.01 + 0) / 4),
         ("mean_squared_error", True, 0.25 + 0 + 0.01 + 0),
         ("binary_crossentropy", False, -(3 * math.log(0.5) + math.log(0.4)) / 4),
-        ("categorical_crossentropy", False, -math.log(0.5 / 1.9) - 0.5 * math.log(0.4 / 1.9)
-         - 0.5 * math.log(0.5 / 1.9)),
+        (
+            "categorical_crossentropy",
+            False,
+            -math.log(0.5 / 1.9) - 0.5 * math.log(0.4 / 1.9) - 0.5 * math.log(0.5 / 1.9),
+        ),
     ],
-)  # fmt: skip
+)
 def test_loss_by_hand(kind: str, as_sum: bool, by_hand: float) -> None:
     image = np.array([1, 0.5, 0.5, 0.5], np.float32).reshape(1, 2, 2, 1)
     output = np.array([0.5, 0.5, 0.4, 0.5], np.float32).reshape(1, 2, 2, 1)

@@ -108,9 +108,13 @@ def test_confusion_matrix_is_shown(served, open_page) -> None:
 
 def test_curves_of_two_attacks_lie_over_each_other(served, open_page) -> None:
     page = open_page()
-    names = {"runs": list(served.cells.values()), "experiments": [served.experiment],
-             "metric": "adv/accuracy", "plot_metric_keys": ["adv/accuracy"],
-             "plot_layout": {}}  # fmt: skip
+    names = {
+        "runs": list(served.cells.values()),
+        "experiments": [served.experiment],
+        "metric": "adv/accuracy",
+        "plot_metric_keys": ["adv/accuracy"],
+        "plot_layout": {},
+    }
     query = "&".join(f"{name}={quote(json.dumps(value))}" for name, value in names.items())
     page.goto(f"{served.uri}/#/metric?{query}&x_axis=step")
     page.get_by_role("button", name="Close").click()  # the assistant, which hides half of them

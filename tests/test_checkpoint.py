@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 
 from gauntlet.checkpoint import Checkpoint, Saved
 
-ARRAYS = [np.array(7, np.int64), np.array([1, 2**32 - 1], np.uint32), np.zeros((0, 3), np.float32),
-          *(np.full((2, 2), i, np.float32) for i in range(12))]  # fmt: skip
+ARRAYS = [
+    np.array(7, np.int64),
+    np.array([1, 2**32 - 1], np.uint32),
+    np.zeros((0, 3), np.float32),
+    *(np.full((2, 2), i, np.float32) for i in range(12)),
+]
 HISTORY = [{"train/loss": 0.1}, {"train/loss": 1 / 3, "val/loss": 5e-324}]
 TRAINING = "d" * 64
 

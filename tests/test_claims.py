@@ -178,8 +178,9 @@ def test_phases_of_funn_are_judged_on_the_published_epochs() -> None:
     expected = [check.expect.equals for check in reading.checks]
     assert expected == claim.published.split(", ") == ["9", "31"]
     assert [str(one).split(" (")[0] for check in reading.checks for one in check.each] == [
-        "parameter init_epochs", "parameter epochs - init_epochs"
-    ]  # fmt: skip
+        "parameter init_epochs",
+        "parameter epochs - init_epochs",
+    ]
 
 
 def test_auto_is_the_published_schedule() -> None:
@@ -189,12 +190,24 @@ def test_auto_is_the_published_schedule() -> None:
 
 # --- the schema ---
 
-CELL = {"network": "a", "part": "p", "attack": "x", "defence": "none", "threat_model": "white_box",
-        "quantity": "drop"}  # fmt: skip
+CELL = {
+    "network": "a",
+    "part": "p",
+    "attack": "x",
+    "defence": "none",
+    "threat_model": "white_box",
+    "quantity": "drop",
+}
 CHECK = {"measures": [CELL], "expect": {"at_most": 0.1}}
 READING = {"name": "r", "checks": [CHECK]}
-CLAIM = {"id": "one", "where": "w", "text": "t", "published": "0", "tolerance": "t",
-         "readings": [READING]}  # fmt: skip
+CLAIM = {
+    "id": "one",
+    "where": "w",
+    "text": "t",
+    "published": "0",
+    "tolerance": "t",
+    "readings": [READING],
+}
 PAPER = {"paper": "p", "title": "t", "authors": "a", "published": "y", "claims": [CLAIM]}
 TRAINING = {"network": "a", "model": "raw"}
 
@@ -249,12 +262,16 @@ def test_refusals(claim: dict[str, Any], said: str) -> None:
         ({**PAPER, "claims": [CLAIM, CLAIM]}, "expected each id once; received one twice"),
         ({**PAPER, "claims": []}, "claims.yaml: claims: "),
         ([], "claims.yaml: "),
-        ({**PAPER, "ways": {}, "claims": [{**CLAIM, "readings": [{"ways": "w", "checks": []}]}]},
-         "ways: cannot write them out: KeyError('w')"),
-        ({**PAPER, "ways": {"w": {}}, "claims": [{**CLAIM, "readings": [{"ways": "w"}]}]},
-         "expected either readings"),
+        (
+            {**PAPER, "ways": {}, "claims": [{**CLAIM, "readings": [{"ways": "w", "checks": []}]}]},
+            "ways: cannot write them out: KeyError('w')",
+        ),
+        (
+            {**PAPER, "ways": {"w": {}}, "claims": [{**CLAIM, "readings": [{"ways": "w"}]}]},
+            "expected either readings",
+        ),
     ],
-)  # fmt: skip
+)
 def test_no_file_of_claims(tmp_path: Path, paper: object, said: str) -> None:
     with pytest.raises(UsageError) as error:
         _load(tmp_path, paper)

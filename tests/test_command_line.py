@@ -82,8 +82,11 @@ def test_mistake_is_answered_in_one_line(arguments, said, capsys, tmp_path, monk
 def test_process_ends_with_2_and_one_line(tmp_path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "gauntlet", "attack", "--epsilons", "0,two"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())
 
@@ -98,8 +101,10 @@ def test_help_is_quick_and_imports_nothing_heavy(entry_point: str) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-c", script, *filter(None, [entry_point]), "--help"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert (done.returncode, done.stderr) == (0, "")
     # Of the processor's time, which does not depend on who else uses it.

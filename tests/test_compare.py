@@ -34,8 +34,9 @@ def two(attacked, tiny, tmp_path_factory) -> Iterator[tuple[mlflow.MlflowClient,
 
 def _found(client: mlflow.MlflowClient, name: str) -> list[Any]:
     experiments = [e.experiment_id for e in client.search_experiments()]
-    return client.search_runs(experiments, f"tags.`gauntlet.step` = '{name}'",
-                              order_by=["attributes.start_time ASC"])  # fmt: skip
+    return client.search_runs(
+        experiments, f"tags.`gauntlet.step` = '{name}'", order_by=["attributes.start_time ASC"]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +104,11 @@ def test_pictures_are_files_and_stand_in_the_page(two, compared) -> None:
     kinds = [re.match(r"(matrix_differences|[a-z]+)_", p.name).group(1) for p in pictures]
     # A worst case and two attacks; matrices of the strongest; five defences x two attacks.
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {
-        "curves": 3, "matrices": 1, "matrix_differences": 1, "images": 10,
-    }  # fmt: skip
+        "curves": 3,
+        "matrices": 1,
+        "matrix_differences": 1,
+        "images": 10,
+    }
     assert {file.name for file in folder.iterdir()} == {"compare.html", "compare.md", "figures"}
 
 
@@ -147,10 +151,16 @@ def ids(two) -> dict[str, str]:
     deleted = fake()
     client.delete_run(deleted)
     return {
-        "good": good, "unknown": "c" * 32, "deleted": deleted, "running": fake("RUNNING"),
-        "training": like.data.tags["gauntlet.input.raw"], "killed": fake("KILLED"), "bare": fake(),
-        "bare_cell": fake(step="cell"), "other_data": fake(dataset_sha256="0123456789"),
-    }  # fmt: skip
+        "good": good,
+        "unknown": "c" * 32,
+        "deleted": deleted,
+        "running": fake("RUNNING"),
+        "training": like.data.tags["gauntlet.input.raw"],
+        "killed": fake("KILLED"),
+        "bare": fake(),
+        "bare_cell": fake(step="cell"),
+        "other_data": fake(dataset_sha256="0123456789"),
+    }
 
 
 REFUSED = {

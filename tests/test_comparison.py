@@ -41,8 +41,19 @@ def _cell(
     attacked[1:, list(fallen)] = 1
     zeros = np.zeros(attacked.shape, np.float32)
     bounded = not attack.startswith("lr_")
-    return CellResult(defence, threat_model, attack, epsilons, np.zeros(n, int), np.zeros(n, int),
-                      attacked, zeros, zeros, bounded, run_id)  # fmt: skip
+    return CellResult(
+        defence,
+        threat_model,
+        attack,
+        epsilons,
+        np.zeros(n, int),
+        np.zeros(n, int),
+        attacked,
+        zeros,
+        zeros,
+        bounded,
+        run_id,
+    )
 
 
 def _comparand(run: FinishedRun, *cells: CellResult) -> Comparand:
@@ -113,8 +124,11 @@ def test_two_attacks_make_a_worst_case_of_their_own() -> None:
     found = _compare(one, other)
     (worst,) = found.worst
     assert [contest.name for contest in found.attacks] == ["fgsm", "bim"]
-    assert rows(found, worst)[0][:3] == ["run a (aaaaaaaa), none", "1.0000",
-                                         "0.4000 [0.1682, 0.6873]"]  # fmt: skip
+    assert rows(found, worst)[0][:3] == [
+        "run a (aaaaaaaa), none",
+        "1.0000",
+        "0.4000 [0.1682, 0.6873]",
+    ]
     assert rows(found, worst)[1][3].startswith("+0.4000 [") and worst.budget == "0.1"
     assert worst.curve(one) == ([0.0, 0.1], [1.0, 0.4])
     assert strongest(found.attacks, "white_box").name == "fgsm"  # 0.7, 0.8 against 0.6, 1
@@ -165,18 +179,31 @@ OTHERS = {
     # what the second run has instead of FGSM at 0 and 0.1 under white_box -> why not
     "another attack": (_cell("bim"), {}, ["stands in one run only"] * 2),
     "another threat model": (_cell(threat_model="transfer"), {}, ["stands in one run only"] * 2),
-    "other budgets": (_cell(epsilons=(0.0, 0.2)), {}, [
-        "budgets 0, 0.1, where run b (bbbbbbbb) has 0, 0.2",
-        "budgets 0, 0.2, where run a (aaaaaaaa) has 0, 0.1",
-    ]),
-    "more budgets": (_cell(epsilons=(0.0, 0.1, 0.2)), {}, [
-        "budgets 0, 0.1, where run b (bbbbbbbb) has 0, 0.1, 0.2",
-        "budgets 0, 0.1, 0.2, where run a (aaaaaaaa) has 0, 0.1",
-    ]),
-    "other images": (_cell(n=9), {}, [
-        "other test images than run b (bbbbbbbb)", "other test images than run a (aaaaaaaa)",
-    ]),
-}  # fmt: skip
+    "other budgets": (
+        _cell(epsilons=(0.0, 0.2)),
+        {},
+        [
+            "budgets 0, 0.1, where run b (bbbbbbbb) has 0, 0.2",
+            "budgets 0, 0.2, where run a (aaaaaaaa) has 0, 0.1",
+        ],
+    ),
+    "more budgets": (
+        _cell(epsilons=(0.0, 0.1, 0.2)),
+        {},
+        [
+            "budgets 0, 0.1, where run b (bbbbbbbb) has 0, 0.1, 0.2",
+            "budgets 0, 0.1, 0.2, where run a (aaaaaaaa) has 0, 0.1",
+        ],
+    ),
+    "other images": (
+        _cell(n=9),
+        {},
+        [
+            "other test images than run b (bbbbbbbb)",
+            "other test images than run a (aaaaaaaa)",
+        ],
+    ),
+}
 
 
 @pytest.mark.parametrize(("cell", "config", "reasons"), OTHERS.values(), ids=OTHERS)
@@ -210,8 +237,10 @@ def test_defences_of_a_shared_attack_are_all_compared() -> None:
     one = [_comparand(_run(A), _cell(defence=defence)) for defence in ("none", "magnet")]
     found = _compare(*one, _comparand(_run(B), _cell()))
     assert [who.short for who in found.worst[0].comparands] == [
-        "aaaaaaaa/none", "aaaaaaaa/magnet", "bbbbbbbb/none",
-    ]  # fmt: skip
+        "aaaaaaaa/none",
+        "aaaaaaaa/magnet",
+        "bbbbbbbb/none",
+    ]
 
 
 def test_budgets_that_most_runs_have_are_compared() -> None:
@@ -265,9 +294,10 @@ def test_the_same_cells_are_a_warning() -> None:
 
 def test_no_common_attack_is_a_warning() -> None:
     said = _warnings(
-        _comparand(_run(A), _cell("fgsm")), _comparand(_run(B), _cell("fgsm"), _cell("bim")),
+        _comparand(_run(A), _cell("fgsm")),
+        _comparand(_run(B), _cell("fgsm"), _cell("bim")),
         _comparand(_run(C), _cell("bim")),
-    )  # fmt: skip
+    )
     assert "no worst case under white_box" in said
 
 
@@ -280,10 +310,15 @@ def _top(*comparands: Comparand) -> str:
 def _twice(left: dict[str, tuple[int, int]], **more: Any) -> list[Comparand]:
     """Return two runs that keep so many images of ten, by threat model."""
     return [
-        _comparand(_run(run_id), *(_cell(fallen=range(N - kept[i]), threat_model=name, **more)
-                                   for name, kept in left.items()))
+        _comparand(
+            _run(run_id),
+            *(
+                _cell(fallen=range(N - kept[i]), threat_model=name, **more)
+                for name, kept in left.items()
+            ),
+        )
         for i, run_id in enumerate((A, B))
-    ]  # fmt: skip
+    ]
 
 
 TOPS = {
@@ -304,18 +339,27 @@ def test_least_number_of_attacks_on_the_image_stands_on_top(left, name: str) -> 
 
 def test_a_larger_budget_does_not_stand_on_top() -> None:
     pair = [
-        replace(one, cells=(*one.cells, _cell("single_pixel", range(9), threat_model="black_box",
-                                              epsilons=(0.0, 0.05, 1.0))))
+        replace(
+            one,
+            cells=(
+                *one.cells,
+                _cell(
+                    "single_pixel", range(9), threat_model="black_box", epsilons=(0.0, 0.05, 1.0)
+                ),
+            ),
+        )
         for one in _twice({"white_box": (5, 6)}, epsilons=(0.0, 0.05))
-    ]  # fmt: skip
+    ]
     assert _top(*pair).startswith("white_box, epsilon 0.05: ")
 
 
 def test_who_is_lower_elsewhere_is_a_warning() -> None:
     pair = _twice({"white_box": (1, 9), "transfer": (5, 6)})
     assert _top(*pair).startswith("white_box")
-    lower = ("run b (bbbbbbbb), none withstands less under transfer (0.6000) than under white_box "
-             "(0.9000), which stands on top")  # fmt: skip
+    lower = (
+        "run b (bbbbbbbb), none withstands less under transfer (0.6000) than under white_box "
+        "(0.9000), which stands on top"
+    )
     assert lower in _warnings(*pair)
     assert "run a (aaaaaaaa), none withstands less" not in _warnings(*pair)
 
@@ -323,8 +367,9 @@ def test_who_is_lower_elsewhere_is_a_warning() -> None:
 def test_who_is_compared_with_nothing_is_a_warning() -> None:
     pair = _twice({"white_box": (5, 6)})
     odd = _comparand(_run(C), _cell("bim"))
-    assert ("run c (cccccccc), none is compared with nothing: stands in one run only"
-            in _warnings(*pair, odd))  # fmt: skip
+    assert "run c (cccccccc), none is compared with nothing: stands in one run only" in _warnings(
+        *pair, odd
+    )
     assert "compared with nothing" not in _warnings(*pair)
 
 
@@ -332,10 +377,13 @@ def test_model_that_learned_nothing_is_a_warning() -> None:
     def constant(cell: CellResult) -> CellResult:
         return replace(cell, labels=np.arange(N) % 5)
 
-    one, other = (replace(c, cells=tuple(map(constant, c.cells)))
-                  for c in _twice({"white_box": (5, 6)}))  # fmt: skip
-    assert ("run a (aaaaaaaa), none, run b (bbbbbbbb), none: every test image is predicted as "
-            "class 0" in _warnings(one, other))  # fmt: skip
+    one, other = (
+        replace(c, cells=tuple(map(constant, c.cells))) for c in _twice({"white_box": (5, 6)})
+    )
+    assert (
+        "run a (aaaaaaaa), none, run b (bbbbbbbb), none: every test image is predicted as "
+        "class 0" in _warnings(one, other)
+    )
 
 
 # --- matrices and the page ---
@@ -365,9 +413,14 @@ def test_page_has_the_headline_first_and_what_was_left_out() -> None:
     found = _compare(one, _comparand(_run(B, seed="1"), _cell()))
     page = as_document(found, {})
     assert [section.title for section in page.sections] == [
-        "Worst case over shared attacks", "worst case under white_box", "Parameters that differ",
-        "Attack by attack", "fgsm under white_box", "Not compared", "Runs",
-    ]  # fmt: skip
+        "Worst case over shared attacks",
+        "worst case under white_box",
+        "Parameters that differ",
+        "Attack by attack",
+        "fgsm under white_box",
+        "Not compared",
+        "Runs",
+    ]
     text = as_markdown(page)
     assert "| run a (aaaaaaaa), none | white_box | bim | stands in one run only |" in text
     assert "| `seed` | 0 | 1 |" in text and "one seed stands behind each run" in text

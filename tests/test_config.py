@@ -58,11 +58,21 @@ def test_default_strings_give_the_default_config(entry_point: str) -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (True, "true"), (False, "false"), (0.0, "0"), (1.0, "1"), (0.05, "0.05"), (1e-4, "0.0001"),
-        (1 / 3, "0.3333333333333333"), (1e-7, "1e-07"), ((0.0, 0.1), "0,0.1"), (("a", "b"), "a,b"),
-        (7, "7"), ("all", "all"), (2**62 + 1, "4611686018427387905"),
+        (True, "true"),
+        (False, "false"),
+        (0.0, "0"),
+        (1.0, "1"),
+        (0.05, "0.05"),
+        (1e-4, "0.0001"),
+        (1 / 3, "0.3333333333333333"),
+        (1e-7, "1e-07"),
+        ((0.0, 0.1), "0,0.1"),
+        (("a", "b"), "a,b"),
+        (7, "7"),
+        ("all", "all"),
+        (2**62 + 1, "4611686018427387905"),
     ],
-)  # fmt: skip
+)
 def test_value_as_the_command_line_reads_it(value: object, text: str) -> None:
     assert to_string(value) == text
 
@@ -141,8 +151,14 @@ def test_both_presets_fill_the_same_parameters() -> None:
 RUN = {"dataset", "train_size", "seed"}
 TRAINING = RUN | {"epochs", "batch_size", "learning_rate", "validation_size"}
 AUTOENCODER = RUN | {"epochs", "batch_size", "validation_size", "autoencoder"}
-DENSE = {"widths", "activation", "pre_output_activation", "output_activation", "loss",
-         "learning_rate"}  # fmt: skip
+DENSE = {
+    "widths",
+    "activation",
+    "pre_output_activation",
+    "output_activation",
+    "loss",
+    "learning_rate",
+}
 CONVOLUTIONAL = {"filters", "features"}
 ONLY = {
     "vanilla": DENSE,
@@ -198,11 +214,15 @@ def test_settings_of_a_classifier(kind: str, names: set[str]) -> None:
 @pytest.mark.parametrize(
     ("change", "same"),
     [
-        ({"preset": "paper"}, True), ({"noise": 0.5}, True), ({"latent": 3}, True),
-        ({"epochs": 36}, False), ({"seed": 1}, False), ({"widths": (504, 29)}, False),
+        ({"preset": "paper"}, True),
+        ({"noise": 0.5}, True),
+        ({"latent": 3}, True),
+        ({"epochs": 36}, False),
+        ({"seed": 1}, False),
+        ({"widths": (504, 29)}, False),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_settings_change_only_with_what_is_read(change: dict, same: bool) -> None:
     before, after = AutoencoderConfig(), AutoencoderConfig(**change)
     assert (before.autoencoder_settings() == after.autoencoder_settings()) == same
@@ -260,14 +280,16 @@ def test_settings_of_magnet() -> None:
     config = parse("attack", {"defence": "none,magnet", "preset": "smoke", "detectors": "jsd"})
     assert config.defence_settings("none") == {}
     assert config.defence_settings("magnet") == {
-        "detectors": ["jsd"], "false_positive_rate": 0.001, "validation_size": 200,
-    }  # fmt: skip
+        "detectors": ["jsd"],
+        "false_positive_rate": 0.001,
+        "validation_size": 200,
+    }
 
 
 @pytest.mark.parametrize(
-    ("entry_point", "values"), [("attack", {"defence": "features"}),
-                                ("classifier", {"train_on": "features"})],
-)  # fmt: skip
+    ("entry_point", "values"),
+    [("attack", {"defence": "features"}), ("classifier", {"train_on": "features"})],
+)
 def test_autoencoder_without_code_has_no_features(entry_point: str, values: dict) -> None:
     said = "^--autoencoder: expected one that has features, vanilla, .*; received 'magnet_2'.$"
     with pytest.raises(UsageError, match=said):
@@ -394,10 +416,13 @@ UNREAD = {
     "lr_target": ("attack", {"lr_target": "10"}, {"attacks": "lr_one_target"}),
     "steps": ("attack", {"attacks": "fgsm,apgd_ce", **NEVER_REACHES}, {"attacks": "mim"}),
     "phases": ("classifier", {"autoencoder": "funn", "epochs": "3"}, {"train_on": "encoded"}),
-    "own phases": ("attack", {"autoencoder": "funn", "epochs": "3", "defence": "none,magnet"},
-                   {"defence": "reformer"}),
+    "own phases": (
+        "attack",
+        {"autoencoder": "funn", "epochs": "3", "defence": "none,magnet"},
+        {"defence": "reformer"},
+    ),
     "study": ("tune", {"target": "12"}, {"objective": "robust_accuracy", "attacks": "t_fgsm"}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("entry_point", "values", "reads"), UNREAD.values(), ids=UNREAD)

@@ -56,7 +56,7 @@ def test_activations_of_the_paper() -> None:
     convolutions = [*_of(keras.layers.Conv2D, model), *_of(keras.layers.Conv2DTranspose, model)]
     assert {(c.kernel_size, c.strides, c.padding) for c in convolutions} == {
         ((3, 3), (2, 2), "same")
-    }  # fmt: skip
+    }
     names = [layer.activation.__name__ for layer in convolutions]
     assert names == ["relu", "relu", "relu", "tanh"]
     assert model.get_layer(CODE).activation is keras.activations.linear
@@ -86,8 +86,15 @@ def test_stored_model_needs_no_code_of_the_project(tmp_path) -> None:
 @pytest.mark.parametrize("loss", ["mean_squared_error", "binary_crossentropy"])
 def test_training_lowers_the_loss_and_follows_the_seed(loss: str) -> None:
     images, history = blobs(36)[0], []
-    config = AutoencoderConfig(autoencoder="convolutional", preset="smoke", filters=(4,), epochs=6,
-                               batch_size=12, learning_rate=0.01, loss=loss)  # fmt: skip
+    config = AutoencoderConfig(
+        autoencoder="convolutional",
+        preset="smoke",
+        filters=(4,),
+        epochs=6,
+        batch_size=12,
+        learning_rate=0.01,
+        loss=loss,
+    )
     model = train_autoencoder(config, images, lambda _, metrics: history.append(metrics))
     assert history[-1]["train/loss"] < history[0]["train/loss"]
     again = train_autoencoder(config, images, ignore).get_weights()

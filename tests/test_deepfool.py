@@ -130,8 +130,9 @@ def test_more_steps_keep_every_hit(variant: str, norm: str) -> None:
 @every_norm
 def test_each_norm_is_the_smaller_of_the_two_in_its_own(norm: str) -> None:
     images = blobs(N)[0]
-    changes = {n: run(DeepFool(n, "foolbox3", 50), logits("dense"), 1.0) - images
-               for n in ("l2", "linf")}  # fmt: skip
+    changes = {
+        n: run(DeepFool(n, "foolbox3", 50), logits("dense"), 1.0) - images for n in ("l2", "linf")
+    }
     order = 2 if norm == "l2" else np.inf
     sizes = {n: np.linalg.norm(c.reshape(N, -1), order, axis=1).mean() for n, c in changes.items()}
     assert min(sizes, key=sizes.__getitem__) == norm

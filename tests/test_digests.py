@@ -58,19 +58,42 @@ STEPS = {
 """Modules, or all of a package, and the steps that they compute; the longest name counts."""
 
 OTHERS = (
-    "__main__", "errors", "interruption", "masking", "output", "private_files", "report",
+    "__main__",
+    "errors",
+    "interruption",
+    "masking",
+    "output",
+    "private_files",
+    "report",
     "tracking",
     # They draw.
-    "evaluation.figures", "evaluation.latent_figures", "evaluation.pictures",
+    "evaluation.figures",
+    "evaluation.latent_figures",
+    "evaluation.pictures",
     # They say which cells and trainings there are; what those read is in their fingerprints.
-    "config.compare", "config.entry_points", "config.objectives", "config.plan",
-    "config.reproduce", "config.searched", "config.sivaslioglu2020", "config.spaces",
-    "config.storage", "config.tune", "config.vigouroux2018", "steps.attack",
-    "steps.matrix", "steps.reproduce", "steps.reuse",
+    "config.compare",
+    "config.entry_points",
+    "config.objectives",
+    "config.plan",
+    "config.reproduce",
+    "config.searched",
+    "config.sivaslioglu2020",
+    "config.spaces",
+    "config.storage",
+    "config.tune",
+    "config.vigouroux2018",
+    "steps.attack",
+    "steps.matrix",
+    "steps.reproduce",
+    "steps.reuse",
     # They show, remember and read back.
-    "steps.compare", "steps.compared_runs", "steps.console", "steps.finished_cells",
-    "steps.session", "steps.training_run",
-)  # fmt: skip
+    "steps.compare",
+    "steps.compared_runs",
+    "steps.console",
+    "steps.finished_cells",
+    "steps.session",
+    "steps.training_run",
+)
 """Modules that change no number of a step."""
 
 

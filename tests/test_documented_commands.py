@@ -22,9 +22,16 @@ COMMANDS = [pytest.param(words, id=shlex.join(words)) for words in commands()]
 FRAGMENTS = [pytest.param(words, id=shlex.join(words)) for words in fragments()]
 
 SMALL = {
-    "preset": "smoke", "train_size": "300", "test_size": "20", "epochs": "2", "steps": "3",
-    "restarts": "1", "epsilons": "0,0.1", "eot_samples": "2", "judge_draws": "2",
-}  # fmt: skip
+    "preset": "smoke",
+    "train_size": "300",
+    "test_size": "20",
+    "epochs": "2",
+    "steps": "3",
+    "restarts": "1",
+    "epsilons": "0,0.1",
+    "eot_samples": "2",
+    "judge_draws": "2",
+}
 """What makes a training or an attack one of seconds."""
 
 QUICK_CELLS = 4
@@ -47,8 +54,11 @@ def _made(words: list[str]) -> list[list[str]]:
     """Return what `make` would run, as words."""
     done = subprocess.run(
         ["make", "-n", "--no-print-directory", *words[1:]],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.replace("\\\n", " ").splitlines()
     return [shlex.split(line, comments=True) for line in lines if "mlflow run" in line]
@@ -115,8 +125,13 @@ def test_every_quick_command_runs(store, tmp_path: Path, capsys) -> None:
     """In one process, on few images; other tests run longer ones."""
     images = np.random.default_rng(0).integers(0, 255, (300, 8, 8), np.uint8)
     labels = np.arange(300) % 10
-    np.savez(tmp_path / "my_data.npz", x_train=images, y_train=labels, x_test=images[:20],
-             y_test=labels[:20])  # fmt: skip
+    np.savez(
+        tmp_path / "my_data.npz",
+        x_train=images,
+        y_train=labels,
+        x_test=images[:20],
+        y_test=labels[:20],
+    )
     quick = [asked for asked in _entry_points() if asked[0] and _is_quick(*asked)]
     assert len(quick) > 5
     for entry_point, values in quick:

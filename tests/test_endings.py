@@ -85,8 +85,9 @@ with tracked_run("attacks", "parent", config, tags={}, entry=True) as parent:
 def two_runs(store, start, cache) -> subprocess.Popen[str]:
     """A process with a run and a nested one open, the outer one opened by a launch."""
     opened = store.create_run("0").info.run_id
-    process = start("python", "-c", TWO_RUNS, uri=_uri(), MLFLOW_RUN_ID=opened,
-                    **{OPENED_RUN: opened})  # fmt: skip
+    process = start(
+        "python", "-c", TWO_RUNS, uri=_uri(), MLFLOW_RUN_ID=opened, **{OPENED_RUN: opened}
+    )
     wait_until(lambda: len(_runs(store)) == 2, process, STARTS_WITHIN)
     wait_until(lambda: len(list(cache.glob("open_runs/*[0-9]"))) == 2, process, STARTS_WITHIN)
     return process

@@ -29,8 +29,9 @@ def test_decoder_goes_on_where_the_encoder_ends(kind: str) -> None:
     config = AutoencoderConfig(autoencoder=kind, widths=(12, 6), noise=0.5)
     model = build_autoencoder(config, SHAPE)
     features = predict(encoder_of(model), blobs(N)[0])
-    np.testing.assert_allclose(predict(decoder_of(model), features), predict(model, blobs(N)[0]),
-                               atol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(
+        predict(decoder_of(model), features), predict(model, blobs(N)[0]), atol=1e-6
+    )
 
 
 def test_variational_features_are_the_mean() -> None:

@@ -28,8 +28,11 @@ MATRIX = {
 }
 IMAGES = np.linspace(0, 1, 3 * 4 * 4, dtype=np.float32).reshape(3, 4, 4, 1)
 CHANGE = {**MATRIX, "counts": [[-4, 4, 0], [0, 0, 0], [1, -1, 0]]}
-HISTORY = {"train/loss": {1: 3.0, 2: 2.0}, "val/loss": {1: 4.0, 2: 3.0},
-           "train/accuracy": {2: 0.1, 3: 0.5}}  # fmt: skip
+HISTORY = {
+    "train/loss": {1: 3.0, 2: 2.0},
+    "val/loss": {1: 4.0, 2: 3.0},
+    "train/accuracy": {2: 0.1, 3: 0.5},
+}
 
 FIGURES = {
     "matrices": lambda: draw_matrices({"clean": MATRIX, "moved": MATRIX}, "title"),

@@ -35,8 +35,16 @@ NOISE = (5, 0)
 
 
 def _config(**changes) -> AutoencoderConfig:
-    tiny = {"autoencoder": "funn", "preset": "smoke", "filters": (4,), "features": 3,
-            "attacker_noise": 2, "batch_size": 12, "epochs": 4, "init_epochs": 2}  # fmt: skip
+    tiny = {
+        "autoencoder": "funn",
+        "preset": "smoke",
+        "filters": (4,),
+        "features": 3,
+        "attacker_noise": 2,
+        "batch_size": 12,
+        "epochs": 4,
+        "init_epochs": 2,
+    }
     rates = dict.fromkeys(
         ("defender_init_rate", "attacker_init_rate", "defender_rate", "attacker_rate"), 0.01
     )
@@ -94,9 +102,14 @@ def test_metrics_of_grey_players_by_hand(eagerly, beta: float, active: float) ->
     # Without weights both players say 0.5 everywhere, whatever they see.
     error = np.square(x - 0.5).mean()
     norm = np.sqrt(np.square(x - 0.5).sum(axis=(1, 2, 3))).mean()
-    expected = {"attacker_distortion": error, "attacker_distortion_l2": norm,
-                "defender_error": error, "defender_error_l2": norm,
-                "near_constant": 1, "hinge_active": active}  # fmt: skip
+    expected = {
+        "attacker_distortion": error,
+        "attacker_distortion_l2": norm,
+        "defender_error": error,
+        "defender_error_l2": norm,
+        "near_constant": 1,
+        "hinge_active": active,
+    }
     assert {k: float(v) for k, v in metrics.items()} == pytest.approx(expected, rel=1e-5)
 
 
@@ -150,8 +163,9 @@ def test_frozen_parts_are_frozen_and_the_others_learn() -> None:
 
 
 def test_defender_begins_as_the_classic_control() -> None:
-    control = _config(autoencoder="convolutional", epochs=2, learning_rate=0.01,
-                      loss="mean_squared_error")  # fmt: skip
+    control = _config(
+        autoencoder="convolutional", epochs=2, learning_rate=0.01, loss="mean_squared_error"
+    )
     expected = train_autoencoder(control, IMAGES, ignore).get_weights()
     for ours, theirs in zip(_weights(_trained(epochs=2)[0]), expected, strict=True):
         # The same batches; Keras's mean is of the images' means, ours of all pixels.
@@ -178,8 +192,14 @@ def test_held_out_images_are_measured_and_not_learned() -> None:
     defender, attacker = train_funn(_config(**short, validation_size=12), held_out, report)
     same = train_funn(_config(**short), IMAGES[:24], ignore)
     assert all(_same(_weights(defender, *attacker), _weights(same[0], *same[1])))
-    names = {"reconstruction", "attacker_distortion", "attacker_distortion_l2", "near_constant",
-             "defender_error", "defender_error_l2"}  # fmt: skip
+    names = {
+        "reconstruction",
+        "attacker_distortion",
+        "attacker_distortion_l2",
+        "near_constant",
+        "defender_error",
+        "defender_error_l2",
+    }
     assert {name for name in history[-1] if name.startswith("val/")} == {f"val/{n}" for n in names}
     error = np.square(1 - reconstruct(defender, held_out[24:])).mean()
     assert history[-1]["val/reconstruction"] == pytest.approx(error, rel=1e-5)
@@ -188,9 +208,17 @@ def test_held_out_images_are_measured_and_not_learned() -> None:
 # --- the two readings of equation 8 ---
 
 BETA = 0.04
-LONG = {"epochs": 120, "init_epochs": 80, "beta": BETA, "gamma": 20.0, "batch_size": 50,
-        "filters": (8,), "features": 16, "attacker_rate": 0.003,
-        "defender_rate": 0.001}  # fmt: skip
+LONG = {
+    "epochs": 120,
+    "init_epochs": 80,
+    "beta": BETA,
+    "gamma": 20.0,
+    "batch_size": 50,
+    "filters": (8,),
+    "features": 16,
+    "attacker_rate": 0.003,
+    "defender_rate": 0.001,
+}
 
 
 @cache
@@ -253,13 +281,16 @@ def test_game_metrics_by_hand() -> None:
     images = np.zeros((2, 2, 1, 1), np.float32)
     attacked = np.array([[0.6, 0.8], [0.5, 0.5]], np.float32).reshape(images.shape)
     restored = np.array([[0, 1], [0, 0]], np.float32).reshape(images.shape)
-    assert dict(game_metrics("test", images, attacked, restored)) == pytest.approx({
-        "test/attacker_distortion": (0.36 + 0.64 + 0.25 + 0.25) / 4,
-        "test/attacker_distortion_l2": (1 + np.sqrt(0.5)) / 2,
-        "test/near_constant": 0.5,  # variances 0.01 and 0
-        "test/defender_error": 0.25,
-        "test/defender_error_l2": 0.5,
-    }, rel=1e-6)  # fmt: skip
+    assert dict(game_metrics("test", images, attacked, restored)) == pytest.approx(
+        {
+            "test/attacker_distortion": (0.36 + 0.64 + 0.25 + 0.25) / 4,
+            "test/attacker_distortion_l2": (1 + np.sqrt(0.5)) / 2,
+            "test/near_constant": 0.5,  # variances 0.01 and 0
+            "test/defender_error": 0.25,
+            "test/defender_error_l2": 0.5,
+        },
+        rel=1e-6,
+    )
 
 
 # Keras 3.15 on NumPy 2, in Keras's own saving.
@@ -289,8 +320,13 @@ def test_run_keeps_the_defender_and_measures_the_game(store, tiny) -> None:
     images = load_data(config).for_training.x_test
     output = reconstruct(load_model(stored), images)
     assert metrics["test/loss"] == pytest.approx(np.square(images - output).mean(), rel=1e-5)
-    names = {"attacker_distortion", "attacker_distortion_l2", "near_constant", "defender_error",
-             "defender_error_l2"}  # fmt: skip
+    names = {
+        "attacker_distortion",
+        "attacker_distortion_l2",
+        "near_constant",
+        "defender_error",
+        "defender_error_l2",
+    }
     assert {f"test/{name}" for name in names} <= set(metrics)
     for name in ("attacker_distortion", "defender_error"):
         assert metrics[f"test/{name}"] == pytest.approx(metrics[f"train/{name}"], rel=0.5)

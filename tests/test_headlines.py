@@ -20,8 +20,9 @@ def _cell(attack: str, epsilons: tuple[float, ...], fallen: Iterable[range]) -> 
     for row, lost in zip(attacked, fallen, strict=True):
         row[list(lost)] = 5
     three, flat = np.full(N, 3), np.ones((len(epsilons), N), np.float32)
-    return CellResult("it", "white_box", attack, epsilons, three, three, attacked, flat, flat,
-                      True, attack)  # fmt: skip
+    return CellResult(
+        "it", "white_box", attack, epsilons, three, three, attacked, flat, flat, True, attack
+    )
 
 
 def test_minimum_norm_attacks_count_within_the_headlines_budget_alone() -> None:
@@ -41,8 +42,13 @@ def test_minimum_norm_attacks_count_within_the_headlines_budget_alone() -> None:
 
 
 def test_first_papers_headline_names_undefended_best_and_worst() -> None:
-    fallen = {("vanilla", "none"): 8, ("vanilla", "encoded"): 9, ("vanilla", "reformer"): 7,
-              ("denoising", "encoded"): 3, ("denoising", "reformer"): 5}  # fmt: skip
+    fallen = {
+        ("vanilla", "none"): 8,
+        ("vanilla", "encoded"): 9,
+        ("vanilla", "reformer"): 7,
+        ("denoising", "encoded"): 3,
+        ("denoising", "reformer"): 5,
+    }
     cells = {}
     for (kind, defence), n in fallen.items():
         for part, attacks in (("dense", sivaslioglu2020.WEAK), ("strong", STRONG)):

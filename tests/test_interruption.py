@@ -35,8 +35,11 @@ def _statuses(client: mlflow.MlflowClient) -> dict[str, str]:
 
 def _epochs(client: mlflow.MlflowClient) -> list[int]:
     """Return the epochs whose loss is in the store."""
-    return [metric.step for run in _runs(client)
-            for metric in client.get_metric_history(run.info.run_id, "train/loss")]  # fmt: skip
+    return [
+        metric.step
+        for run in _runs(client)
+        for metric in client.get_metric_history(run.info.run_id, "train/loss")
+    ]
 
 
 def _session(leader: int) -> list[psutil.Process]:
@@ -133,8 +136,12 @@ def attacked_copy(attacked, tmp_path) -> str:
 def test_signal_kills_cell_and_attack_run(attacked, attacked_copy, start, tmp_path):
     budgets = ",".join(f"{i / 1000:g}" for i in range(1, 900))
     values = {name: to_string(value) for name, value in attacked.config}
-    values |= {"attacks": "bim", "epsilons": budgets, "defence": "none",
-               "threat_models": "white_box"}  # fmt: skip
+    values |= {
+        "attacks": "bim",
+        "epsilons": budgets,
+        "defence": "none",
+        "threat_models": "white_box",
+    }
     flags = [f"--{name}={value}" for name, value in values.items()]
     with tracking_to(attacked_copy, tmp_path) as client:
         process = start("python", "-m", "gauntlet", "attack", *flags, uri=attacked_copy)
@@ -200,11 +207,15 @@ def failed(attacked_copy, tiny, failing_cell, tmp_path):
 
 def test_failing_cell_fails_the_attack_run(failed):
     statuses = {name: run.info.status for name, run in failed.items()}
-    assert statuses == {"vanilla + dense digits seed 0": "FAILED", "t_fgsm": "FAILED",
-                        "bim": "FINISHED"}  # fmt: skip
+    assert statuses == {
+        "vanilla + dense digits seed 0": "FAILED",
+        "t_fgsm": "FAILED",
+        "bim": "FINISHED",
+    }
     assert {run.data.tags.get("gauntlet.error") for run in failed.values()} == {
-        None, "ZeroDivisionError: one by nought"
-    }  # fmt: skip
+        None,
+        "ZeroDivisionError: one by nought",
+    }
 
 
 DROPPED = """

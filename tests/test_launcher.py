@@ -26,8 +26,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload``")
 
 BIN = Path(sys.executable).parent
 ENTRY_POINTS = ("autoencoder", "classifier", "attack", "main")
-TOUCHED = ("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
-           "MLFLOW_HTTP_REQUEST_TIMEOUT", "PGCONNECT_TIMEOUT")  # fmt: skip
+TOUCHED = (
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT",
+    "PGCONNECT_TIMEOUT",
+)
 CHOSEN = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_CONDA_HOME", "MLFLOW_RUN_ID")
 
 # Says which Python it is and where the store is, then waits if it is told to.
@@ -223,9 +227,13 @@ def _start(folder: str, *arguments: str, **environment: str) -> subprocess.Popen
     keep |= {"PATH": _path_without("conda"), **environment}
     return subprocess.Popen(
         [BIN / "mlflow", "run", folder, *arguments],
-        cwd=Path(folder).parent, env=keep, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
+        cwd=Path(folder).parent,
+        env=keep,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
 
 
 def _wait_for(path: Path, seconds: float = 60) -> None:

@@ -108,12 +108,14 @@ def test_one_target() -> None:
 
 # --- targets ---
 
-FOOLED = np.array([
-    [90, 3, 1, 0],  # 75, 25, 0 per cent
-    [2, 50, 2, 0],  # a tie of 50 per cent: the first
-    [0, 0, 7, 0],  # never fooled: the first that is not itself
-    [999, 1000, 1, 5],  # 49.95 and 50.00 both round to 50: the first
-])  # fmt: skip
+FOOLED = np.array(
+    [
+        [90, 3, 1, 0],  # 75, 25, 0 per cent
+        [2, 50, 2, 0],  # a tie of 50 per cent: the first
+        [0, 0, 7, 0],  # never fooled: the first that is not itself
+        [999, 1000, 1, 5],  # 49.95 and 50.00 both round to 50: the first
+    ]
+)
 
 
 @pytest.mark.parametrize(("natural", "targets"), [(True, [1, 0, 0, 0]), (False, [3, 3, 0, 2])])

@@ -85,8 +85,10 @@ def test_other_text_stays(text: str) -> None:
     assert mask(text) == text
 
 
-@pytest.mark.parametrize("name", ["MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN",
-                                  "AWS_SECRET_ACCESS_KEY", "PGPASSWORD"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    ["MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD"],
+)
 def test_values_of_the_environment_are_masked_anywhere(name: str, monkeypatch) -> None:
     monkeypatch.setenv(name, "S3cret&/more")
     for form in ("S3cret&/more", "S3cret%26%2Fmore", "S3cret%26/more", "S3cret&amp;/more"):
@@ -127,8 +129,14 @@ def test_everything_that_a_process_prints_is_masked() -> None:
         "raise RuntimeError('four ' + os.environ['MLFLOW_TRACKING_URI'])\n"
     )
     environment = os.environ | {"MLFLOW_TRACKING_URI": "http://me:P4ss%26word@host"}
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, text=True,
-                          capture_output=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     said = done.stdout + done.stderr
     assert done.returncode == 1 and "P4ss" not in said
     assert all(word in said for word in ("one", "two", "three", "four"))
@@ -165,9 +173,13 @@ def test_other_parameters_take_no_password(name: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["mysql://me:P4ssword@h/d", f"{PG}me:P4ss/word@h/d", f"{PG}h:1/d?password=P4ss@word",
-     f"{PG}***@elsewhere/d"],
-)  # fmt: skip
+    [
+        "mysql://me:P4ssword@h/d",
+        f"{PG}me:P4ss/word@h/d",
+        f"{PG}h:1/d?password=P4ss@word",
+        f"{PG}***@elsewhere/d",
+    ],
+)
 def test_storage_that_is_refused_is_not_shown(url: str) -> None:
     with pytest.raises(UsageError, match="--storage: expected") as error:
         parse("tune", {"storage": url})
@@ -196,7 +208,9 @@ def test_run_tells_no_secret(store, monkeypatch) -> None:
         found: Run = store.get_run(run.id)
     assert found.data.params["config/storage"] == f"{PG}***@host/db"
     assert found.data.tags["gauntlet.error"].startswith("RuntimeError: lost http://***@host, ***")
-    files = [store.download_artifacts(run.id, name)
-             for name in ("config.json", "traceback.txt", "table.json")]  # fmt: skip
+    files = [
+        store.download_artifacts(run.id, name)
+        for name in ("config.json", "traceback.txt", "table.json")
+    ]
     kept = "".join([str(found.to_dictionary()), *(Path(file).read_text() for file in files)])
     assert "P4ssword" not in kept and "T0ken-one" not in kept

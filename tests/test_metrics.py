@@ -160,8 +160,9 @@ def test_report_by_class_has_a_line_a_class() -> None:
     text = report_by_class(LABELS, CLEAN)
     assert "precision" in text and "0.7500" in text  # accuracy 6 of 8
     # Class 1: one hit of two predictions, of two images.
-    assert any(line.split() == ["1", "0.5000", "0.5000", "0.5000", "2"]
-               for line in text.splitlines())  # fmt: skip
+    assert any(
+        line.split() == ["1", "0.5000", "0.5000", "0.5000", "2"] for line in text.splitlines()
+    )
 
 
 def test_report_of_a_class_that_is_never_predicted_is_silent() -> None:

@@ -23,8 +23,12 @@ from gauntlet.data.registry import load
 from gauntlet.errors import UsageError
 
 MEBIBYTE = 2**20
-GOOD = {"x_train": np.zeros((4, 3, 3), np.uint8), "y_train": np.arange(4) % 2,
-        "x_test": np.zeros((2, 3, 3), np.uint8), "y_test": np.arange(2)}  # fmt: skip
+GOOD = {
+    "x_train": np.zeros((4, 3, 3), np.uint8),
+    "y_train": np.arange(4) % 2,
+    "x_test": np.zeros((2, 3, 3), np.uint8),
+    "y_test": np.arange(2),
+}
 
 
 def _npy(shape: tuple[int, ...], descr: str, content: bytes, version: bytes = b"\1\0") -> bytes:
@@ -141,8 +145,13 @@ def test_other_compressions_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
 def test_what_numpy_writes_is_read_as_numpy_reads_it(write: Any, tmp_path: Path) -> None:
-    arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.asfortranarray(np.eye(3, 4)),
-              "c": np.array(5), "d": np.zeros((0, 7)), "é": np.array(["x", "yz"])}  # fmt: skip
+    arrays = {
+        "a": np.arange(6.0).reshape(2, 3),
+        "b": np.asfortranarray(np.eye(3, 4)),
+        "c": np.array(5),
+        "d": np.zeros((0, 7)),
+        "é": np.array(["x", "yz"]),
+    }
     write(tmp_path / "own.npz", **arrays)
     for keys in (None, ("b", "missing")):
         read = read_npz(tmp_path / "own.npz", keys)

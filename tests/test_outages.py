@@ -197,9 +197,14 @@ sys.exit(__main__.main(["attack", "--preset=smoke"]))
 def test_signal_is_obeyed_while_the_store_is_waited_for(gate, number, tmp_path):
     uri, way = gate
     process = subprocess.Popen(
-        [sys.executable, "-c", WAITING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        stderr=subprocess.PIPE, env=os.environ | {"MLFLOW_TRACKING_URI": uri}, cwd=tmp_path,
-    )  # fmt: skip
+        [sys.executable, "-c", WAITING],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"MLFLOW_TRACKING_URI": uri},
+        cwd=tmp_path,
+    )
     try:
         while process.stdout.readline() not in ("begun\n", ""):
             pass

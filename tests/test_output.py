@@ -64,9 +64,16 @@ def test_plain_characters_stand_for_others_and_columns_stay_straight():
 
 @pytest.mark.parametrize(
     "shell",
-    ['"$@" | head -1 >/dev/null', '"$@" >&-', '"$@" >&- 2>&-', '"$@" <&- >&- 2>&-',
-     '"$@" >/dev/full', '"$@" 2>/dev/full >&2', '"$@" 2>&1 | true'],
-)  # fmt: skip
+    [
+        '"$@" | head -1 >/dev/null',
+        '"$@" >&-',
+        '"$@" >&- 2>&-',
+        '"$@" <&- >&- 2>&-',
+        '"$@" >/dev/full',
+        '"$@" 2>/dev/full >&2',
+        '"$@" 2>&1 | true',
+    ],
+)
 def test_output_that_nobody_takes_fails_nothing(shell):
     script = f"set -o pipefail; {shell}"
     done = subprocess.run(["bash", "-c", script, "bash", *COMMAND], timeout=60, capture_output=True)
@@ -105,9 +112,13 @@ def test_home_that_cannot_be_written_means_a_temporary_cache(home, user):
     hidden = ("GAUNTLET_CACHE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR")
     keep = {k: v for k, v in os.environ.items() if k not in hidden}
     done = subprocess.run(
-        [sys.executable, "-c", FOLDER, *user], env=keep | {"HOME": home, "TMPDIR": "/tmp"},  # noqa: S108
-        capture_output=True, text=True, timeout=120, cwd="/",
-    )  # fmt: skip
+        [sys.executable, "-c", FOLDER, *user],
+        env=keep | {"HOME": home, "TMPDIR": "/tmp"},  # noqa: S108
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd="/",
+    )
     assert done.returncode == 0, done.stderr
     folder = Path(done.stdout.strip())
     assert done.stderr.count("\n") == 1 and f"the cache is {folder}" in done.stderr
@@ -126,8 +137,10 @@ def test_checkpoint_that_cannot_be_written_is_a_warning_once(tmp_path, caplog):
 
 def test_cache_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("no folder")
-    changes = {"GAUNTLET_CACHE": str(tmp_path / "file" / "cache"),
-               "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/m.db"}  # fmt: skip
+    changes = {
+        "GAUNTLET_CACHE": str(tmp_path / "file" / "cache"),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/m.db",
+    }
     command = [sys.executable, "-m", "gauntlet", "autoencoder", "--preset=smoke"]
     done = subprocess.run(
         command, env=os.environ | changes, capture_output=True, text=True, timeout=120

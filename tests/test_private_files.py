@@ -36,8 +36,11 @@ for _ in range(100):
 def _others_may(path: Path) -> dict[str, str]:
     """Return the permissions of all below a folder, and of it, that are not the owner's alone."""
     found = {path, *path.rglob("*")}
-    return {str(file): stat.filemode(file.stat().st_mode) for file in found
-            if file.stat().st_mode & 0o077}  # fmt: skip
+    return {
+        str(file): stat.filemode(file.stat().st_mode)
+        for file in found
+        if file.stat().st_mode & 0o077
+    }
 
 
 @pytest.fixture(autouse=True)

@@ -29,8 +29,12 @@ def mlflow_run(folder: Path, *arguments: str, **more: str) -> subprocess.Complet
     }
     return subprocess.run(
         [BIN / "mlflow", "run", ROOT, *arguments],
-        env=environment, cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def parameters(values: tuple[str, ...]) -> list[str]:
@@ -104,9 +108,14 @@ def test_study_that_is_made_longer(tmp_path: Path) -> None:
 
 def test_env_manager_uv_builds_its_own_environment(tmp_path: Path) -> None:
     done = mlflow_run(
-        tmp_path, "-e", "autoencoder", "--env-manager", "uv", *parameters(TINY),
+        tmp_path,
+        "-e",
+        "autoencoder",
+        "--env-manager",
+        "uv",
+        *parameters(TINY),
         MLFLOW_ENV_ROOT=str(tmp_path / "envs"),
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert list((tmp_path / "envs").rglob("site-packages/tensorflow"))
     (run,) = [r for r in runs(tmp_path) if r.data.tags.get("gauntlet.step") == "autoencoder"]
@@ -123,8 +132,9 @@ def test_make_in_a_fresh_clone_in_a_folder_with_a_space(tmp_path: Path) -> None:
     environment["PATH"] = f"{Path(shutil.which('python3') or '').parent}:/usr/bin:/bin"
     outputs = []
     for _ in range(2):
-        done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True,
-                              check=False)  # fmt: skip
+        done = subprocess.run(
+            command, cwd=clone, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         outputs.append(done.stdout + done.stderr)
     assert "pip sync" in outputs[0] and "pip sync" not in outputs[1]

@@ -10,8 +10,13 @@ from gauntlet.steps import attack
 from gauntlet.steps.inputs import load_data
 
 EPSILON = 0.1
-ENCODED = {"autoencoder": "variational", "loss": "mean_squared_error", "defence": "encoded",
-           "attacks": "fgsm", "epsilons": str(EPSILON)}  # fmt: skip
+ENCODED = {
+    "autoencoder": "variational",
+    "loss": "mean_squared_error",
+    "defence": "encoded",
+    "attacks": "fgsm",
+    "epsilons": str(EPSILON),
+}
 
 
 @pytest.mark.slow
@@ -37,5 +42,6 @@ def test_variational_training_draws_its_latent_plane(store, tiny) -> None:
     cell = attack.run(tiny("attack", threat_models="encoded", **ENCODED)).rows[0].cells[0]
     training = store.get_run(cell.run_id).data.tags["gauntlet.input.autoencoder"]
     assert {item.path for item in store.list_artifacts(training)} >= {
-        "latent_space.png", "manifold.png"
-    }  # fmt: skip
+        "latent_space.png",
+        "manifold.png",
+    }

@@ -42,8 +42,9 @@ def test_report_says_what_was_found_and_where(store, config, capsys) -> None:
         assert parent.data.tags["gauntlet.dataset_sha256"] in content
     assert '<a href="#fgsm-encoded">' in page and 'id="fgsm-encoded"' in page
     assert re.findall(r"\| \*\*all\*\* \| (\S+) \|", text) == [_minutes_of_trainings(store)]
-    verdicts = {name: parent.data.metrics[f"claims/{name}"]
-                for name in ("reproduced", "not_reproduced")}  # fmt: skip
+    verdicts = {
+        name: parent.data.metrics[f"claims/{name}"] for name in ("reproduced", "not_reproduced")
+    }
     assert verdicts == {"reproduced": 1, "not_reproduced": 2}
     assert (
         "**3 claims: 1 reproduced, 0 reproduced only under, 2 not reproduced, 0 not tested, "
@@ -51,8 +52,10 @@ def test_report_says_what_was_found_and_where(store, config, capsys) -> None:
     )
     assert "An order is claimed only where its noise was tested" in text
     assert {item.path for item in store.list_artifacts(parent.info.run_id)} >= {
-        "report.html", "report.md", "matrix.json"
-    }  # fmt: skip
+        "report.html",
+        "report.md",
+        "matrix.json",
+    }
     said = capsys.readouterr().out
     assert "1 reproduced" in said and str(folder / "report.html") in said
     assert not re.search(r"""(src|href)=["']https?:""", page)
@@ -91,8 +94,9 @@ def test_second_time_nothing_is_computed_and_the_report_is_the_same(store, confi
     first, second = _parents(store)
     assert _cells(store) == count
     after = (reproduce.folder(config) / "report.md").read_text()
-    claims = [text.split("## Claims one by one")[1].split("## What stands")[0]
-              for text in (before, after)]  # fmt: skip
+    claims = [
+        text.split("## Claims one by one")[1].split("## What stands")[0] for text in (before, after)
+    ]
     assert claims[0] == claims[1] and first.info.run_id != second.info.run_id
 
 
@@ -202,8 +206,12 @@ def test_first_paper_has_its_whole_matrix() -> None:
 def test_second_paper_trains_and_attacks_as_published() -> None:
     networks = list(vigouroux2018.networks(ReproduceConfig(seeds=2, seed=4)))
     assert [(n.name, n.seed) for n in networks] == [
-        ("classic", 4), ("funn", 4), ("classic", 5), ("funn", 5), ("magnet", 4)
-    ]  # fmt: skip
+        ("classic", 4),
+        ("funn", 4),
+        ("classic", 5),
+        ("funn", 5),
+        ("magnet", 4),
+    ]
     funn = networks[1]
     own = funn.autoencoder
     assert (own.epochs, own.init_epochs, own.batch_size) == (40, 9, 128)
@@ -220,7 +228,9 @@ def test_second_paper_trains_and_attacks_as_published() -> None:
 def test_classic_differs_from_funn_in_the_autoencoder_alone() -> None:
     classic, funn, *_ = vigouroux2018.networks(ReproduceConfig())
     for one, other in zip(classic.parts, funn.parts, strict=True):
-        alike = attack_config(ReproduceConfig(), **one.config.model_dump(
-            exclude={*AutoencoderConfig.model_fields}) | {"autoencoder": "funn",
-                                                          "filters": (16, 32, 64)})  # fmt: skip
+        alike = attack_config(
+            ReproduceConfig(),
+            **one.config.model_dump(exclude={*AutoencoderConfig.model_fields})
+            | {"autoencoder": "funn", "filters": (16, 32, 64)},
+        )
         assert alike == other.config and one[0::2] == other[0::2]

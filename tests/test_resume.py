@@ -24,8 +24,15 @@ from gauntlet.steps.training_run import TrainingRun
 from gauntlet.tracking.runs import resume_from
 
 IMAGES = blobs(36)[0]
-TINY = {"preset": "smoke", "widths": (6,), "epochs": 4, "batch_size": 10, "init_epochs": 2,
-        "filters": (3,), "features": 3}  # fmt: skip
+TINY = {
+    "preset": "smoke",
+    "widths": (6,),
+    "epochs": 4,
+    "batch_size": 10,
+    "init_epochs": 2,
+    "filters": (3,),
+    "features": 3,
+}
 History = dict[int, dict[str, float]]
 Train = Callable[[networks.EpochReport, Checkpoint | None], list[np.ndarray]]
 
@@ -155,8 +162,9 @@ def test_interrupted_run_may_be_gone(store, cache, tiny, monkeypatch, capsys) ->
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         _interrupt_in(3, patch)
         classifier.run(tiny("classifier"))
-    monkeypatch.setattr("gauntlet.steps.training_run.resume_from",
-                        lambda run, _: resume_from(run, "0" * 32))  # fmt: skip
+    monkeypatch.setattr(
+        "gauntlet.steps.training_run.resume_from", lambda run, _: resume_from(run, "0" * 32)
+    )
     classifier.run(tiny("classifier"))
     assert "resumed after epoch 2 of 4\n" in capsys.readouterr().out
 

@@ -85,8 +85,18 @@ def test_study_over_a_server_and_postgresql_tells_no_secret(server, storage, sta
     parameters = [word for pair in values.items() for word in ("-P", "=".join(pair))]
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    process = start("mlflow", "run", ROOT, "-e", "tune", *parameters, uri=uri, TMPDIR=temporary,
-                    MLFLOW_TRACKING_TOKEN=TOKEN, GAUNTLET_CACHE=tmp_path / "cache")  # fmt: skip
+    process = start(
+        "mlflow",
+        "run",
+        ROOT,
+        "-e",
+        "tune",
+        *parameters,
+        uri=uri,
+        TMPDIR=temporary,
+        MLFLOW_TRACKING_TOKEN=TOKEN,
+        GAUNTLET_CACHE=tmp_path / "cache",
+    )
     with _command_lines(process) as command_lines:
         out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
@@ -109,8 +119,14 @@ def test_lost_server_tells_no_secret(start, tmp_path):
     folder.mkdir()
     words = ["-m", "gauntlet", "autoencoder", "--preset", "smoke", "--epochs", "60"]
     with mlflow_server(f"sqlite:///{folder}/server.db", folder) as uri:
-        process = start("python", *words, uri=_with_password(uri), MLFLOW_TRACKING_TOKEN=TOKEN,
-                        MLFLOW_HTTP_REQUEST_MAX_RETRIES="1", GAUNTLET_CACHE=tmp_path)  # fmt: skip
+        process = start(
+            "python",
+            *words,
+            uri=_with_password(uri),
+            MLFLOW_TRACKING_TOKEN=TOKEN,
+            MLFLOW_HTTP_REQUEST_MAX_RETRIES="1",
+            GAUNTLET_CACHE=tmp_path,
+        )
         wait_until(lambda: bool(list(folder.rglob("config.json"))), process, 120)
     out, err = process.communicate(timeout=300)
     assert _told([out, err, *_files(tmp_path)]) == []

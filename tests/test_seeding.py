@@ -38,17 +38,22 @@ def test_child_seed_fits_every_library(root: int, path: list[str]) -> None:
 
 
 def test_children_differ() -> None:
-    paths = [(root, *path) for root in range(50)
-             for path in ((), ("a",), ("b",), ("a", "a"), ("a", "b"))]  # fmt: skip
+    paths = [
+        (root, *path) for root in range(50) for path in ((), ("a",), ("b",), ("a", "a"), ("a", "b"))
+    ]
     # 250 numbers of 31 bits: two of them meet once in 70,000 hash functions.
     assert len({child_seed(*path) for path in paths}) == len(paths)
 
 
 def _draw() -> np.ndarray:
-    return np.concatenate([
-        np.ravel(keras.layers.Dense(3)(np.ones((1, 2)))), tf.random.uniform([2]),
-        keras.random.normal([2]), np.random.random(2),
-    ])  # fmt: skip
+    return np.concatenate(
+        [
+            np.ravel(keras.layers.Dense(3)(np.ones((1, 2)))),
+            tf.random.uniform([2]),
+            keras.random.normal([2]),
+            np.random.random(2),
+        ]
+    )
 
 
 @pytest.mark.parametrize("seed", [0, 2**32 + 5])

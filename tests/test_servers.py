@@ -49,9 +49,13 @@ def _attack(config: RunConfig, uri: str, folder: Path) -> str:
     flags = [f"--{name}={to_string(value)}" for name, value in config]
     keep = {k: v for k, v in os.environ.items() if "MLFLOW_" not in k}
     done = subprocess.run(
-        [sys.executable, "-m", "gauntlet", "attack", *flags], cwd=folder, text=True,
-        env=keep | {"MLFLOW_TRACKING_URI": uri}, capture_output=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "gauntlet", "attack", *flags],
+        cwd=folder,
+        text=True,
+        env=keep | {"MLFLOW_TRACKING_URI": uri},
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -73,8 +77,12 @@ def _snapshot(client: mlflow.MlflowClient) -> dict[str, Any]:
     runs = _all_runs(client)
     parent = min((r for r in runs if _step(r) == "attack"), key=lambda r: r.info.start_time)
     models = {v for k, v in parent.data.tags.items() if k.startswith("gauntlet.input.")}
-    mine = [r for r in runs if r.info.run_id in {parent.info.run_id, *models}
-            or r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]  # fmt: skip
+    mine = [
+        r
+        for r in runs
+        if r.info.run_id in {parent.info.run_id, *models}
+        or r.data.tags.get("mlflow.parentRunId") == parent.info.run_id
+    ]
     return {run.info.run_name: _contents(client, run, parent.info.run_id) for run in mine}
 
 
@@ -87,8 +95,11 @@ def _step(run: Run) -> str | None:
 
 
 def _contents(client: mlflow.MlflowClient, run: Run, parent: str) -> dict[str, Any]:
-    histories = {name: client.get_metric_history(run.info.run_id, name)
-                 for name in run.data.metrics if not name.startswith("system/")}  # fmt: skip
+    histories = {
+        name: client.get_metric_history(run.info.run_id, name)
+        for name in run.data.metrics
+        if not name.startswith("system/")
+    }
     return {
         "experiment": client.get_experiment(run.info.experiment_id).name,
         "status": run.info.status,
@@ -120,8 +131,9 @@ def test_same_runs_as_without_a_server(found, expected):
     assert found.keys() == expected.keys()
 
 
-@pytest.mark.parametrize("what", ["experiment", "status", "is child", "params", "tags",
-                                  "metrics", "data", "artifacts"])  # fmt: skip
+@pytest.mark.parametrize(
+    "what", ["experiment", "status", "is child", "params", "tags", "metrics", "data", "artifacts"]
+)
 def test_runs_are_the_same_as_without_a_server(found, expected, what):
     assert {n: run[what] for n, run in found.items()} == {n: r[what] for n, r in expected.items()}
 
@@ -134,8 +146,11 @@ def test_snapshot_is_not_empty(expected):
 
 
 def test_examples_come_back_through_the_server(served, attacked, tmp_path):
-    by_name = {f"{c.attack}, defence {c.defence}, threat model {c.threat_model}": c
-               for row in attacked.summary.rows for c in row.cells}  # fmt: skip
+    by_name = {
+        f"{c.attack}, defence {c.defence}, threat model {c.threat_model}": c
+        for row in attacked.summary.rows
+        for c in row.cells
+    }
     with tracking_to(served.uri, tmp_path) as client:
         cells = [run for run in _all_runs(client) if _step(run) == "cell"]
         for run in cells:

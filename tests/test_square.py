@@ -18,9 +18,19 @@ QUERIES = 60
 
 @pytest.mark.parametrize(
     ("query", "queries", "halvings"),
-    [(0, 10_000, 0), (10, 10_000, 0), (11, 10_000, 1), (50, 10_000, 1), (51, 10_000, 2),
-     (8000, 10_000, 8), (8001, 10_000, 9), (5, 5000, 0), (6, 5000, 1), (4001, 5000, 9)],
-)  # fmt: skip
+    [
+        (0, 10_000, 0),
+        (10, 10_000, 0),
+        (11, 10_000, 1),
+        (50, 10_000, 1),
+        (51, 10_000, 2),
+        (8000, 10_000, 8),
+        (8001, 10_000, 9),
+        (5, 5000, 0),
+        (6, 5000, 1),
+        (4001, 5000, 9),
+    ],
+)
 def test_share_follows_the_schedule(query: int, queries: int, halvings: int) -> None:
     assert share(query, queries) == 0.8 / 2**halvings
 
@@ -40,8 +50,9 @@ def _search(image: np.ndarray, label: int, stripes: np.ndarray, epsilon: float) 
 
     best = (image + epsilon * stripes).clip(0, 1).astype(np.float32)
     f_best = look(best)
-    squares = zip(*map(np.asarray, square._squares(QUERIES, SHAPE, child_seed(3, "square"))),
-                  strict=True)  # fmt: skip
+    squares = zip(
+        *map(np.asarray, square._squares(QUERIES, SHAPE, child_seed(3, "square"))), strict=True
+    )
     for side, top, left, sign in squares:
         tried = best.copy()
         tried[top : top + side, left : left + side] += 2 * epsilon * sign

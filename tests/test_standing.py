@@ -58,15 +58,32 @@ def test_a_storage_has_one_name_wherever_it_is_named_from(folder: Path, monkeypa
 
 @pytest.mark.slow
 def test_mlflow_run_from_another_folder(folder: Path) -> None:
-    values = ("preset=smoke", "dataset=npz:own.npz", "train_size=all", "test_size=all", "epochs=1",
-              "widths=8,4")  # fmt: skip
+    values = (
+        "preset=smoke",
+        "dataset=npz:own.npz",
+        "train_size=all",
+        "test_size=all",
+        "epochs=1",
+        "widths=8,4",
+    )
     keep = {k: v for k, v in os.environ.items() if "MLFLOW_" not in k}
     done = subprocess.run(
-        [Path(sys.executable).parent / "mlflow", "run", ROOT, "-e", "autoencoder",
-         "--env-manager", "local", *(word for value in values for word in ("-P", value))],
+        [
+            Path(sys.executable).parent / "mlflow",
+            "run",
+            ROOT,
+            "-e",
+            "autoencoder",
+            "--env-manager",
+            "local",
+            *(word for value in values for word in ("-P", value)),
+        ],
         env=keep | {"MLFLOW_TRACKING_URI": "sqlite:///runs.db", "GAUNTLET_CACHE": "cache"},
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     client = mlflow.MlflowClient(f"sqlite:///{folder / 'runs.db'}")
     runs = client.search_runs([e.experiment_id for e in client.search_experiments()])

@@ -83,9 +83,10 @@ def test_no_experiment_is_overlooked(store, monkeypatch):
         store.create_experiment(name)
     ask = mlflow.MlflowClient.search_experiments
     monkeypatch.setattr(
-        mlflow.MlflowClient, "search_experiments",
+        mlflow.MlflowClient,
+        "search_experiments",
         lambda self, **options: ask(self, **options | {"max_results": 1}),
-    )  # fmt: skip
+    )
     assert _found(BASE) == run_id
 
 
@@ -254,9 +255,10 @@ def _with_others(config: AttackConfig, fields) -> AttackConfig:
 def test_parameters_are_in_the_settings_of_the_attacks_that_read_them(tiny, name):
     config = tiny("attack")
     differing = {
-        field for field in ALL_FIELDS
+        field
+        for field in ALL_FIELDS
         if _with_others(config, [field]).attack_settings(name) != config.attack_settings(name)
-    }  # fmt: skip
+    }
     assert differing == set(ALL_FIELDS) & set(READ_BY[name])
 
 
@@ -308,8 +310,9 @@ def test_more_attacks_retrain_no_model(attacked, tiny, tmp_path, capsys):
 
 def test_other_test_images_retrain_no_model(attacked, tiny, tmp_path, capsys):
     """And a training is measured on all test images, whichever are attacked."""
-    fewer = tiny("attack", test_size="30", attacks="fgsm", defence="encoded",
-                 threat_models="white_box")  # fmt: skip
+    fewer = tiny(
+        "attack", test_size="30", attacks="fgsm", defence="encoded", threat_models="white_box"
+    )
     with tracking_to(attacked.uri, tmp_path) as client:
         attack.run(fewer)
         said = capsys.readouterr().out

@@ -146,8 +146,15 @@ def test_cells_json_leads_to_each_run(attacked, client, parent):
 def test_summary_shows_the_examples_accuracies(attacked, client, parent):
     text = mlflow.artifacts.load_text(f"runs:/{parent.info.run_id}/summary.md")
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
-    assert rows[0] == ["defence", "threat model", "clean", "fgsm ε=0.1", "noise ε=0.1",
-                       "worst case", "95 % interval"]  # fmt: skip
+    assert rows[0] == [
+        "defence",
+        "threat model",
+        "clean",
+        "fgsm ε=0.1",
+        "noise ε=0.1",
+        "worst case",
+        "95 % interval",
+    ]
     for row, shown in zip(attacked.summary.rows, rows[2:], strict=True):
         stored = [load_arrays(c.run_id, "examples.npz") for c in row.cells]
         clean = (stored[0]["clean"] == stored[0]["labels"]).mean()
@@ -165,8 +172,9 @@ def test_console_shows_the_headlines(attacked):
 def test_metrics_of_the_headline_are_the_console_s_to_the_last_digit(attacked, client, parent):
     found = parent.data.metrics
     for defence in ("none", "encoded", "reformer"):
-        value, low, high = (found[f"headline/robust_accuracy{end}/{defence}"]
-                            for end in ("", "_low", "_high"))  # fmt: skip
+        value, low, high = (
+            found[f"headline/robust_accuracy{end}/{defence}"] for end in ("", "_low", "_high")
+        )
         said = f"{defence}: robust accuracy {value:.4f} [{low:.4f}, {high:.4f}] under "
         (line,) = [line for line in attacked.said.splitlines() if line.startswith(said)]
         assert f" at epsilon {found['headline/epsilon']:g} (" in line
@@ -181,12 +189,20 @@ NOTHING_LEARNED = {"epochs": "1", "learning_rate": "1e-9"}
 
 @pytest.mark.slow
 def test_what_is_not_run_and_what_learned_nothing_stand_at_the_end(store, tiny, capsys):
-    config = tiny("attack", defence="none", threat_models="black_box", attacks="fgsm,single_pixel",
-                  epsilons="0.1", max_pixels="1", **NOTHING_LEARNED)  # fmt: skip
+    config = tiny(
+        "attack",
+        defence="none",
+        threat_models="black_box",
+        attacks="fgsm,single_pixel",
+        epsilons="0.1",
+        max_pixels="1",
+        **NOTHING_LEARNED,
+    )
     attack.run(config)
     said = capsys.readouterr().out
-    (run,) = store.search_runs([store.get_experiment_by_name("attacks").experiment_id],
-                               "tags.`gauntlet.step` = 'attack'")  # fmt: skip
+    (run,) = store.search_runs(
+        [store.get_experiment_by_name("attacks").experiment_id], "tags.`gauntlet.step` = 'attack'"
+    )
     summary = mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/summary.md")
     idle = "skipped: attack fgsm needs more than threat model black_box grants"
     learned = re.search(r"none: (every test image is predicted|clean accuracy .*not above).*", said)
@@ -236,8 +252,9 @@ def _results(client, summary):
     return found
 
 
-@pytest.mark.parametrize("key", [(d, a) for d in ("none", "encoded", "reformer")
-                                 for a in ("fgsm", "noise")])  # fmt: skip
+@pytest.mark.parametrize(
+    "key", [(d, a) for d in ("none", "encoded", "reformer") for a in ("fgsm", "noise")]
+)
 def test_same_seed_in_a_fresh_store_gives_the_same_bits(attacked, client, again, key):
     weights, metrics, clean, under_attack = _results(client, attacked.summary)[key]
     assert again[key][:2] == (weights, metrics)
@@ -286,8 +303,13 @@ def test_what_the_data_does_not_allow_is_refused_before_a_run(
     store, tiny, own_data, parameter, value, said
 ):
     aiming = {"attacks": "t_fgsm,lr_one_target", "target": "0", "lr_target": "0"}
-    config = tiny("attack", dataset=own_data, train_size="all", test_size="all",
-                  **{**aiming, parameter: value})  # fmt: skip
+    config = tiny(
+        "attack",
+        dataset=own_data,
+        train_size="all",
+        test_size="all",
+        **{**aiming, parameter: value},
+    )
     with pytest.raises(UsageError, match=rf"^--{parameter}: {said}.*received {value}\.$"):
         attack.run(config)
     assert not store.search_runs([e.experiment_id for e in store.search_experiments()])

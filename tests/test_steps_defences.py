@@ -24,9 +24,16 @@ from gauntlet.tracking.artifacts import load_model
 pytestmark = pytest.mark.slow
 
 MARKS = ("l2", "l1", "jsd_10", "jsd_40")
-GIVEN = {"defence": "none,features,magnet", "threat_models": "white_box,gray_box",
-         "detectors": "l2,l1,jsd", "false_positive_rate": "0.05", "attacks": "fgsm",
-         "epsilons": "0,0.3", "classifier_epochs": "5", "head_units": "16"}  # fmt: skip
+GIVEN = {
+    "defence": "none,features,magnet",
+    "threat_models": "white_box,gray_box",
+    "detectors": "l2,l1,jsd",
+    "false_positive_rate": "0.05",
+    "attacks": "fgsm",
+    "epsilons": "0,0.3",
+    "classifier_epochs": "5",
+    "head_units": "16",
+}
 
 
 class Ran(NamedTuple):

@@ -29,10 +29,18 @@ CLASSIFIER = "dense"
 def variational() -> keras.Model:
     """Return a trained autoencoder with a latent that is drawn."""
     config = AutoencoderConfig(
-        preset="smoke", autoencoder="variational", epochs=10, batch_size=12, learning_rate=0.01,
-        widths=(12, 8), latent=4, activation="tanh", pre_output_activation="tanh",
-        output_activation="sigmoid", loss="mean_squared_error",
-    )  # fmt: skip
+        preset="smoke",
+        autoencoder="variational",
+        epochs=10,
+        batch_size=12,
+        learning_rate=0.01,
+        widths=(12, 8),
+        latent=4,
+        activation="tanh",
+        pre_output_activation="tanh",
+        output_activation="sigmoid",
+        loss="mean_squared_error",
+    )
     return train_autoencoder(config, blobs(60, seed=1)[0], ignore)
 
 
@@ -53,9 +61,14 @@ def model(samples: int = 4, judge_draws: int = 9, seed: int = 5) -> StochasticMo
 
 @pytest.mark.parametrize(
     ("votes", "expected"),
-    [([[2], [1], [1]], 1), ([[2], [1]], 1), ([[0], [2], [2], [0]], 0), ([[7]], 7),
-     ([[-1], [3]], -1)],
-)  # fmt: skip
+    [
+        ([[2], [1], [1]], 1),
+        ([[2], [1]], 1),
+        ([[0], [2], [2], [0]], 0),
+        ([[7]], 7),
+        ([[-1], [3]], -1),
+    ],
+)
 def test_majority_of_equals_is_the_lowest(votes: list, expected: int) -> None:
     assert majority(np.array(votes)).tolist() == [expected]
 
@@ -177,9 +190,16 @@ def test_encoded_starts_at_the_deterministic_reconstruction() -> None:
 
 # --- end to end ---
 
-STOCHASTIC = {"autoencoder": "variational", "latent": "4", "stochastic": "true",
-              "eot_samples": "3", "judge_draws": "7", "defence": "reformer",
-              "threat_models": "white_box,encoded", "attacks": "fgsm"}  # fmt: skip
+STOCHASTIC = {
+    "autoencoder": "variational",
+    "latent": "4",
+    "stochastic": "true",
+    "eot_samples": "3",
+    "judge_draws": "7",
+    "defence": "reformer",
+    "threat_models": "white_box,encoded",
+    "attacks": "fgsm",
+}
 
 
 @pytest.mark.slow

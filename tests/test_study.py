@@ -136,8 +136,9 @@ def test_trial_of_the_dead_waits_again_with_what_it_drew(store, storage) -> None
     with _parent(config) as parent:
         trial, lock = take(study, locks, config, parent)
         drawn = draw(trial, config)
-        child = store.create_run(parent.experiment_id, run_name="trial 0",
-                                  tags={"mlflow.parentRunId": parent.id})  # fmt: skip
+        child = store.create_run(
+            parent.experiment_id, run_name="trial 0", tags={"mlflow.parentRunId": parent.id}
+        )
         revive(study, locks, config, parent)
         assert study.trials[0].state == TrialState.RUNNING  # its lock is held
         assert store.get_run(child.info.run_id).info.status == "RUNNING"

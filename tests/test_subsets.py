@@ -42,18 +42,24 @@ def _said(capsys, entry_point: str, **values: object) -> list[str]:
 ROBUST = {"study": "defence", "validation_size": 50, "test_size": "all"}
 MISSING = {
     # entry point, values -> flag, and what is missing where
-    "training": ("attack", {"train_size": 50, "attacks": "fgsm"},
-                 "--train_size: the first 50 training images lack 2 of 5 classes (3, 4)"),
+    "training": (
+        "attack",
+        {"train_size": 50, "attacks": "fgsm"},
+        "--train_size: the first 50 training images lack 2 of 5 classes (3, 4)",
+    ),
     "test": ("classifier", {"test_size": 17}, "--test_size: the first 17 test images lack 2 of 5"),
     "learned": ("autoencoder", {"validation_size": 30}, "that is learned from, lack 1 of 5 "),
     "held out": ("autoencoder", {"validation_size": 30}, "held out, lack 3 of 5 classes (0, 1, 2)"),
-    "thresholds": ("attack", {"defence": "magnet", "autoencoder": "magnet_1", "attacks": "fgsm",
-                              "validation_size": 30}, "--validation_size: the last 30 training"),
+    "thresholds": (
+        "attack",
+        {"defence": "magnet", "autoencoder": "magnet_1", "attacks": "fgsm", "validation_size": 30},
+        "--validation_size: the last 30 training",
+    ),
     "attacked": ("tune", ROBUST | {"attack_images": 30}, "first 30 held-out images, which are"),
     "attacked test": ("tune", ROBUST | {"attack_images": 30}, "--attack_images: the first 30 test"),
     "few": ("reproduce", {"few": 30}, "--few: the first 30 test images, which are attacked, lack"),
     "local search": ("reproduce", {"local_search_images": 10}, "--local_search_images: the first"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("entry_point", "values", "said"), MISSING.values(), ids=MISSING)
@@ -68,12 +74,16 @@ ALONE = {
     "test": ("classifier", {"test_size": 8}, "--test_size", 0),
     "learned": ("classifier", {"validation_size": 81}, "--validation_size", 0),
     "held out": ("autoencoder", {"validation_size": 20}, "--validation_size", 4),
-    "thresholds": ("attack", {"defence": "magnet", "validation_size": 9, "attacks": "fgsm",
-                              "autoencoder": "magnet_1"}, "--validation_size", 4),
+    "thresholds": (
+        "attack",
+        {"defence": "magnet", "validation_size": 9, "attacks": "fgsm", "autoencoder": "magnet_1"},
+        "--validation_size",
+        4,
+    ),
     "attacked": ("tune", ROBUST | {"attack_images": 10}, "--attack_images", 2),
     "few": ("reproduce", {"few": 5}, "--few", 0),
     "local search": ("reproduce", {"local_search_images": 7}, "--local_search_images", 0),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("entry_point", "values", "flag", "alone"), ALONE.values(), ids=ALONE)

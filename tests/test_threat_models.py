@@ -113,10 +113,11 @@ def test_white_box_and_gray_box_gradients_differ() -> None:
     white, gray = (
         compiled_gradient(
             Scenario(THREAT_MODELS[name], defended("reformer")).logits,
-            cross_entropy, False,
+            cross_entropy,
+            False,
         )(images, labels, labels).numpy()
         for name in ("white_box", "gray_box")
-    )  # fmt: skip
+    )
     assert (np.sign(white) != np.sign(gray)).mean() > 0.05
 
 
@@ -146,9 +147,10 @@ def test_attack_that_speaks_grey_levels_is_the_unbounded_one(name: str) -> None:
 def test_attack_reads_exactly_what_the_config_says(name: str) -> None:
     default = build_attack(name, AttackConfig(preset="smoke"))
     changing = {
-        key for key, value in OTHER_VALUES.items()
+        key
+        for key, value in OTHER_VALUES.items()
         if build_attack(name, AttackConfig(preset="smoke", **{key: value})) != default
-    }  # fmt: skip
+    }
     fields = set(config.READ_BY[name]) - {"epsilons", "grey_epsilons"}
     # The lr_ attacks are one class, so some of them hold a field that their rule never reads.
     unread = {"lr_target", "lr_targets_at"} if name.startswith("lr_") else set()
@@ -178,15 +180,27 @@ def test_combination_without_sense_is_refused_by_name(defence, threat_model, sai
     [
         ("none", "all", [("none", "white_box"), ("none", "transfer")]),
         ("encoded", "all", [("encoded", name) for name in THREAT_MODELS if name != "black_box"]),
-        ("reformer,none", "transfer,white_box", [
-            ("reformer", "white_box"), ("reformer", "transfer"),
-            ("none", "white_box"), ("none", "transfer"),
-        ]),
-        ("none,encoded", "gray_box,white_box", [
-            ("none", "white_box"), ("encoded", "white_box"), ("encoded", "gray_box"),
-        ]),
+        (
+            "reformer,none",
+            "transfer,white_box",
+            [
+                ("reformer", "white_box"),
+                ("reformer", "transfer"),
+                ("none", "white_box"),
+                ("none", "transfer"),
+            ],
+        ),
+        (
+            "none,encoded",
+            "gray_box,white_box",
+            [
+                ("none", "white_box"),
+                ("encoded", "white_box"),
+                ("encoded", "gray_box"),
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_combinations(defence: str, threat_models: str, pairs: list) -> None:
     given = AttackConfig(defence=defence, threat_models=threat_models)
     assert given.combinations() == pairs

@@ -29,8 +29,11 @@ from gauntlet.tracking.step_cache import Fingerprint
 
 KINDS = ("vanilla", "sparse", "denoising", "variational")
 FINGERPRINT = Fingerprint("autoencoder", "vanilla", {"epochs": 4}, {"data": "d" * 64}, ())
-ENDS = {"FINISHED": None, "FAILED": ZeroDivisionError("one by nought"),
-        "KILLED": KeyboardInterrupt()}  # fmt: skip
+ENDS = {
+    "FINISHED": None,
+    "FAILED": ZeroDivisionError("one by nought"),
+    "KILLED": KeyboardInterrupt(),
+}
 
 
 def _open(config, **more):

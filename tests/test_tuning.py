@@ -77,8 +77,14 @@ def test_study_ends_with_a_winner_that_can_be_made_again(store, capsys) -> None:
     gap = metrics["best/test/loss"] - metrics["best/validation/loss"]
     assert metrics["best/gap/loss"] == pytest.approx(gap)
     assert [run.info.status for run in [parent, *children]] == ["FINISHED"] * 6
-    figures = {"history", "slice", "parallel_coordinates", "importance", "timeline",
-               "learning_curves"}  # fmt: skip
+    figures = {
+        "history",
+        "slice",
+        "parallel_coordinates",
+        "importance",
+        "timeline",
+        "learning_curves",
+    }
     expected = {f"figures/{name}.{end}" for name in figures for end in ("html", "png")}
     pages = {"trials.csv", "trials.json", "study.html", "study.md"}
     assert _artifacts(store, parent.info.run_id) >= expected | pages
@@ -104,14 +110,25 @@ def test_second_run_of_a_finished_study_computes_nothing(store, capsys) -> None:
 
 
 STUDIES = {
-    "funn": {"study": "funn", "filters": "4", "clean_floor": "0.05",
-             "space": "epochs=3 init_epochs=1 features=8..16 attacker_noise=4..8"},
+    "funn": {
+        "study": "funn",
+        "filters": "4",
+        "clean_floor": "0.05",
+        "space": "epochs=3 init_epochs=1 features=8..16 attacker_noise=4..8",
+    },
     "defence": {"study": "defence", "epochs": "3", "space": "autoencoder=vanilla|sparse"},
-    "attack": {"study": "attack", "epochs": "3",
-               "space": "steps=10..12 apgd_steps=10..12 restarts=1..2 apgd_restarts=1..2"},
-    "robust": {"study": "autoencoder", "objective": "robust_accuracy", "defence": "encoded",
-               "space": "epochs=2..3"},
-}  # fmt: skip
+    "attack": {
+        "study": "attack",
+        "epochs": "3",
+        "space": "steps=10..12 apgd_steps=10..12 restarts=1..2 apgd_restarts=1..2",
+    },
+    "robust": {
+        "study": "autoencoder",
+        "objective": "robust_accuracy",
+        "defence": "encoded",
+        "space": "epochs=2..3",
+    },
+}
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -222,12 +239,21 @@ def test_study_of_failures_ends_with_the_reason(store) -> None:
 
 
 def test_second_process_helps_and_leaves_the_report_to_the_first(store, begin, tmp_path) -> None:
-    values = {"trials": "6", "space": "epochs=60..80",
-              "storage": f"sqlite:///{tmp_path}/studies.db"}  # fmt: skip
+    values = {
+        "trials": "6",
+        "space": "epochs=60..80",
+        "storage": f"sqlite:///{tmp_path}/studies.db",
+    }
     first = begin(**values)
     config = _config(**values)
-    wait_until(lambda: Path(tmp_path, "studies.db").exists()
-               and counts(open_study(config)[0])[TrialState.RUNNING] == 1, first, 120)  # fmt: skip
+    wait_until(
+        lambda: (
+            Path(tmp_path, "studies.db").exists()
+            and counts(open_study(config)[0])[TrialState.RUNNING] == 1
+        ),
+        first,
+        120,
+    )
     second = begin(**values)
     ends = ["".join(process.communicate(timeout=200)) for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], ends
@@ -236,8 +262,12 @@ def test_second_process_helps_and_leaves_the_report_to_the_first(store, begin, t
 
 
 def test_death_of_the_command_takes_its_workers_along(store, begin, tmp_path) -> None:
-    values = {"trials": "3", "workers": "2", "space": "epochs=4000..5000",
-              "storage": f"sqlite:///{tmp_path}/studies.db"}  # fmt: skip
+    values = {
+        "trials": "3",
+        "workers": "2",
+        "space": "epochs=4000..5000",
+        "storage": f"sqlite:///{tmp_path}/studies.db",
+    }
     process = begin(**values)
     wait_until(lambda: len(psutil.Process(process.pid).children()) == 2, process, 120)
     workers = psutil.Process(process.pid).children()
@@ -249,8 +279,11 @@ def test_death_of_the_command_takes_its_workers_along(store, begin, tmp_path) ->
 
 
 def test_interruption_leaves_no_zombie(store, begin, tmp_path) -> None:
-    values = {"trials": "3", "space": "epochs=4000..5000",
-              "storage": f"sqlite:///{tmp_path}/studies.db"}  # fmt: skip
+    values = {
+        "trials": "3",
+        "space": "epochs=4000..5000",
+        "storage": f"sqlite:///{tmp_path}/studies.db",
+    }
     process = begin(**values)
     config = _config(**values)
 

@@ -7,14 +7,34 @@ import json
 import pytest
 from servers import tracking_to
 
-COMMAND = ["python", "-m", "gauntlet", "autoencoder", "--preset", "smoke", "--epochs", "2",
-           "--autoencoder", "magnet_1", "--validation_size", "10"]  # fmt: skip
+COMMAND = [
+    "python",
+    "-m",
+    "gauntlet",
+    "autoencoder",
+    "--preset",
+    "smoke",
+    "--epochs",
+    "2",
+    "--autoencoder",
+    "magnet_1",
+    "--validation_size",
+    "10",
+]
 
-SETTINGS = {"floatx": "float64", "epsilon": 0.5, "backend": "jax",
-            "image_data_format": "channels_first"}  # fmt: skip
+SETTINGS = {
+    "floatx": "float64",
+    "epsilon": 0.5,
+    "backend": "jax",
+    "image_data_format": "channels_first",
+}
 
-VARIABLES = {"KERAS_BACKEND": "torch", "KERAS_MAX_EPOCHS": "1", "KERAS_MAX_STEPS_PER_EPOCH": "1",
-             "KERAS_NNX_ENABLED": "1"}  # fmt: skip
+VARIABLES = {
+    "KERAS_BACKEND": "torch",
+    "KERAS_MAX_EPOCHS": "1",
+    "KERAS_MAX_STEPS_PER_EPOCH": "1",
+    "KERAS_NNX_ENABLED": "1",
+}
 
 
 @pytest.mark.slow

@@ -23,40 +23,76 @@ def _cell(fallen: int, *, defence: str = "encoded", noise: float = 2.0) -> CellR
     attacked = np.full((2, N), 3)
     attacked[1, :fallen] = 5
     three, flat = np.full(N, 3), np.full((2, N), noise, np.float32)
-    return CellResult(defence, "white_box", "bim", (0.0, 0.1), three, three, attacked, flat,
-                      np.full((2, N), 0.5, np.float32), True, f"run {fallen}")  # fmt: skip
+    return CellResult(
+        defence,
+        "white_box",
+        "bim",
+        (0.0, 0.1),
+        three,
+        three,
+        attacked,
+        flat,
+        np.full((2, N), 0.5, np.float32),
+        True,
+        f"run {fallen}",
+    )
 
 
 def _results(*fallen: int | tuple[int, ...], **more: Any) -> Results:
     """Return networks `0`, `1`, ... whose cells lose so many images, one number per seed."""
     seeds = [f if isinstance(f, tuple) else (f,) for f in fallen]
-    cells = {Key(str(i), "dense", "bim", "encoded", "white_box"): [_cell(n) for n in each]
-             for i, each in enumerate(seeds)}  # fmt: skip
+    cells = {
+        Key(str(i), "dense", "bim", "encoded", "white_box"): [_cell(n) for n in each]
+        for i, each in enumerate(seeds)
+    }
     return Results(**{"cells": cells, "trainings": {}, "data": {}, "failed": {}} | more)
 
 
 def _measure(**own: Any) -> dict[str, Any]:
-    return {"network": "0", "part": "dense", "attack": "bim", "defence": "encoded",
-            "threat_model": "white_box", "epsilon": 0.1,
-            "quantity": "robust_accuracy"} | own  # fmt: skip
+    return {
+        "network": "0",
+        "part": "dense",
+        "attack": "bim",
+        "defence": "encoded",
+        "threat_model": "white_box",
+        "epsilon": 0.1,
+        "quantity": "robust_accuracy",
+    } | own
 
 
 def _outcome(results: Results, *readings: tuple[Any, dict[str, Any]]) -> Any:
     """Judge a claim with a check per reading: of one measure, or of a list of them."""
-    claim = Claim.model_validate({
-        "id": "it", "where": "1", "text": "it", "published": "it", "tolerance": "none",
-        "readings": [{"name": f"reading {i}",
-                      "checks": [{"measures": m if isinstance(m, list) else [m], "expect": e}]}
-                     for i, (m, e) in enumerate(readings)],
-    })  # fmt: skip
+    claim = Claim.model_validate(
+        {
+            "id": "it",
+            "where": "1",
+            "text": "it",
+            "published": "it",
+            "tolerance": "none",
+            "readings": [
+                {
+                    "name": f"reading {i}",
+                    "checks": [{"measures": m if isinstance(m, list) else [m], "expect": e}],
+                }
+                for i, (m, e) in enumerate(readings)
+            ],
+        }
+    )
     return judge([claim], results)[0]
 
 
 @pytest.mark.parametrize(
     ("quantity", "expected"),
-    [("clean_accuracy", 1.0), ("robust_accuracy", 0.7), ("drop", 0.3), ("success_rate", 0.3),
-     ("unchanged", 0.7), ("noise_level", 2.0), ("concentration", 0.5)],
-)  # fmt: skip
+    [
+        ("clean_accuracy", 1.0),
+        ("robust_accuracy", 0.7),
+        ("drop", 0.3),
+        ("success_rate", 0.3),
+        ("unchanged", 0.7),
+        ("noise_level", 2.0),
+        ("concentration", 0.5),
+    ],
+)
 def test_quantities_of_a_cell(quantity: str, expected: float) -> None:
     outcome = _outcome(_results(30), (_measure(quantity=quantity), {"near": expected, "within": 0}))
     (check,) = outcome.readings[0].checks
@@ -96,15 +132,19 @@ def test_expectations(expect: dict[str, Any], verdict: Verdict) -> None:
 
 
 def test_verdict_names_the_readings_that_hold() -> None:
-    outcome = _outcome(_results(30, 90), (_measure(), {"at_least": 0.6}),
-                       (_measure(network="1"), {"at_least": 0.6}))  # fmt: skip
+    outcome = _outcome(
+        _results(30, 90),
+        (_measure(), {"at_least": 0.6}),
+        (_measure(network="1"), {"at_least": 0.6}),
+    )
     assert outcome.sentence == "reproduced only under reading 0"
 
 
 def test_measured_is_what_holds_first_and_of_many_numbers_their_range() -> None:
     results = _results(30, 90, 10, 20, 40, 50)
-    outcome = _outcome(results, (_measure(network="1"), {"at_least": 0.6}),
-                       (_measure(), {"at_least": 0.6}))  # fmt: skip
+    outcome = _outcome(
+        results, (_measure(network="1"), {"at_least": 0.6}), (_measure(), {"at_least": 0.6})
+    )
     assert outcome.measured == "0.7 [0.6042, 0.7811]"
     many = _measure(network=["0", "1", "2", "3", "4", "5"])
     assert _outcome(results, (many, {"at_least": 0})).measured == "0.1 to 0.9 (6 numbers)"
@@ -112,8 +152,10 @@ def test_measured_is_what_holds_first_and_of_many_numbers_their_range() -> None:
     assert same.measured == "0.7 [0.6042, 0.7811]"
     noiseless = _outcome(_results(0), (_measure(quantity="noise_level"), {"at_least": 0}))
     assert noiseless.measured == "undefined"
-    trainings = {TrainedKey(str(i), "autoencoder"): [Training(str(i), {"activation": f"a{i}"}, {})]
-                 for i in range(5)}  # fmt: skip
+    trainings = {
+        TrainedKey(str(i), "autoencoder"): [Training(str(i), {"activation": f"a{i}"}, {})]
+        for i in range(5)
+    }
     texts = {"network": [str(i) for i in range(5)], "model": "autoencoder", "config": "activation"}
     outcome = _outcome(_results(trainings=trainings), (texts, {"equals": "relu"}))
     assert outcome.measured == "a0, a1, a2, a3, a4"
@@ -153,12 +195,15 @@ def _losses(**seeds: tuple[float, ...]) -> dict[str, Any]:
     """Return trainings of networks that end with these losses, one per seed."""
     trainings = {
         TrainedKey(name, "autoencoder"): [
-            Training(f"run {loss}", {"epochs": "40", "init_epochs": "9"},
-                     {"train/loss": {1: 9.0, 2: loss}})
+            Training(
+                f"run {loss}",
+                {"epochs": "40", "init_epochs": "9"},
+                {"train/loss": {1: 9.0, 2: loss}},
+            )
             for loss in losses
         ]
         for name, losses in seeds.items()
-    }  # fmt: skip
+    }
     return {"trainings": trainings}
 
 
@@ -177,8 +222,9 @@ ORDERS_OF_LOSSES = {
 }
 
 
-@pytest.mark.parametrize(("a", "b", "rises", "falls"), ORDERS_OF_LOSSES.values(),
-                         ids=ORDERS_OF_LOSSES)  # fmt: skip
+@pytest.mark.parametrize(
+    ("a", "b", "rises", "falls"), ORDERS_OF_LOSSES.values(), ids=ORDERS_OF_LOSSES
+)
 def test_orders_of_losses_are_tested_over_seeds_or_not_at_all(a, b, rises, falls) -> None:
     results = _results(0, **_losses(a=a, b=b))
     for order, holds in (("ascending", rises), ("descending", falls)):
@@ -199,22 +245,27 @@ ORDERS_OF_CELLS = {
 }
 
 
-@pytest.mark.parametrize(("quantity", "one", "other", "holds"), ORDERS_OF_CELLS.values(),
-                         ids=ORDERS_OF_CELLS)  # fmt: skip
+@pytest.mark.parametrize(
+    ("quantity", "one", "other", "holds"), ORDERS_OF_CELLS.values(), ids=ORDERS_OF_CELLS
+)
 def test_orders_of_what_is_no_share_are_tested_over_seeds(quantity, one, other, holds) -> None:
     def cell(number: float) -> CellResult:
         made = _cell(int(number) if quantity == "drop" else 30, noise=number)
         return replace(made, concentration=np.full((2, N), number, np.float32))
 
-    cells = {Key(str(i), "dense", "bim", "encoded", "white_box"): [cell(n) for n in seeds]
-             for i, seeds in enumerate((one, other))}  # fmt: skip
+    cells = {
+        Key(str(i), "dense", "bim", "encoded", "white_box"): [cell(n) for n in seeds]
+        for i, seeds in enumerate((one, other))
+    }
     measure = _measure(network=["0", "1"], quantity=quantity)
     (reading,) = _outcome(_results(cells=cells), (measure, {"order": "ascending"})).readings
     assert reading.holds == holds
     assert [estimate.value for estimate in reading.checks[0].estimates] == pytest.approx(
-        [np.mean(one) / (100 if quantity == "drop" else 1),
-         np.mean(other) / (100 if quantity == "drop" else 1)]
-    )  # fmt: skip
+        [
+            np.mean(one) / (100 if quantity == "drop" else 1),
+            np.mean(other) / (100 if quantity == "drop" else 1),
+        ]
+    )
 
 
 def test_claim_that_no_test_decides_is_not_tested_and_shows_its_numbers() -> None:
@@ -257,8 +308,10 @@ def test_no_noise_of_finite_losses_reaches_an_infinite_one(seeds, who, rises, fa
 
 
 def test_shares_of_different_images_are_compared_over_seeds_too() -> None:
-    hundred, fifty = ([np.arange(n) < share * n for share in shares]
-                      for n, shares in ((100, (0.5, 0.6, 0.7)), (50, (0.4, 0.4, 0.4))))  # fmt: skip
+    hundred, fifty = (
+        [np.arange(n) < share * n for share in shares]
+        for n, shares in ((100, (0.5, 0.6, 0.7)), (50, (0.4, 0.4, 0.4)))
+    )
     assert paired(hundred, fifty) == pytest.approx(0.0742, abs=1e-4)
     assert paired(hundred[:1], fifty[:1]) == unpaired(hundred[:1], fifty[:1])
 
@@ -320,8 +373,7 @@ def test_holm_multiplies_the_smallest_most() -> None:
 
 
 def test_ranking_is_claimed_beyond_noise_alone() -> None:
-    survivors = {name: [np.arange(100) >= n]
-                 for name, n in (("a", 50), ("b", 10), ("c", 51))}  # fmt: skip
+    survivors = {name: [np.arange(100) >= n] for name, n in (("a", 50), ("b", 10), ("c", 51))}
     first, second = ranking(survivors)
     assert str(first).startswith("b withstands more than a: +0.4000")
     assert str(second).startswith("a cannot be told from c: +0.0100")

@@ -118,8 +118,20 @@ def _cell(no_gradient: np.ndarray | None, name: str = "fgsm") -> CellResult:
     """Return a cell of ten images of class 0, of which the last is wrong already."""
     labels, clean = np.zeros(10, int), np.eye(10, dtype=int)[9]
     attacked, flat = np.stack([clean, clean]), np.zeros((2, 10))
-    return CellResult("reformer", "gray_box", name, (0.0, 0.1), labels, clean, attacked, flat, flat,
-                      True, "r", no_gradient)  # fmt: skip
+    return CellResult(
+        "reformer",
+        "gray_box",
+        name,
+        (0.0, 0.1),
+        labels,
+        clean,
+        attacked,
+        flat,
+        flat,
+        True,
+        "r",
+        no_gradient,
+    )
 
 
 @pytest.mark.parametrize(("stuck", "warned"), [(0, False), (4, False), (5, True), (9, True)])
@@ -162,9 +174,17 @@ def test_dlr_is_as_strong_as_the_cross_entropy_on_two_classes(store, tmp_path, c
     x, y = (digits.images[two] / 16).astype(np.float32), digits.target[two]
     path = tmp_path / "two.npz"
     np.savez(path, x_train=x[:250], y_train=y[:250], x_test=x[250:], y_test=y[250:])
-    values = {"preset": "smoke", "dataset": f"npz:{path}", "defence": "none", "epsilons": "0.3",
-              "train_size": "all", "test_size": "all", "threat_models": "white_box",
-              "attacks": "apgd_ce,apgd_dlr,pgd", "pgd_loss": "dlr"}  # fmt: skip
+    values = {
+        "preset": "smoke",
+        "dataset": f"npz:{path}",
+        "defence": "none",
+        "epsilons": "0.3",
+        "train_size": "all",
+        "test_size": "all",
+        "threat_models": "white_box",
+        "attacks": "apgd_ce,apgd_dlr,pgd",
+        "pgd_loss": "dlr",
+    }
     (row,) = attack_step.run(parse("attack", values)).rows
     left = {cell.attack: cell.accuracies[0] for cell in row.cells}
     assert left["apgd_dlr"] <= left["apgd_ce"] + 0.05 and left["pgd"] <= left["apgd_ce"] + 0.05

@@ -74,9 +74,12 @@ def _trained(config: AttackConfig, data: Dataset, report: Report) -> DefendedMod
         before = encoder_of(autoencoder) if train_on == "features" else autoencoder
         inputs = reconstruct(before, inputs)
     classifier = train_classifier(
-        config.classifier_config(train_on), inputs, data.y_train, data.n_classes,
+        config.classifier_config(train_on),
+        inputs,
+        data.y_train,
+        data.n_classes,
         report.of("classifier"),
-    )  # fmt: skip
+    )
     return assemble(defence, classifier, autoencoder, config)
 
 

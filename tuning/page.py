@@ -32,23 +32,36 @@ def study_page(
     """
     trials = study.get_trials(deepcopy=False)
     blocks: list[Block] = [
-        Text(f"Judged by the last {config.validation_size} training images; test images were seen "
-             "once, by the winner. One seed a trial: a gap within the intervals of two trials is "
-             "no difference between their parameters."),
-        Table(["objective", "validation", "test", "gap"],
-              [[n, f"{v:.4f}", f"{t:.4f}", f"{t - v:+.4f}"] for n, v, t in measured]),
+        Text(
+            f"Judged by the last {config.validation_size} training images; test images were seen "
+            "once, by the winner. One seed a trial: a gap within the intervals of two trials is "
+            "no difference between their parameters."
+        ),
+        Table(
+            ["objective", "validation", "test", "gap"],
+            [[n, f"{v:.4f}", f"{t:.4f}", f"{t - v:+.4f}"] for n, v, t in measured],
+        ),
         Commands([command]),
-    ]  # fmt: skip
+    ]
     said = ", ".join(f"{n} {value:.4f} on test images" for n, _, value in measured)
     return Document(
         f"Study “{config.name}”",
         [f"**{len(trials)} trials; the winner: {said}** (one seed), run `{run_id}`."],
-        [Section("Winner", blocks), *_fronts(study, config),
-         Section("Figures", [Figure(n, png, n.replace("_", " ")) for n, png in figures.items()]),
-         Section("Space", [Table(["parameter", "values"],
-                                 [[n, str(d)] for n, d in config.dimensions.items()])]),
-         Section("Trials", [_table(config, trials)])],
-    )  # fmt: skip
+        [
+            Section("Winner", blocks),
+            *_fronts(study, config),
+            Section("Figures", [Figure(n, png, n.replace("_", " ")) for n, png in figures.items()]),
+            Section(
+                "Space",
+                [
+                    Table(
+                        ["parameter", "values"], [[n, str(d)] for n, d in config.dimensions.items()]
+                    )
+                ],
+            ),
+            Section("Trials", [_table(config, trials)]),
+        ],
+    )
 
 
 def _fronts(study: optuna.Study, config: TuneConfig) -> Iterator[Section]:
@@ -62,8 +75,9 @@ def _fronts(study: optuna.Study, config: TuneConfig) -> Iterator[Section]:
 
 def _table(config: TuneConfig, trials: Sequence[FrozenTrial]) -> Table:
     names = [objective.short for objective in config.objectives]
-    return Table(["trial", "state", *names, *config.dimensions],
-                 [_row(config, trial) for trial in trials])  # fmt: skip
+    return Table(
+        ["trial", "state", *names, *config.dimensions], [_row(config, trial) for trial in trials]
+    )
 
 
 def _row(config: TuneConfig, trial: FrozenTrial) -> list[str]:
@@ -73,10 +87,11 @@ def _row(config: TuneConfig, trial: FrozenTrial) -> list[str]:
         state += f": {trial.user_attrs.get(REASON, '')}"
     drawn = trial.params | trial.system_attrs.get("fixed_params", {})
     return [
-        str(trial.number), state,
+        str(trial.number),
+        state,
         *("" if value is None else f"{value:.4f}" for value in values),
         *(_short(drawn.get(name, "")) for name in config.dimensions),
-    ]  # fmt: skip
+    ]
 
 
 def _short(value: object) -> str:

@@ -29,10 +29,13 @@ REASON = "gauntlet.reason"
 
 SQLITE, FILE = "sqlite:///", "studies.db"
 
-DEAD_PEER = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5,
-             "keepalives_count": 3,
-             "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 "
-                        "-c tcp_keepalives_count=3"}  # fmt: skip
+DEAD_PEER = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+}
 """A machine that is gone gives up its locks within half a minute."""
 
 SAMPLERS = {
@@ -71,9 +74,12 @@ class SeededByTrial(optuna.samplers.BaseSampler):
         return self._inner.sample_relative(study, trial, search_space)
 
     def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str,
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
         param_distribution: BaseDistribution,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         """Draw one parameter."""
         return self._inner.sample_independent(study, trial, param_name, param_distribution)
 

@@ -120,9 +120,13 @@ def _worker(
     environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"}
     environment |= {} if config.storage == "auto" else {STORAGE: config.storage}
     worker = subprocess.Popen(
-        [sys.executable, "-m", "tuning.worker"], env=environment | {"PYTHONPATH": path},
-        stdin=subprocess.PIPE, stdout=log, stderr=log, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "tuning.worker"],
+        env=environment | {"PYTHONPATH": path},
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
+        text=True,
+    )
     assert worker.stdin is not None  # noqa: S101 -- a pipe
     given = config.model_dump_json(exclude_unset=True)
     worker.stdin.write(f"{given}\n{parent.id} {parent.experiment_id} {os.getpid()}\n")
@@ -157,15 +161,23 @@ def _finish(config: TuneConfig, study: optuna.Study, data: Dataset, parent: Trac
     if winner is None:
         raise GauntletError(
             f"the study '{config.name}' has no winner: {summary(study, config)}"
-            + (f", none with a clean accuracy of {config.clean_floor:g}." if config.study == "funn"
-               else ".")
-        )  # fmt: skip
+            + (
+                f", none with a clean accuracy of {config.clean_floor:g}."
+                if config.study == "funn"
+                else "."
+            )
+        )
     trial = config.trial_config(winner.params, winner.number)
     say(summary(study, config))
     measured = _on_test(config, study, winner.number, trial, data)
     for name, value, test in measured:
-        parent.metrics([(f"best/validation/{name}", value), (f"best/test/{name}", test),
-                        (f"best/gap/{name}", test - value)])  # fmt: skip
+        parent.metrics(
+            [
+                (f"best/validation/{name}", value),
+                (f"best/test/{name}", test),
+                (f"best/gap/{name}", test - value),
+            ]
+        )
         say(f"{name}: validation {value:.4f}, test {test:.4f}, one seed")
     parent.tags({"gauntlet.best_trial": str(winner.number)})
     command = log_winner(parent, config, trial)

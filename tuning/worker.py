@@ -76,8 +76,11 @@ def revive(study: optuna.Study, locks: Locks, config: TuneConfig, parent: Tracke
         else:
             _wait_again(study, trial)
             lock.release()
-    ended = {_run_name(t): STATUS.get(t.state, "KILLED") for t in study.get_trials(deepcopy=False)
-             if t.number not in alive}  # fmt: skip
+    ended = {
+        _run_name(t): STATUS.get(t.state, "KILLED")
+        for t in study.get_trials(deepcopy=False)
+        if t.number not in alive
+    }
     end_orphans(parent, ended)
 
 

@@ -103,8 +103,10 @@ class Checkpoint:
 def _warn_once(path: Path, reason: str) -> None:
     _log.warning(
         "checkpoint %s cannot be written (%s): the training goes on, but an interrupted one would "
-        "start anew", path, reason,
-    )  # fmt: skip
+        "start anew",
+        path,
+        reason,
+    )
 
 
 def _sha256(contents: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8]:

@@ -49,8 +49,17 @@ class DamagedRunError(GauntletError):
 
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-_NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR,
-              errno.ELOOP, errno.ENAMETOOLONG, errno.EIO)  # fmt: skip
+_NO_ACCESS = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.EIO,
+)
 
 
 def disk_fault(error: OSError, *places: str | Path) -> str | None:
@@ -71,8 +80,10 @@ def disk_fault(error: OSError, *places: str | Path) -> str | None:
         return f"no room for {place} ({reason}): make some, then give the same command again."
     if number in _NO_ACCESS:
         place = error.filename or next(iter(places), Path.cwd())
-        return (f"{place} cannot be written or read ({reason}): choose a folder that can be, or "
-                "change its permissions.")  # fmt: skip
+        return (
+            f"{place} cannot be written or read ({reason}): choose a folder that can be, or "
+            "change its permissions."
+        )
     return None
 
 

@@ -163,8 +163,11 @@ def _forms(value: str) -> set[str]:
     """Return how a value may be written: as it is, percent-encoded, decoded, quoted."""
     decoded = unquote(value)
     forms = {value, decoded, quote(decoded, safe=""), quote(decoded), quote_plus(decoded)}
-    return forms | {form for v in (value, decoded)
-                    for form in (html.escape(v), json.dumps(v)[1:-1], repr(v)[1:-1])}  # fmt: skip
+    return forms | {
+        form
+        for v in (value, decoded)
+        for form in (html.escape(v), json.dumps(v)[1:-1], repr(v)[1:-1])
+    }
 
 
 def _found_as(form: str) -> str:

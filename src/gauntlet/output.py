@@ -15,10 +15,30 @@ PLAIN = "gauntlet.plain"
 """The error handler that writes what an encoding lacks in characters that each one has."""
 
 _SUBSTITUTES = {
-    "±": "+/-", "×": "x", "≤": "<=", "≥": ">=", "≠": "!=", "→": "->", "…": "...", "ε": "eps",
-    "–": "-", "—": "-", "−": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "•": "*", "·": ".",
-    "∞": "inf", "━": "-", "╸": "-", "╺": "-", "█": "#", "✓": "v",
-}  # fmt: skip
+    "±": "+/-",
+    "×": "x",
+    "≤": "<=",
+    "≥": ">=",
+    "≠": "!=",
+    "→": "->",
+    "…": "...",
+    "ε": "eps",
+    "–": "-",
+    "—": "-",
+    "−": "-",
+    "‘": "'",
+    "’": "'",
+    "“": '"',
+    "”": '"',
+    "•": "*",
+    "·": ".",
+    "∞": "inf",
+    "━": "-",
+    "╸": "-",
+    "╺": "-",
+    "█": "#",
+    "✓": "v",
+}
 
 
 def never_fail() -> None:
@@ -49,9 +69,12 @@ def _forgiving(stream: Any) -> IO[str]:
     stream.flush()
     raw = _Forgiving(stream.fileno(), "w", closefd=False)
     return io.TextIOWrapper(
-        io.BufferedWriter(raw), stream.encoding, PLAIN, line_buffering=stream.line_buffering,
+        io.BufferedWriter(raw),
+        stream.encoding,
+        PLAIN,
+        line_buffering=stream.line_buffering,
         write_through=stream.write_through,
-    )  # fmt: skip
+    )
 
 
 class _Forgiving(io.FileIO):

@@ -222,8 +222,9 @@ def _check(
     images: NDArray[np.float32], labels: NDArray[np.int64], epsilons: Sequence[float], box: Box
 ) -> None:
     if images.ndim != 4 or images.dtype != np.float32 or not len(images):
-        raise ValueError(f"images must be float32 (n, h, w, c), n > 0; received {images.dtype} "
-                         f"{images.shape}")  # fmt: skip
+        raise ValueError(
+            f"images must be float32 (n, h, w, c), n > 0; received {images.dtype} {images.shape}"
+        )
     if labels.shape != (len(images),):
         raise ValueError(f"labels must be ({len(images)},); received {labels.shape}")
     if any(not 0 <= epsilon < math.inf for epsilon in epsilons):

@@ -83,8 +83,11 @@ class CarliniWagnerL2(MinimumNormAttack):
         missed = tf.math.is_inf(compiled_score(logits, margin)(batch.images, batch.labels))
         problem, start = _start(batch.images, *_box(batch.images, box), missed)
         stage = _descending(logits)
-        shared = (tf.constant(max(self.steps // 10, 1)), tf.constant(self.rate, tf.float32),
-                  tf.constant(self.confidence, tf.float32))  # fmt: skip
+        shared = (
+            tf.constant(max(self.steps // 10, 1)),
+            tf.constant(self.rate, tf.float32),
+            tf.constant(self.confidence, tf.float32),
+        )
         constant, cost = problem.constant, 0.0
         low, high = tf.zeros_like(constant), tf.fill(missed.shape, np.float32(np.inf))
         best, distance = batch.images, high
@@ -104,8 +107,9 @@ class CarliniWagnerL2(MinimumNormAttack):
 
 def _box(images: Any, box: Box) -> tuple[Any, Any]:
     """Return centre and radius of each image's box, `(n, 1, 1, 1)`."""
-    low, high = (limit(images, axis=[1, 2, 3], keepdims=True)
-                 for limit in (tf.reduce_min, tf.reduce_max))  # fmt: skip
+    low, high = (
+        limit(images, axis=[1, 2, 3], keepdims=True) for limit in (tf.reduce_min, tf.reduce_max)
+    )
     if box is not None:
         low, high = tf.fill(low.shape, box[0]), tf.fill(high.shape, box[1])
     return (low + high) / 2, (high - low) / 2

@@ -37,10 +37,12 @@ class SinglePixel(MinimumNormAttack):
     def _search(self, logits: Logits, batch: Batch, box: Box, seed: int) -> Crafted:
         images, labels = flat_pixels(batch), np.asarray(batch.labels)
         ends = np.concatenate(pixel_range(images, box), axis=1)
-        order = np.stack([
-            random.permutation(images.shape[1])[: self.max_pixels]
-            for random in generators(batch, seed, "single_pixel")
-        ])  # fmt: skip
+        order = np.stack(
+            [
+                random.permutation(images.shape[1])[: self.max_pixels]
+                for random in generators(batch, seed, "single_pixel")
+            ]
+        )
         query = one_pixel_query(logits, batch.images.shape[1:])
         rows, queries = correct(logits, batch), len(images)
         for first in range(0, order.shape[1], STRIDE):

@@ -56,8 +56,11 @@ class SPSA(Attack):
         del state
         size = max(1, PROBES // (2 * self.samples))
         stage = _ascent(logits, self.samples)
-        shared = (tf.constant([child_seed(seed, "spsa"), 0]), tf.constant(epsilon, tf.float32),
-                  *bounds(box))  # fmt: skip
+        shared = (
+            tf.constant([child_seed(seed, "spsa"), 0]),
+            tf.constant(epsilon, tf.float32),
+            *bounds(box),
+        )
         parts, taken = [], 0.0
         for first in range(0, len(batch.images), size):
             chunk = _start(batch.images[first : first + size], batch.labels[first : first + size])

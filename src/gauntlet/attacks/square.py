@@ -63,15 +63,20 @@ class Square(Attack):
         missed = tf.math.is_inf(look(batch.images, batch.labels))
         noise = batch.uniform(child_seed(seed, "square", "stripes"))
         stripes = epsilon * tf.where(noise[:, :1] < 0, -1.0, 1.0)
-        start = tf.where(missed[:, None, None, None], batch.images,
-                         clip_to(box, batch.images + stripes))  # fmt: skip
+        start = tf.where(
+            missed[:, None, None, None], batch.images, clip_to(box, batch.images + stripes)
+        )
         loss = look(start, batch.labels)
         search = _State(batch.images, batch.labels, start, loss, tf.math.is_inf(loss))
         squares = _squares(self.queries, batch.images.shape[1:], child_seed(seed, "square"))
         search, taken = run_by_halves(
-            _search(logits), search, self.queries - 1, squares,
-            tf.constant(epsilon, tf.float32), *bounds(box),
-        )  # fmt: skip
+            _search(logits),
+            search,
+            self.queries - 1,
+            squares,
+            tf.constant(epsilon, tf.float32),
+            *bounds(box),
+        )
         return Crafted(search.at, 0, 2 + taken)
 
 
@@ -84,10 +89,13 @@ def share(query: int, queries: int) -> float:
 def _squares(queries: int, shape: tuple[int, int, int], seed: int) -> _Squares:
     height, width, channels = shape
     random = np.random.default_rng(seed)
-    sides = np.array([
-        min(max(round(math.sqrt(share(k, queries) * height * width)), 1), height, width)
-        for k in range(1, queries)
-    ], np.int32)  # fmt: skip
+    sides = np.array(
+        [
+            min(max(round(math.sqrt(share(k, queries) * height * width)), 1), height, width)
+            for k in range(1, queries)
+        ],
+        np.int32,
+    )
     top, left = (random.integers(0, n - sides + 1, dtype=np.int32) for n in (height, width))
     signs = random.choice(np.array([-1, 1], np.float32), (len(sides), channels))
     return _Squares(*map(tf.constant, (sides, top, left, signs)))

@@ -84,11 +84,14 @@ def typed(entry_point: str, config: EntryPointConfig) -> dict[str, str]:
     model = ENTRY_POINTS[entry_point]
     preset = model.preset_values(config.model_dump())
     values = {name: to_string(getattr(config, name)) for name in model.model_fields}
-    defaults = {name: to_string(preset[name]) if name in preset else default_string(model, name)
-                for name in values}  # fmt: skip
+    defaults = {
+        name: to_string(preset[name]) if name in preset else default_string(model, name)
+        for name in values
+    }
     decides = config.decisive & config.model_fields_set
-    return {name: value for name, value in values.items()
-            if value != defaults[name] or name in decides}  # fmt: skip
+    return {
+        name: value for name, value in values.items() if value != defaults[name] or name in decides
+    }
 
 
 def command(entry_point: str, config: EntryPointConfig) -> str:

@@ -64,9 +64,11 @@ class AutoencoderConfig(TrainingConfig):
         0.05, gt=0, lt=1, description="sparse: wanted mean activation of a code unit (kl)"
     )
     noise: float = Field(
-        ge=0, le=10, description="denoising, magnet_: standard deviation of the training noise; "
-        "denoising 0 as its paper states"
-    )  # fmt: skip
+        ge=0,
+        le=10,
+        description="denoising, magnet_: standard deviation of the training noise; "
+        "denoising 0 as its paper states",
+    )
     latent: int = Field(2, ge=1, le=65536, description="variational: latent dimensions")
     filters: Widths = Field(
         (32, 64, 128), description="convolutional, funn: filters of the 3x3 convolutions, stride 2"
@@ -81,9 +83,12 @@ class AutoencoderConfig(TrainingConfig):
         5.0, gt=0, le=1e6, description="funn: weight of the attacker's constraint (equation 8)"
     )
     beta: float = Field(
-        0.01, gt=0, lt=1, description="funn: the defender's error that the attacker must reach, "
-        "mean squared error per pixel"
-    )  # fmt: skip
+        0.01,
+        gt=0,
+        lt=1,
+        description="funn: the defender's error that the attacker must reach, "
+        "mean squared error per pixel",
+    )
     constraint: Literal["at_least", "as_printed"] = Field(
         "at_least", description="funn: error >= beta (equation 5), or <= beta, as equation 8 prints"
     )
@@ -144,9 +149,10 @@ class NetworksConfig(AutoencoderConfig):
 
     classifier: ClassifierKind = Field("dense", description="kind of classifier")
     classifier_epochs: Epochs | Literal["auto"] = Field(
-        "auto", description="auto, as published: dense as the autoencoder, 50 convolutional, "
-        "20 on features"
-    )  # fmt: skip
+        "auto",
+        description="auto, as published: dense as the autoencoder, 50 convolutional, "
+        "20 on features",
+    )
     classifier_batch_size: BatchSize | Literal["auto"] = Field(
         "auto", description="auto: dense as the autoencoder, else 128"
     )
@@ -162,9 +168,10 @@ class ClassifierConfig(NetworksConfig):
     """Train one classifier: on the images, or on the autoencoder's output or features of them."""
 
     train_on: TrainOn = Field(
-        "raw", description="the images, the autoencoder's output (defence `encoded`) or its "
-        "features (defence `features`)"
-    )  # fmt: skip
+        "raw",
+        description="the images, the autoencoder's output (defence `encoded`) or its "
+        "features (defence `features`)",
+    )
 
     @classmethod
     def preset_values(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -19,12 +19,16 @@ class Objective(NamedTuple):
 
 
 LOSS, RECONSTRUCTION, CLEAN, ROBUST = (
-    "validation/loss", "validation/mean_squared_error_at_best_scale", "validation/clean_accuracy",
+    "validation/loss",
+    "validation/mean_squared_error_at_best_scale",
+    "validation/clean_accuracy",
     "validation/robust_accuracy",
-)  # fmt: skip
+)
 
-_LEAST_LOSS = {"loss": (Objective(LOSS, "minimize"),),
-               "reconstruction": (Objective(RECONSTRUCTION, "minimize"),)}  # fmt: skip
+_LEAST_LOSS = {
+    "loss": (Objective(LOSS, "minimize"),),
+    "reconstruction": (Objective(RECONSTRUCTION, "minimize"),),
+}
 _MOST_ROBUST = {"robust_accuracy": (Objective(ROBUST, "maximize"),)}
 
 OBJECTIVES: Mapping[str, Mapping[str, tuple[Objective, ...]]] = {

@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 AutoencoderKind = Literal[
-    "vanilla", "sparse", "denoising", "variational",
-    "convolutional", "funn",
-    "magnet_1", "magnet_2",
-]  # fmt: skip
+    "vanilla",
+    "sparse",
+    "denoising",
+    "variational",
+    "convolutional",
+    "funn",
+    "magnet_1",
+    "magnet_2",
+]
 
 _DENSE = ("widths", "activation", "pre_output_activation", "output_activation")
 _CONVOLUTIONAL = ("filters", "features")
@@ -22,23 +27,47 @@ AUTOENCODER_READS: dict[str, tuple[str, ...]] = {
     "variational": (*_DENSE, *_PLAIN_TRAINING, "latent"),
     "convolutional": (*_CONVOLUTIONAL, *_PLAIN_TRAINING),
     "funn": (
-        *_CONVOLUTIONAL, "attacker_noise", "gamma", "beta", "constraint", "init_epochs",
-        "defender_init_rate", "attacker_init_rate", "defender_rate", "attacker_rate",
+        *_CONVOLUTIONAL,
+        "attacker_noise",
+        "gamma",
+        "beta",
+        "constraint",
+        "init_epochs",
+        "defender_init_rate",
+        "attacker_init_rate",
+        "defender_rate",
+        "attacker_rate",
     ),
     "magnet_1": (*_PLAIN_TRAINING, "noise"),
     "magnet_2": (*_PLAIN_TRAINING, "noise"),
-}  # fmt: skip
+}
 """Every kind, and the parameters that it alone or among few reads; all kinds read the others."""
 
 MAGNET: tuple[AutoencoderKind, AutoencoderKind] = ("magnet_1", "magnet_2")
 """MagNet's autoencoders: images all the way through, without a code."""
 
-_FIRST_PAPER = {"epochs": 35, "batch_size": 1024, "learning_rate": 1e-3, "validation_size": 0,
-                "loss": "categorical_crossentropy", "noise": 0.0, "init_epochs": 9}  # fmt: skip
-_FUNN = _FIRST_PAPER | {"epochs": 40, "batch_size": 128, "learning_rate": 5e-4,
-                        "loss": "mean_squared_error"}  # fmt: skip
-_MAGNET = _FIRST_PAPER | {"epochs": 100, "batch_size": 256, "validation_size": 5000,
-                          "loss": "mean_squared_error", "noise": 0.1}  # fmt: skip
+_FIRST_PAPER = {
+    "epochs": 35,
+    "batch_size": 1024,
+    "learning_rate": 1e-3,
+    "validation_size": 0,
+    "loss": "categorical_crossentropy",
+    "noise": 0.0,
+    "init_epochs": 9,
+}
+_FUNN = _FIRST_PAPER | {
+    "epochs": 40,
+    "batch_size": 128,
+    "learning_rate": 5e-4,
+    "loss": "mean_squared_error",
+}
+_MAGNET = _FIRST_PAPER | {
+    "epochs": 100,
+    "batch_size": 256,
+    "validation_size": 5000,
+    "loss": "mean_squared_error",
+    "noise": 0.1,
+}
 
 AS_PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     # First paper, 4.3 and 6.

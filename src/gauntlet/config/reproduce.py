@@ -19,9 +19,11 @@ class ReproduceConfig(RunConfig):
         "all", description="sivaslioglu2020: autoencoders before a classifier; vigouroux2018: FUNN"
     )
     seeds: int = Field(
-        1, ge=1, le=1000, description="trainings of every network: seed, seed + 1, ...; "
-        "MagNet takes the first"
-    )  # fmt: skip
+        1,
+        ge=1,
+        le=1000,
+        description="trainings of every network: seed, seed + 1, ...; MagNet takes the first",
+    )
     few: int = Field(1000, ge=1, description="first test images for slow attacks")
     local_search_images: int = Field(
         100, ge=1, description="first test images for local_search: 19,300 queries an image"

@@ -24,21 +24,34 @@ def networks(config: ReproduceConfig) -> Iterator[Network]:
         for kind in KINDS:
             yield network(kind, *_attacks(config, kind, seed))
         # The control: an autoencoder whose output has the images' own scale.
-        control = attack_config(config, seed=seed, loss="mean_squared_error", defence="encoded",
-                                threat_models="white_box,gray_box,encoded")  # fmt: skip
+        control = attack_config(
+            config,
+            seed=seed,
+            loss="mean_squared_error",
+            defence="encoded",
+            threat_models="white_box,gray_box,encoded",
+        )
         yield network("vanilla, mean squared error", Part("dense", control))
         yield from _activations(config, seed)
 
 
 def _attacks(config: ReproduceConfig, kind: str, seed: int) -> Iterator[Part]:
     """Yield what is done to one kind of autoencoder (sections 5.2 to 5.5)."""
-    own = {"autoencoder": kind, "seed": seed,
-           "noise": CORRUPTION if kind == "denoising" else "auto"}  # fmt: skip
+    own = {
+        "autoencoder": kind,
+        "seed": seed,
+        "noise": CORRUPTION if kind == "denoising" else "auto",
+    }
     linear = own | {"classifier": "logistic_regression", "defence": "none,encoded"}
     yield Part("dense", attack_config(config, **own))
     # For the headline: losses that do not saturate, and queries that need no gradient.
-    strong = {"attacks": "strong", "pgd_loss": "margin", "restarts": 1, "epsilons": (0.1,),
-              "square_queries": config.square_queries}  # fmt: skip
+    strong = {
+        "attacks": "strong",
+        "pgd_loss": "margin",
+        "restarts": 1,
+        "epsilons": (0.1,),
+        "square_queries": config.square_queries,
+    }
     yield Part(
         "strong", attack_config(config, threat_models="white_box", **strong, **own), config.few
     )

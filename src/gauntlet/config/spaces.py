@@ -124,10 +124,13 @@ def described(spaces: Mapping[str, Space]) -> str:
     return "\n".join(
         fill(
             f"  {study}: " + "  ".join(f"{name}={values}" for name, values in space.items()),
-            subsequent_indent="    ", break_long_words=False, break_on_hyphens=False, width=100,
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+            width=100,
         )
         for study, space in spaces.items()
-    )  # fmt: skip
+    )
 
 
 def _dimension(word: str, text: str, default: Dimension) -> Dimension:

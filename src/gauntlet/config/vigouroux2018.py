@@ -27,10 +27,20 @@ def networks(config: ReproduceConfig) -> Iterator[Network]:
 
 def _table_1(config: ReproduceConfig, autoencoder: str, seed: int) -> Iterator[Part]:
     def part(name: str, images: Images, attacks: str, **own: Any) -> Part:
-        return Part(name, attack_config(
-            config, autoencoder=autoencoder, seed=seed, filters=config.filters, attacks=attacks,
-            defence="features", threat_models="white_box", **{"epsilons": (EPSILON,)} | own,
-        ), images)  # fmt: skip
+        return Part(
+            name,
+            attack_config(
+                config,
+                autoencoder=autoencoder,
+                seed=seed,
+                filters=config.filters,
+                attacks=attacks,
+                defence="features",
+                threat_models="white_box",
+                **{"epsilons": (EPSILON,)} | own,
+            ),
+            images,
+        )
 
     # The library that the paper used stepped by 0.05, so every step fills the budget.
     iterative = {"steps": 10, "rel_step": 1.0}
@@ -49,9 +59,20 @@ def _table_1(config: ReproduceConfig, autoencoder: str, seed: int) -> Iterator[P
 
 def _table_2(config: ReproduceConfig) -> Part:
     """Return MagNet's attacks: table 2, its own undefended network beside it."""
-    return Part("table 2", attack_config(
-        config, attacks="deepfool_linf,fgsm,bim", steps=10, rel_step=1.0, epsilons=(EPSILON,),
-        defence="none,magnet", threat_models="white_box,gray_box", classifier="convolutional",
-        classifier_epochs=config.magnet_classifier_epochs,
-        autoencoder="magnet_1", epochs=config.magnet_epochs,
-    ), config.few)  # fmt: skip
+    return Part(
+        "table 2",
+        attack_config(
+            config,
+            attacks="deepfool_linf,fgsm,bim",
+            steps=10,
+            rel_step=1.0,
+            epsilons=(EPSILON,),
+            defence="none,magnet",
+            threat_models="white_box,gray_box",
+            classifier="convolutional",
+            classifier_epochs=config.magnet_classifier_epochs,
+            autoencoder="magnet_1",
+            epochs=config.magnet_epochs,
+        ),
+        config.few,
+    )

@@ -82,8 +82,9 @@ def _write_counts(
     for (i, j), n in np.ndenumerate(counts):
         if n:
             colour = "white" if on_dark[i, j] else "black"
-            axes.text(j, i, format(n, form), ha="center", va="center", fontsize=fontsize,
-                      color=colour)  # fmt: skip
+            axes.text(
+                j, i, format(n, form), ha="center", va="center", fontsize=fontsize, color=colour
+            )
 
 
 LINF = "epsilon (Linf, pixels in [0, 1])"
@@ -139,8 +140,14 @@ def draw_bars(series: Mapping[str, Mapping[str, tuple[float, float, float]]], ti
     for i, (name, bars) in enumerate(series.items()):
         at = [labels.index(label) + (i + 0.5) * thickness - 0.4 for label in bars]
         values, low, high = np.asarray(list(bars.values())).T
-        axes.barh(at, values, thickness, xerr=(values - low, high - values), label=name,
-                  error_kw={"lw": 0.8})  # fmt: skip
+        axes.barh(
+            at,
+            values,
+            thickness,
+            xerr=(values - low, high - values),
+            label=name,
+            error_kw={"lw": 0.8},
+        )
     axes.set(title=title, yticks=range(len(labels)), yticklabels=labels, xlim=(0, 1))
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)
@@ -226,10 +233,14 @@ def _panels(n: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]
     columns, rows = min(n, 4), -(-n // 4)
     figure = Figure(figsize=(width * columns, height * rows))
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    figure.subplots_adjust(left=0.6 / (width * columns), right=1 - 0.15 / (width * columns),
-                           wspace=0.2, hspace=max(0.25, 0.9 / height),
-                           bottom=0.55 / (height * rows),
-                           top=1 - 0.62 / (height * rows))  # fmt: skip
+    figure.subplots_adjust(
+        left=0.6 / (width * columns),
+        right=1 - 0.15 / (width * columns),
+        wspace=0.2,
+        hspace=max(0.25, 0.9 / height),
+        bottom=0.55 / (height * rows),
+        top=1 - 0.62 / (height * rows),
+    )
     for empty in panels[n:]:
         empty.remove()
     return figure, list(panels[:n])

@@ -99,9 +99,11 @@ def summarise(cells: Sequence[CellResult]) -> Summary:
     """Group cells into rows, keeping their order."""
     keys = dict.fromkeys((c.defence, c.threat_model) for c in cells)
     return Summary(
-        tuple(Row(d, t, tuple(c for c in cells if (c.defence, c.threat_model) == (d, t)))
-              for d, t in keys)
-    )  # fmt: skip
+        tuple(
+            Row(d, t, tuple(c for c in cells if (c.defence, c.threat_model) == (d, t)))
+            for d, t in keys
+        )
+    )
 
 
 def header(summary: Summary) -> list[str]:
@@ -157,10 +159,16 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list
 def markdown(summary: Summary, title: str, notes: Sequence[str]) -> str:
     """Return title, notes, result table and headlines as Markdown."""
     norms = norm_table(summary)
-    return "\n".join([
-        f"# {title}", "", *(f"- {note}" for note in notes), "",
-        *markdown_table(header(summary), table(summary)), "",
-        *([*markdown_table(NORM_HEADER, norms), ""] if norms else []),
-        *(f"**{line}**\n" for line in summary.headlines()),
-        *(f"> {line}\n" for line in summary.warnings()),
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f"# {title}",
+            "",
+            *(f"- {note}" for note in notes),
+            "",
+            *markdown_table(header(summary), table(summary)),
+            "",
+            *([*markdown_table(NORM_HEADER, norms), ""] if norms else []),
+            *(f"**{line}**\n" for line in summary.headlines()),
+            *(f"> {line}\n" for line in summary.warnings()),
+        ]
+    )

@@ -57,9 +57,10 @@ def _reason(labels: NDArray[np.int64], clean: NDArray[np.int64]) -> str:
     answers = np.unique(clean)
     if len(answers) == 1:
         return (
-            "every test image is rejected" if answers[0] == REJECTED
+            "every test image is rejected"
+            if answers[0] == REJECTED
             else f"every test image is predicted as class {answers[0]}"
-        )  # fmt: skip
+        )
     accuracy, share = wilson(clean == labels), images.max() / len(labels)
     if accuracy.low > share:
         return ""

@@ -45,8 +45,11 @@ class Comparand:
 
     def cell(self, threat_model: str, attack: str) -> CellResult | None:
         """Return the one cell of an attack under a threat model, if there is one."""
-        here = (cell for cell in self.cells if (cell.threat_model, cell.attack) ==
-                (threat_model, attack))  # fmt: skip
+        here = (
+            cell
+            for cell in self.cells
+            if (cell.threat_model, cell.attack) == (threat_model, attack)
+        )
         return next(here, None)
 
 
@@ -174,11 +177,15 @@ def _difference(terms: _Terms, rival: _Terms, who: Comparand) -> str:
     if terms.images != rival.images:
         said.append(f"other test images than {who.run.label}")
     if terms.epsilons != rival.epsilons:
-        said.append(f"budgets {_listed(terms.epsilons)}, where {who.run.label} has "
-                    f"{_listed(rival.epsilons)}")  # fmt: skip
+        said.append(
+            f"budgets {_listed(terms.epsilons)}, where {who.run.label} has "
+            f"{_listed(rival.epsilons)}"
+        )
     if terms.relative != rival.relative:
-        said.append(f"budgets {_scale(terms.relative)}, where those of {who.run.label} are "
-                    f"{_scale(rival.relative)}")  # fmt: skip
+        said.append(
+            f"budgets {_scale(terms.relative)}, where those of {who.run.label} are "
+            f"{_scale(rival.relative)}"
+        )
     return "; ".join(said)
 
 

@@ -44,8 +44,12 @@ class Comparison:
 
     def verdicts(self) -> list[str]:
         """Return what stands on top: the first comparand's pairs where the least is left."""
-        return [str(pair) for top in headline(self.worst)[:1]
-                for pair in self.pairs_of(top) if pair.one is top.comparands[0]]  # fmt: skip
+        return [
+            str(pair)
+            for top in headline(self.worst)[:1]
+            for pair in self.pairs_of(top)
+            if pair.one is top.comparands[0]
+        ]
 
     def differing(self) -> dict[str, list[str]]:
         """Return each parameter that is not equal in all runs: name -> its value in each run."""
@@ -62,28 +66,38 @@ class Comparison:
         yield from _unlike_attacks(self.attacks)
         for pair in self.pairs:
             if pair.same_cells and pair.contest in self.worst:
-                yield (f"{pair.one.name} and {pair.other.name} have the very same cells under "
-                       f"{pair.contest.threat_model}: one measurement, not two")  # fmt: skip
+                yield (
+                    f"{pair.one.name} and {pair.other.name} have the very same cells under "
+                    f"{pair.contest.threat_model}: one measurement, not two"
+                )
         for threat_model in dict.fromkeys(contest.threat_model for contest in self.attacks):
             if threat_model not in {contest.threat_model for contest in self.worst}:
-                yield (f"no worst case under {threat_model}: not one attack and budget is shared "
-                       "by all who were attacked there")  # fmt: skip
+                yield (
+                    f"no worst case under {threat_model}: not one attack and budget is shared "
+                    "by all who were attacked there"
+                )
         if any(contest.threat_model == "encoded" for contest in self.attacks):
-            yield ("`encoded` perturbs outputs of autoencoders, whose scales are free: a budget "
-                   "there need not mean the same for two of them")  # fmt: skip
+            yield (
+                "`encoded` perturbs outputs of autoencoders, whose scales are free: a budget "
+                "there need not mean the same for two of them"
+            )
 
 
 def _seeds(runs: Sequence[FinishedRun]) -> Iterator[str]:
-    yield ("one seed stands behind each run: intervals and p-values are over test images; how far "
-           "another training would move a number, they do not say")  # fmt: skip
+    yield (
+        "one seed stands behind each run: intervals and p-values are over test images; how far "
+        "another training would move a number, they do not say"
+    )
     alike: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
     for run in runs:
         rest = tuple(sorted((k, v) for k, v in run.config.items() if k != "seed"))
         alike.setdefault(rest, {})[run.label] = run.config.get("seed", "")
     for seeds in alike.values():
         if len(set(seeds.values())) > 1:
-            yield (f"{', '.join(seeds)} differ in no parameter but the seed: what stands between "
-                   "them is the noise of training")  # fmt: skip
+            yield (
+                f"{', '.join(seeds)} differ in no parameter but the seed: what stands between "
+                "them is the noise of training"
+            )
 
 
 def _judged_models(found: Sequence[Contest]) -> Iterator[chance.Judged]:
@@ -97,8 +111,10 @@ def _lower_elsewhere(found: Sequence[Contest]) -> Iterator[str]:
     for top in found[:1]:
         for other in found[1:]:
             for who in other.comparands:
-                here, there = (float(c.withstood(who).mean()) if who in c.comparands else 1.0
-                               for c in (top, other))  # fmt: skip
+                here, there = (
+                    float(c.withstood(who).mean()) if who in c.comparands else 1.0
+                    for c in (top, other)
+                )
                 if there < here:
                     yield (
                         f"{who.name} withstands less under {other.threat_model} ({there:.4f}) "
@@ -117,13 +133,19 @@ def _compared_with_nothing(left_out: Sequence[LeftOut], found: Sequence[Contest]
 def _unlike_attacks(found: Sequence[Contest]) -> Iterator[str]:
     """Look for attacks that were stronger in one run than in another."""
     for attack in dict.fromkeys(contest.name for contest in found):
-        runs = {who.run.id: who.run.config for contest in found if contest.name == attack
-                for who in contest.comparands}  # fmt: skip
+        runs = {
+            who.run.id: who.run.config
+            for contest in found
+            if contest.name == attack
+            for who in contest.comparands
+        }
         for name in READ_BY[attack]:
             values = {config.get(name, "?") for config in runs.values()}
             if len(values) > 1 and "epsilons" not in name:
-                yield (f"{attack} was not made alike: {name} is {' or '.join(sorted(values))}; "
-                       "a difference may be the attack's")  # fmt: skip
+                yield (
+                    f"{attack} was not made alike: {name} is {' or '.join(sorted(values))}; "
+                    "a difference may be the attack's"
+                )
 
 
 def compare(

@@ -36,8 +36,11 @@ ABOUT_IMAGES = (
 
 def rows(comparison: Comparison, contest: Contest) -> list[list[str]]:
     """Return a contest's table as text, a row per comparand (columns: `HEADER`)."""
-    against_first = {pair.other: pair for pair in comparison.pairs_of(contest)
-                     if pair.one is contest.comparands[0]}  # fmt: skip
+    against_first = {
+        pair.other: pair
+        for pair in comparison.pairs_of(contest)
+        if pair.one is contest.comparands[0]
+    }
     table = []
     for who in contest.comparands:
         pair, clean = against_first.get(who), f"{contest.clean(who).value:.4f}"
@@ -86,8 +89,9 @@ def _section(comparison: Comparison, contest: Contest, figures: Figures) -> Sect
     attacks = ", ".join(attack.attack for attack in contest.attacks)
     caption = f"{contest.title} (`{attacks}`) at epsilon {contest.budget}"
     blocks: list[Block] = [_table(HEADER, rows(comparison, contest), caption)]
-    others = [pair for pair in comparison.pairs_of(contest)
-              if pair.one is not contest.comparands[0]]  # fmt: skip
+    others = [
+        pair for pair in comparison.pairs_of(contest) if pair.one is not contest.comparands[0]
+    ]
     if others:
         blocks.append(_other_pairs(others))
     return Section(
@@ -121,16 +125,23 @@ def _parameters(comparison: Comparison) -> Block:
 def _left_out(comparison: Comparison) -> Block:
     if not comparison.left_out:
         return Text("All cells are compared.")
-    table = [[one.comparand.name, one.cell.threat_model, one.cell.attack, one.reason]
-             for one in comparison.left_out]  # fmt: skip
+    table = [
+        [one.comparand.name, one.cell.threat_model, one.cell.attack, one.reason]
+        for one in comparison.left_out
+    ]
     return Table(("", "threat model", "attack", "why not"), table)
 
 
 def _runs(comparison: Comparison) -> Table:
     header = ("run", "MLflow run id", "data set", "seed", "commit")
     table = [
-        [run.label, f"`{run.id}`", run.tags.get("gauntlet.dataset", ""),
-         run.config.get("seed", ""), run.tags.get("gauntlet.git_commit", "")[:12]]
+        [
+            run.label,
+            f"`{run.id}`",
+            run.tags.get("gauntlet.dataset", ""),
+            run.config.get("seed", ""),
+            run.tags.get("gauntlet.git_commit", "")[:12],
+        ]
         for run in comparison.runs
-    ]  # fmt: skip
+    ]
     return Table(header, table)

@@ -67,8 +67,9 @@ class Contest:
     def withstood(self, comparand: Comparand, epsilon: float | None = None) -> NDArray[np.bool_]:
         """Return which images `(n,)` no attack fells; at the table's budget unless one is given."""
         at = self.epsilon if epsilon is None else epsilon
-        return worst_case([attack.cells[comparand].correct[attack.index(at)]
-                           for attack in self.attacks])  # fmt: skip
+        return worst_case(
+            [attack.cells[comparand].correct[attack.index(at)] for attack in self.attacks]
+        )
 
     def clean(self, comparand: Comparand) -> Interval:
         """Return accuracy without attack; a rejected image is an error."""
@@ -166,8 +167,10 @@ class Pair(NamedTuple):
     @property
     def same_cells(self) -> bool:
         """Whether both have the very same cells: a later run reused those of an earlier one."""
-        return all(attack.cells[self.one].run_id == attack.cells[self.other].run_id
-                   for attack in self.contest.attacks)  # fmt: skip
+        return all(
+            attack.cells[self.one].run_id == attack.cells[self.other].run_id
+            for attack in self.contest.attacks
+        )
 
     def __str__(self) -> str:
         verdict = f"within the noise of {self.contest.images} test images"
@@ -187,12 +190,21 @@ def signed(difference: Interval) -> str:
 
 def all_pairs(found: Sequence[Contest]) -> list[Pair]:
     """Return every pair of every contest; p-values are corrected for all tests together."""
-    sides = [(contest, one, other) for contest in found
-             for one, other in combinations(contest.comparands, 2)]  # fmt: skip
-    raw = [Pair(contest, one, other,
-                paired_difference(contest.withstood(one), contest.withstood(other)),
-                mcnemar(contest.withstood(one), contest.withstood(other)))
-           for contest, one, other in sides]  # fmt: skip
+    sides = [
+        (contest, one, other)
+        for contest in found
+        for one, other in combinations(contest.comparands, 2)
+    ]
+    raw = [
+        Pair(
+            contest,
+            one,
+            other,
+            paired_difference(contest.withstood(one), contest.withstood(other)),
+            mcnemar(contest.withstood(one), contest.withstood(other)),
+        )
+        for contest, one, other in sides
+    ]
     each = {pair.hypothesis: pair.p for pair in raw}
     corrected = dict(zip(each, holm(list(each.values())), strict=True))
     return [pair._replace(p=corrected[pair.hypothesis]) for pair in raw]

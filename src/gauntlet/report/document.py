@@ -104,8 +104,10 @@ def as_markdown(document: Document, folder: str = "figures") -> str:
 def write(document: Document, folder: Path, name: str) -> list[Path]:
     """Write `name`.html, `name`.md and `figures/` into a folder; return the files."""
     (folder / "figures").mkdir(parents=True, exist_ok=True)
-    files = {folder / f"{name}.html": as_html(document).encode(),
-             folder / f"{name}.md": as_markdown(document).encode()}  # fmt: skip
+    files = {
+        folder / f"{name}.html": as_html(document).encode(),
+        folder / f"{name}.md": as_markdown(document).encode(),
+    }
     files |= {folder / "figures" / f"{one.name}.png": one.png for one in document.figures}
     for path, content in files.items():
         path.write_bytes(content)
@@ -116,8 +118,10 @@ def _render(template: str, document: Document, **names: str) -> str:
     pages = Environment(
         loader=PackageLoader("gauntlet.report"),
         autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     pages.filters["inline"] = _inline
     pages.filters["cell"] = lambda text: str(text).replace("|", r"\|").replace("\n", " ")
     return pages.get_template(template).render(document=document, **names)

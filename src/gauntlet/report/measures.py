@@ -40,9 +40,16 @@ class CellMeasure(Data):
     threat_model: Several
     epsilon: float | None = None
     quantity: Literal[
-        "clean_accuracy", "robust_accuracy", "drop", "success_rate", "noise_level", "unchanged",
-        "concentration", "natural_target", "non_natural_target",
-    ]  # fmt: skip
+        "clean_accuracy",
+        "robust_accuracy",
+        "drop",
+        "success_rate",
+        "noise_level",
+        "unchanged",
+        "concentration",
+        "natural_target",
+        "non_natural_target",
+    ]
     of_class: int | None = None
 
     def each(self) -> Iterator[CellMeasure]:

@@ -82,8 +82,10 @@ def _hits(measure: Measure, results: Results) -> list[Any]:
     """Return which images count for a share, `(n,)` per seed; empty: it is no share of images."""
     if not isinstance(measure, CellMeasure) or measure.quantity not in _HITS:
         return []
-    return [_HITS[measure.quantity](cell, budget_index(cell, measure.epsilon))
-            for cell in results.cells_of(measure)]  # fmt: skip
+    return [
+        _HITS[measure.quantity](cell, budget_index(cell, measure.epsilon))
+        for cell in results.cells_of(measure)
+    ]
 
 
 _HITS: dict[str, Any] = {

@@ -135,11 +135,19 @@ SMOKE = (
 def _overview(outcomes: Sequence[ClaimOutcome]) -> Table:
     return Table(
         ["claim", "where", "published", "measured", "verdict"],
-        [[f"{o.claim.text} ([{o.claim.id}](#{o.claim.id}))", o.claim.where, o.claim.published,
-          o.measured, f"**{o.verdict}**{o.sentence.removeprefix(o.verdict)}"] for o in outcomes],
+        [
+            [
+                f"{o.claim.text} ([{o.claim.id}](#{o.claim.id}))",
+                o.claim.where,
+                o.claim.published,
+                o.measured,
+                f"**{o.verdict}**{o.sentence.removeprefix(o.verdict)}",
+            ]
+            for o in outcomes
+        ],
         "Measured: in the first reading that holds, or in the first if none does. Each claim's "
         "link leads to all its readings, numbers and runs.",
-    )  # fmt: skip
+    )
 
 
 def _claim(outcome: ClaimOutcome) -> Section:
@@ -185,41 +193,77 @@ def _used(results: Results) -> Iterator[tuple[str, str]]:
 
 
 def _behind(results: Results, facts: Facts) -> Iterator[Section]:
-    yield Section("What stands behind each number", [
-        Text(f"Parent run `{facts.run_id}`, {facts.duration:.0f} minutes (finished trainings and "
-             "cells are reused), code at commit "
-             f"`{facts.commit}`{' with uncommitted changes' if facts.dirty else ''}, data set "
-             f"{facts.dataset}, SHA-256 of every pixel `{facts.sha256}`. Each run below holds its "
-             "config, seed, environment and figures."),
-    ])  # fmt: skip
+    yield Section(
+        "What stands behind each number",
+        [
+            Text(
+                f"Parent run `{facts.run_id}`, {facts.duration:.0f} minutes (finished trainings "
+                "and cells are reused), code at commit "
+                f"`{facts.commit}`{' with uncommitted changes' if facts.dirty else ''}, data set "
+                f"{facts.dataset}, SHA-256 of every pixel `{facts.sha256}`. Each run below holds "
+                "its config, seed, environment and figures."
+            ),
+        ],
+    )
     for title, found in (("Failed", results.failed), ("Diverged", results.diverged)):
         if found:
             rows = [[*item] for item in found.items()]
             yield Section(title, [Table(["what", "why"], rows)], level=3)
     yield Section("Where the time went", [_minutes(results.minutes)], level=3)
-    yield Section("Trainings", [Table(["network", "model", "part", "run"], [
-        [*key, training.run_id] for key, trainings in results.trainings.items()
-        for training in trainings
-    ])], level=3)  # fmt: skip
-    yield Section("Attacks", [Table([*Key._fields, "images", "run"], [
-        [*key, str(len(cell.labels)), cell.run_id]
-        for key, cells in results.cells.items() for cell in cells
-    ])], level=3)  # fmt: skip
+    yield Section(
+        "Trainings",
+        [
+            Table(
+                ["network", "model", "part", "run"],
+                [
+                    [*key, training.run_id]
+                    for key, trainings in results.trainings.items()
+                    for training in trainings
+                ],
+            )
+        ],
+        level=3,
+    )
+    yield Section(
+        "Attacks",
+        [
+            Table(
+                [*Key._fields, "images", "run"],
+                [
+                    [*key, str(len(cell.labels)), cell.run_id]
+                    for key, cells in results.cells.items()
+                    for cell in cells
+                ],
+            )
+        ],
+        level=3,
+    )
     yield Section("Environment", [Commands(facts.environment)], level=3)
     rows = [[network, part, f"`{command}`"] for network, part, command in facts.alone]
-    yield Section("Redo it", [
-        Commands(facts.commands),
-        Table(["network", "part", "command"], rows, "Or one part alone: what its config says "
-              "beside the defaults."),
-    ])  # fmt: skip
+    yield Section(
+        "Redo it",
+        [
+            Commands(facts.commands),
+            Table(
+                ["network", "part", "command"],
+                rows,
+                "Or one part alone: what its config says beside the defaults.",
+            ),
+        ],
+    )
 
 
 def _minutes(spent: Mapping[str, Spent]) -> Table:
     total = Spent(sum(s.trainings for s in spent.values()), sum(s.attacks for s in spent.values()))
-    rows = [[name, f"{one.trainings:.1f}", f"{one.attacks:.1f}"]
-            for name, one in [*spent.items(), ("**all**", total)]]  # fmt: skip
-    return Table(["network", "trainings, minutes", "attacks, minutes"], rows,
-                 "Of the runs that computed them, whenever that was.")  # fmt: skip
+    rows = [
+        [name, f"{one.trainings:.1f}", f"{one.attacks:.1f}"]
+        for name, one in [*spent.items(), ("**all**", total)]
+    ]
+    return Table(
+        ["network", "trainings, minutes", "attacks, minutes"],
+        rows,
+        "Of the runs that computed them, whenever that was.",
+    )
 
 
 def trained(results: Results, network: str) -> Mapping[str, Mapping[int, float]]:

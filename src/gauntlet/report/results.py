@@ -126,8 +126,13 @@ class Results:
 
     def cells_of(self, measure: CellMeasure) -> Sequence[CellResult]:
         """Return the cells of one measure, one a seed; empty: not measured."""
-        names = (measure.network, measure.part, measure.attack, measure.defence,
-                 measure.threat_model)  # fmt: skip
+        names = (
+            measure.network,
+            measure.part,
+            measure.attack,
+            measure.defence,
+            measure.threat_model,
+        )
         return self.cells.get(Key(*(one for (one,) in names)), ())
 
 

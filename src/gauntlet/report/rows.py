@@ -108,8 +108,10 @@ def least(rows: Sequence[Row]) -> list[Headline]:
     All are at one budget, the reference of those that all of these rows have, and each is the
     worst case over the attacks of one threat model.
     """
-    by_defence = [_on_images([row for row in rows if row.defence == defence])
-                  for defence in dict.fromkeys(row.defence for row in rows)]  # fmt: skip
+    by_defence = [
+        _on_images([row for row in rows if row.defence == defence])
+        for defence in dict.fromkeys(row.defence for row in rows)
+    ]
     candidates = [row for each in by_defence for row in each]
     fewest = min(candidates, key=lambda row: len(row.epsilons), default=None)
     at = 0 if fewest is None else reference_index(fewest.epsilons, fewest.judged[0].bounded)

@@ -39,8 +39,10 @@ WEAK = ("fgsm", "t_fgsm", "bim")
 GREY = 50.0
 """The paper's budget for logistic regression, in grey levels."""
 
-WORST_CASE = (f"Robust accuracy under `white_box` at epsilon {EPSILON:g}, worst case over "
-              f"{', '.join(WEAK + STRONG)}")  # fmt: skip
+WORST_CASE = (
+    f"Robust accuracy under `white_box` at epsilon {EPSILON:g}, worst case over "
+    f"{', '.join(WEAK + STRONG)}"
+)
 
 
 def headline(results: Results) -> list[str]:
@@ -59,19 +61,31 @@ def headline(results: Results) -> list[str]:
 def sections(results: Results, artifact: Artifact) -> Iterator[Section]:
     """Yield the tables and figures; what was not measured is left out."""
     strongest = _strongest(results)
-    yield Section("Headline", [
-        Text(f"{WORST_CASE} (`pgd` on the margin), or under another, named, that leaves less."),
-        Table(["defence", "images", "robust accuracy"],
-              [[n, str(len(s[0])), str(mean_rate(s))] for n, s in strongest.items()]),
-        Text("Each defence beside the next best, on the same images; a difference inside the noise "
-             "is no ranking."),
-        Table(["comparison"], [[str(one)] for one in ranking(strongest)]),
-    ])  # fmt: skip
-    yield Section("Robust accuracy", [
-        Text("Against true labels. Neural network at epsilon 0.1, logistic regression at 50 grey "
-             "levels (gradient rule, unclipped, as published)."),
-        *(_table(results, part) for part in NETWORKS),
-    ])  # fmt: skip
+    yield Section(
+        "Headline",
+        [
+            Text(f"{WORST_CASE} (`pgd` on the margin), or under another, named, that leaves less."),
+            Table(
+                ["defence", "images", "robust accuracy"],
+                [[n, str(len(s[0])), str(mean_rate(s))] for n, s in strongest.items()],
+            ),
+            Text(
+                "Each defence beside the next best, on the same images; a difference inside the "
+                "noise is no ranking."
+            ),
+            Table(["comparison"], [[str(one)] for one in ranking(strongest)]),
+        ],
+    )
+    yield Section(
+        "Robust accuracy",
+        [
+            Text(
+                "Against true labels. Neural network at epsilon 0.1, logistic regression at 50 "
+                "grey levels (gradient rule, unclipped, as published)."
+            ),
+            *(_table(results, part) for part in NETWORKS),
+        ],
+    )
     yield Section("Losses", [*_losses(results)])
     yield Section("Accuracy against epsilon", [*_curves(results)])
     yield Section("Confusion matrices", [*_matrices(results)])
@@ -107,8 +121,9 @@ def _left(results: Results, kind: str, defence: str, threat_model: str) -> list[
 def _table(results: Results, part: str) -> Table:
     attacks = list(dict.fromkeys(k.attack for k in results.cells if k.part == part))
     at = GREY if part == "logistic regression" else EPSILON
-    views = dict.fromkeys(k._replace(attack="") for k in results.cells
-                          if k.part in (part, f"{part}, relative"))  # fmt: skip
+    views = dict.fromkeys(
+        k._replace(attack="") for k in results.cells if k.part in (part, f"{part}, relative")
+    )
     rows = []
     for view in views:
         if view.defence == "none" and view.network != KINDS[0]:
@@ -117,9 +132,12 @@ def _table(results: Results, part: str) -> Table:
         cells = [_rate(results.cells.get(view._replace(attack=a), ()), at) for a in attacks]
         name = "" if view.defence == "none" else view.network
         rows.append([name, view.defence, view.threat_model + budget, *cells])
-    return Table(["autoencoder", "defence", "threat model", *attacks], rows,
-                 f"{part}, epsilon {at:g}; a relative budget is the same share of the output's "
-                 "scale as epsilon is of the images'")  # fmt: skip
+    return Table(
+        ["autoencoder", "defence", "threat model", *attacks],
+        rows,
+        f"{part}, epsilon {at:g}; a relative budget is the same share of the output's "
+        "scale as epsilon is of the images'",
+    )
 
 
 def _rate(cells: Sequence[CellResult], epsilon: float) -> str:
@@ -129,12 +147,20 @@ def _rate(cells: Sequence[CellResult], epsilon: float) -> str:
 
 def _losses(results: Results) -> Iterator[Block]:
     throughout = [key.network for key in results.trainings if key.network.endswith(" throughout")]
-    yield from _loss_figure(results, "losses_by_activation", ["vanilla", *throughout],
-                            "Figures 5 and 6: training loss by activation; `vanilla` has the "
-                            "paper's own (relu, exponential, softplus).")  # fmt: skip
-    yield from _loss_figure(results, "losses_by_kind", KINDS,
-                            "Sections 5.3 to 5.5: training loss by kind. What is minimised differs "
-                            "(penalty, KL term), so the values cannot be ranked.")  # fmt: skip
+    yield from _loss_figure(
+        results,
+        "losses_by_activation",
+        ["vanilla", *throughout],
+        "Figures 5 and 6: training loss by activation; `vanilla` has the "
+        "paper's own (relu, exponential, softplus).",
+    )
+    yield from _loss_figure(
+        results,
+        "losses_by_kind",
+        KINDS,
+        "Sections 5.3 to 5.5: training loss by kind. What is minimised differs "
+        "(penalty, KL term), so the values cannot be ranked.",
+    )
 
 
 def _loss_figure(
@@ -161,9 +187,12 @@ def _curves(results: Results) -> Iterator[Figure]:
         if curves:
             budget = GREY_LEVELS if part == "logistic regression" else LINF
             figure = draw_curves(curves, f"{kind} autoencoder, {part}", budget)
-            yield Figure(f"curves_{kind}_{_slug(part)}", as_png(figure),
-                         f"{kind}, {part}: robust accuracy with and without autoencoder. Runs "
-                         f"{short_ids(ids)}.")  # fmt: skip
+            yield Figure(
+                f"curves_{kind}_{_slug(part)}",
+                as_png(figure),
+                f"{kind}, {part}: robust accuracy with and without autoencoder. Runs "
+                f"{short_ids(ids)}.",
+            )
 
 
 def _matrices(results: Results) -> Iterator[Figure]:
@@ -177,14 +206,18 @@ def _matrices(results: Results) -> Iterator[Figure]:
             if f"clean, {before}" not in panels:
                 panels[f"clean, {before}"] = _matrix(cell.labels, cell.clean, "prediction")
             at = budget_index(cell, GREY if part == "logistic regression" else EPSILON)
-            panels[f"{cell.attack}, {before}"] = _matrix(cell.labels, cell.attacked[at],
-                                                         "attacked prediction")  # fmt: skip
+            panels[f"{cell.attack}, {before}"] = _matrix(
+                cell.labels, cell.attacked[at], "attacked prediction"
+            )
             ids.append(cell.run_id)
         if panels:
             figure = draw_matrices(panels, f"{kind}, {part}", size=2.6)
-            yield Figure(f"matrices_{kind}_{_slug(part)}", as_png(figure),
-                         f"{kind}, {part}: before and after each attack; with the autoencoder as "
-                         f"published (`encoded`). Runs {short_ids(ids)}.")  # fmt: skip
+            yield Figure(
+                f"matrices_{kind}_{_slug(part)}",
+                as_png(figure),
+                f"{kind}, {part}: before and after each attack; with the autoencoder as "
+                f"published (`encoded`). Runs {short_ids(ids)}.",
+            )
 
 
 def _matrix(rows: Any, columns: Any, name: str) -> dict[str, Any]:
@@ -196,8 +229,11 @@ def _matrix(rows: Any, columns: Any, name: str) -> dict[str, Any]:
 def _targets(results: Results) -> Iterator[Figure]:
     """Yield the heat map of figure 15: what a non-targeted run makes of each digit."""
     panels, ids = {}, []
-    for part, epsilon in (("logistic regression", 16.0), ("logistic regression", GREY),
-                          ("logistic regression, sign", 16.0)):  # fmt: skip
+    for part, epsilon in (
+        ("logistic regression", 16.0),
+        ("logistic regression", GREY),
+        ("logistic regression, sign", 16.0),
+    ):
         cells = results.cells.get(Key("vanilla", part, "lr_non_targeted", "none", "white_box"), ())
         for cell in cells[:1]:
             fooled = cell.flipped[budget_index(cell, epsilon)]
@@ -206,23 +242,30 @@ def _targets(results: Results) -> Iterator[Figure]:
             panels[name[2:]] = _matrix(cell.labels[fooled], attacked[fooled], "turned into")
             ids.append(cell.run_id)
     if panels:
-        yield Figure("targets", as_png(draw_matrices(panels, "what fooled digits turn into")),
-                     "Figures 15 and 16: successes of the non-targeted attack without autoencoder. "
-                     "A row's largest count is its natural target, its smallest the non-natural "
-                     f"one. Runs {short_ids(ids)}.")  # fmt: skip
+        yield Figure(
+            "targets",
+            as_png(draw_matrices(panels, "what fooled digits turn into")),
+            "Figures 15 and 16: successes of the non-targeted attack without autoencoder. "
+            "A row's largest count is its natural target, its smallest the non-natural "
+            f"one. Runs {short_ids(ids)}.",
+        )
 
 
 def _pictures(results: Results, artifact: Artifact) -> Iterator[Figure]:
     wanted = [("vanilla", "dense", "bim", *view) for view in VIEWS] + [
         (kind, "logistic regression", "lr_non_targeted", *view)
-        for kind in KINDS for view in VIEWS[:2] if kind == "vanilla" or view[0] != "none"
-    ]  # fmt: skip
+        for kind in KINDS
+        for view in VIEWS[:2]
+        if kind == "vanilla" or view[0] != "none"
+    ]
     for names in wanted:
         for cell in results.cells.get(Key(*names), ())[:1]:
-            yield Figure(f"images_{_slug('_'.join(names))}",
-                         smaller(artifact(cell.run_id, "images.png")),
-                         f"{', '.join(names)}: images, perturbed, difference magnified, "
-                         f"reconstruction. Run `{cell.run_id}`.")  # fmt: skip
+            yield Figure(
+                f"images_{_slug('_'.join(names))}",
+                smaller(artifact(cell.run_id, "images.png")),
+                f"{', '.join(names)}: images, perturbed, difference magnified, "
+                f"reconstruction. Run `{cell.run_id}`.",
+            )
 
 
 def _latent(results: Results, artifact: Artifact) -> Iterator[Figure]:
@@ -231,8 +274,11 @@ def _latent(results: Results, artifact: Artifact) -> Iterator[Figure]:
             ("latent_space", "Figures 64 and 74: test images in latent space"),
             ("manifold", "Figures 65 and 75: digits over latent space"),
         ):
-            yield Figure(name, smaller(artifact(training.run_id, f"{name}.png")),
-                         f"{caption}. Run `{training.run_id}`.")  # fmt: skip
+            yield Figure(
+                name,
+                smaller(artifact(training.run_id, f"{name}.png")),
+                f"{caption}. Run `{training.run_id}`.",
+            )
 
 
 def _pairs() -> Iterator[tuple[str, str]]:

@@ -92,8 +92,13 @@ class ClaimOutcome(NamedTuple):
     def measured(self) -> str:
         """The numbers of the first reading that holds, else of the first; of many, their range."""
         best_first = sorted(self.readings, key=lambda reading: reading.holds != Holds.YES)
-        found = [e for reading in best_first[:1] for check in reading.checks
-                 for e in check.estimates if e is not None]  # fmt: skip
+        found = [
+            e
+            for reading in best_first[:1]
+            for check in reading.checks
+            for e in check.estimates
+            if e is not None
+        ]
         texts = [str(e) for e in found]
         for few in (texts, list(dict.fromkeys(texts))):
             if len(few) <= _FEW:
@@ -110,8 +115,10 @@ _FEW = 4
 
 def judge(claims: Sequence[Claim], results: Results) -> list[ClaimOutcome]:
     """Return the outcome of every claim."""
-    return [ClaimOutcome(claim, [_read(reading, results) for reading in claim.readings])
-            for claim in claims]  # fmt: skip
+    return [
+        ClaimOutcome(claim, [_read(reading, results) for reading in claim.readings])
+        for claim in claims
+    ]
 
 
 def _read(reading: Reading, results: Results) -> ReadingOutcome:
@@ -121,8 +128,9 @@ def _read(reading: Reading, results: Results) -> ReadingOutcome:
 def _check(check: Check, results: Results) -> CheckOutcome:
     measures = check.each
     estimates = [results.estimate(measure) for measure in measures]
-    return CheckOutcome(measures, estimates, check.expect,
-                        _holds(check.expect, measures, estimates, results))  # fmt: skip
+    return CheckOutcome(
+        measures, estimates, check.expect, _holds(check.expect, measures, estimates, results)
+    )
 
 
 def _holds(
@@ -168,8 +176,10 @@ class Comparison(NamedTuple):
     def __str__(self) -> str:
         beyond = self.p_value < SIGNIFICANT
         relation = "withstands more than" if beyond else "cannot be told from"
-        return (f"{self.better} {relation} {self.worse}: {self.difference:+.4f}, "
-                f"p = {self.p_value:.2g} after Holm")  # fmt: skip
+        return (
+            f"{self.better} {relation} {self.worse}: {self.difference:+.4f}, "
+            f"p = {self.p_value:.2g} after Holm"
+        )
 
 
 def mean_rate(seeds: Sequence[NDArray[np.bool_]]) -> Interval:
@@ -212,5 +222,6 @@ def ranking(survivors: dict[str, list[Any]]) -> list[Comparison]:
     best_first = sorted(means, key=lambda name: -means[name])
     pairs = list(pairwise(best_first))
     p_values = holm([paired(survivors[a], survivors[b]) for a, b in pairs])
-    return [Comparison(a, b, means[a] - means[b], p)
-            for (a, b), p in zip(pairs, p_values, strict=True)]  # fmt: skip
+    return [
+        Comparison(a, b, means[a] - means[b], p) for (a, b), p in zip(pairs, p_values, strict=True)
+    ]

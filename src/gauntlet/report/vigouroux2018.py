@@ -20,8 +20,7 @@ from gauntlet.report.verdicts import mean_rate, ranking, survivors
 
 NETWORKS = ("classic", "funn")
 
-STRONGEST = {**dict.fromkeys((*STRONG, "cw_l2"), "strong"),
-             "fgsm": "sweep", "bim": "sweep"}  # fmt: skip
+STRONGEST = {**dict.fromkeys((*STRONG, "cw_l2"), "strong"), "fgsm": "sweep", "bim": "sweep"}
 """What the headline's worst case is taken over, and the part of the plan that has it; cw_l2 counts
 where it stays in the Linf budget."""
 
@@ -44,24 +43,45 @@ class Line(NamedTuple):
 
 
 TABLE_1 = (
-    Line("DeepFool L2, 50 steps", "table 1", "deepfool_l2",
-         Published(0.9441, 1.25), Published(0.0054, 0.0075)),
-    Line("DeepFool Linf, 50 steps", "table 1", "deepfool_linf",
-         Published(1.0, 1.81), Published(0.0413, 1.13)),
-    Line("FGSM, epsilon 0.005", "table 1", "fgsm",
-         Published(0.0041, 0.07), Published(0.0161, 0.04)),
-    Line("Iterative, epsilon 0.005", "table 1", "bim",
-         Published(0.0104, 0.08), Published(0.0125, 0.04)),
+    Line(
+        "DeepFool L2, 50 steps",
+        "table 1",
+        "deepfool_l2",
+        Published(0.9441, 1.25),
+        Published(0.0054, 0.0075),
+    ),
+    Line(
+        "DeepFool Linf, 50 steps",
+        "table 1",
+        "deepfool_linf",
+        Published(1.0, 1.81),
+        Published(0.0413, 1.13),
+    ),
+    Line(
+        "FGSM, epsilon 0.005", "table 1", "fgsm", Published(0.0041, 0.07), Published(0.0161, 0.04)
+    ),
+    Line(
+        "Iterative, epsilon 0.005",
+        "table 1",
+        "bim",
+        Published(0.0104, 0.08),
+        Published(0.0125, 0.04),
+    ),
     Line("Single Pixel", "pixel", "single_pixel", Published(0.0917, 1.0), Published(0.0472, 1.0)),
-    Line("LocalSearch, lowest score (as in 2018)", "lowest", "local_search",
-         Published(0.4441, 5.22), Published(0.2751, 9.71)),
+    Line(
+        "LocalSearch, lowest score (as in 2018)",
+        "lowest",
+        "local_search",
+        Published(0.4441, 5.22),
+        Published(0.2751, 9.71),
+    ),
     Line("LocalSearch, highest score (as intended)", "highest", "local_search", None, None),
     Line("DeepFool L2, 200 steps", "steps 200", "deepfool_l2", None, Published(0.0135)),
     Line("DeepFool L2, 1000 steps", "steps 1000", "deepfool_l2", None, Published(0.1525, 0.73)),
     Line("DeepFool Linf, 200 steps", "steps 200", "deepfool_linf", None, Published(0.8920)),
     Line("DeepFool Linf, 1000 steps", "steps 1000", "deepfool_linf", None, None),
     Line("Carlini-Wagner L2", "strong", "cw_l2", None, None),
-)  # fmt: skip
+)
 """Table 1, then section 4.3, then an attack that the paper does not have."""
 
 TABLE_2 = (
@@ -86,27 +106,57 @@ def headline(results: Results) -> list[str]:
 
 def sections(results: Results) -> Iterator[Section]:
     """Yield the tables and figures; what was not measured is left out."""
-    yield Section("Headline", [
-        Text("The networks on the same images; a difference inside the noise is no ranking."),
-        Table(["comparison"], [[str(one)] for one in ranking(_survivors(results))]),
-    ])  # fmt: skip
+    yield Section(
+        "Headline",
+        [
+            Text("The networks on the same images; a difference inside the noise is no ranking."),
+            Table(["comparison"], [[str(one)] for one in ranking(_survivors(results))]),
+        ],
+    )
     rows = list(_table_1(results))
-    yield Section("Table 1 and section 4.3", [
-        Text("Success rate / noise level (mean L2 of successes)."),
-        Table(["attack", "images", "classic", "classic, paper", "FUNN", "FUNN, paper"], rows),
-        Figure("table_1", as_png(draw_bars(_bars(results), "success rates")),
-               "Success rates, ours beside the paper's."),
-    ])  # fmt: skip
-    yield Section("DeepFool's steps", [
-        Figure("steps", as_png(draw_rates(_steps(results), "steps", "success rate")),
-               f"Section 4.3: success rate by number of steps ({', '.join(map(str, STEPS))})."),
-    ])  # fmt: skip
-    yield Section("Table 2", [
-        Text("Success rates. The paper sets MagNet's own evaluation, whose attacker does not know "
-             "of the defence (oblivious), beside an attacker who knows all of FUNN."),
-        Table(["attack", "undefended", "MagNet, oblivious", "MagNet, white box", "MagNet, paper",
-               "FUNN, white box", "FUNN, paper"], list(_table_2(results))),
-    ])  # fmt: skip
+    yield Section(
+        "Table 1 and section 4.3",
+        [
+            Text("Success rate / noise level (mean L2 of successes)."),
+            Table(["attack", "images", "classic", "classic, paper", "FUNN", "FUNN, paper"], rows),
+            Figure(
+                "table_1",
+                as_png(draw_bars(_bars(results), "success rates")),
+                "Success rates, ours beside the paper's.",
+            ),
+        ],
+    )
+    yield Section(
+        "DeepFool's steps",
+        [
+            Figure(
+                "steps",
+                as_png(draw_rates(_steps(results), "steps", "success rate")),
+                f"Section 4.3: success rate by number of steps ({', '.join(map(str, STEPS))}).",
+            ),
+        ],
+    )
+    yield Section(
+        "Table 2",
+        [
+            Text(
+                "Success rates. The paper sets MagNet's own evaluation, whose attacker does not "
+                "know of the defence (oblivious), beside an attacker who knows all of FUNN."
+            ),
+            Table(
+                [
+                    "attack",
+                    "undefended",
+                    "MagNet, oblivious",
+                    "MagNet, white box",
+                    "MagNet, paper",
+                    "FUNN, white box",
+                    "FUNN, paper",
+                ],
+                list(_table_2(results)),
+            ),
+        ],
+    )
 
 
 def _key(network: str, part: str, attack: str, *view: str) -> Key:
@@ -117,8 +167,9 @@ def _survivors(results: Results) -> dict[str, list[NDArray[np.bool_]]]:
     """Return, per network, which images withstand every strong attack, one array per seed."""
     found = {}
     for network in NETWORKS:
-        parts = [results.cells.get(_key(network, part, attack), ())
-                 for attack, part in STRONGEST.items()]  # fmt: skip
+        parts = [
+            results.cells.get(_key(network, part, attack), ()) for attack, part in STRONGEST.items()
+        ]
         if all(parts):
             found[network] = survivors(parts, STRONG_EPSILON)
     return found
@@ -154,8 +205,13 @@ def _table_2(results: Results) -> Iterator[list[str]]:
     for label, attack, magnet, funn in TABLE_2:
         ours = [_rate(results, _key("magnet", "table 2", attack, *view)) for view in views]
         white_box = _rate(results, _key("funn", "table 1", attack))
-        yield [label, *map(_percent, ours), f"{100 * magnet:.3g} %", _percent(white_box),
-               f"{100 * funn:.3g} %"]  # fmt: skip
+        yield [
+            label,
+            *map(_percent, ours),
+            f"{100 * magnet:.3g} %",
+            _percent(white_box),
+            f"{100 * funn:.3g} %",
+        ]
 
 
 def _bars(results: Results) -> dict[str, dict[str, tuple[float, float, float]]]:
@@ -179,8 +235,10 @@ def _steps(results: Results) -> dict[str, tuple[list[float], list[float]]]:
             rates = {n: _rate(results, _key(network, f"steps {n}", attack)) for n in STEPS}
             known = {float(n): rate.value for n, rate in rates.items() if rate}
             curves[f"{network}, {attack}"] = (list(known), list(known.values()))
-    return curves | {name: ([float(n) for n in points], list(points.values()))
-                     for name, points in PUBLISHED_STEPS.items()}  # fmt: skip
+    return curves | {
+        name: ([float(n) for n in points], list(points.values()))
+        for name, points in PUBLISHED_STEPS.items()
+    }
 
 
 PUBLISHED_STEPS = {

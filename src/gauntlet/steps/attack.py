@@ -137,8 +137,14 @@ def _log_summary(run: TrackedRun, config: AttackConfig, summary: Summary) -> Non
     run.metrics(summary.headline_metrics)
     run.figure("worst_case.png", draw_curves(worst, "Worst case over attacks, example by example"))
     run.text("summary.md", markdown(summary, "Attack run", notes(config, run)))
-    run.json("cells.json", {f"{c.defence}/{c.threat_model}/{c.attack}": c.run_id
-                            for row in summary.rows for c in row.cells})  # fmt: skip
+    run.json(
+        "cells.json",
+        {
+            f"{c.defence}/{c.threat_model}/{c.attack}": c.run_id
+            for row in summary.rows
+            for c in row.cells
+        },
+    )
 
 
 def notes(config: AttackConfig, run: TrackedRun) -> list[str]:

@@ -52,8 +52,11 @@ class CellRunner:
             "gauntlet.attack": cell.attack,
             "gauntlet.device": self._device,
         }
-        params = {"cell/defence": cell.defence, "cell/threat_model": cell.threat_model,
-                  "cell/attack": cell.attack}  # fmt: skip
+        params = {
+            "cell/defence": cell.defence,
+            "cell/threat_model": cell.threat_model,
+            "cell/attack": cell.attack,
+        }
         with tracked_run(
             ATTACKS, cell.name, self._config, tags=tags, params=params, parent=parent
         ) as run:
@@ -123,13 +126,16 @@ class CellRunner:
             run.metrics(_costs(result, scenario.samples), step)
         if isinstance(scenario.defended, MagNet):
             self._log_magnet(run, scenario.defended, starts, crafting.results)
-        each = {name: np.stack([getattr(outcome, name) for outcome in outcomes])
-                for name in ("attacked", "noise_l2", "concentration")}  # fmt: skip
+        each = {
+            name: np.stack([getattr(outcome, name) for outcome in outcomes])
+            for name in ("attacked", "noise_l2", "concentration")
+        }
         if (stuck := crafting.no_gradient) is not None:
             run.metrics([("attack/zero_gradients", float(stuck.sum()))])
             each[NO_GRADIENT] = stuck
-        run.arrays(EXAMPLES, epsilons=np.asarray(budgets), labels=self._data.y_test, clean=clean,
-                   **each)  # fmt: skip
+        run.arrays(
+            EXAMPLES, epsilons=np.asarray(budgets), labels=self._data.y_test, clean=clean, **each
+        )
         self._log_pictures(run, cell, scenario, starts, crafting.results, outcomes)
 
     def _log_magnet(
@@ -182,8 +188,10 @@ class CellRunner:
 
         budgets = self._config.budgets(cell.attack)
         at = reference_index(budgets, not speaks_grey_levels(cell.attack))
-        tables = {f"{e:g}": matrices(o, self._data.n_classes)
-                  for e, o in zip(budgets, outcomes, strict=True)}  # fmt: skip
+        tables = {
+            f"{e:g}": matrices(o, self._data.n_classes)
+            for e, o in zip(budgets, outcomes, strict=True)
+        }
         title = f"{cell.name}, epsilon {budgets[at]:.4g}"
         run.json("confusion_matrices.json", tables)
         run.figure("confusion_matrices.png", draw_matrices(tables[f"{budgets[at]:g}"], title))

@@ -97,14 +97,21 @@ def _matrices(contest: Contest) -> Iterator[Figure]:
     """Yield the confusion matrices of all comparands, and what they differ by from the first."""
     tables = {who.short: _matrix(contest, who) for who in contest.comparands}
     (first, theirs), *others = tables.items()
-    differences = {f"{name} minus {first}": matrix_difference(theirs, table)
-                   for name, table in others}  # fmt: skip
+    differences = {
+        f"{name} minus {first}": matrix_difference(theirs, table) for name, table in others
+    }
     title, end = f"{contest.title}, epsilon {contest.budget}", contest.threat_model
     what = f"under attack: {title}; the strongest shared attack there"
-    yield Figure(f"matrices_{end}", as_png(draw_matrices(tables, title)),
-                 f"Images by true class and prediction {what}")  # fmt: skip
-    yield Figure(f"matrix_differences_{end}", as_png(draw_matrix_differences(differences, title)),
-                 f"What the others have more (red) or fewer (blue) {what}")  # fmt: skip
+    yield Figure(
+        f"matrices_{end}",
+        as_png(draw_matrices(tables, title)),
+        f"Images by true class and prediction {what}",
+    )
+    yield Figure(
+        f"matrix_differences_{end}",
+        as_png(draw_matrix_differences(differences, title)),
+        f"What the others have more (red) or fewer (blue) {what}",
+    )
 
 
 def _matrix(contest: Contest, who: Comparand) -> Any:
@@ -121,9 +128,10 @@ def _grids(contest: Contest) -> Iterator[Figure]:
         with complete(cell.run_id):
             png = read_sealed(cell.run_id).artifact("images.png")
         yield Figure(
-            f"images_{contest.threat_model}_{contest.name}_{who.key}", png,
+            f"images_{contest.threat_model}_{contest.name}_{who.key}",
+            png,
             f"{who.name}: {contest.title}, epsilon {cell.budget}; cell `{cell.run_id}`",
-        )  # fmt: skip
+        )
 
 
 def _log(run: TrackedRun, comparison: Comparison, files: list[Path]) -> None:

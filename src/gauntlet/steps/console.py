@@ -49,10 +49,14 @@ def show_log() -> None:
 def progress(description: str, total: int) -> Iterator[Callable[[str], None]]:
     """Show a bar with the time left; call what is yielded after each unit, with its news."""
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-        TextColumn("time left"), TimeRemainingColumn(), TextColumn("{task.fields[news]}"),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("time left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[news]}"),
         console=console,
-    )  # fmt: skip
+    )
     with bar:
         task = bar.add_task(description, total=total, news="")
         yield lambda news: bar.update(task, advance=1, news=news)

@@ -96,9 +96,12 @@ def _attack(
         parent.uses_models(model.model_id for model in models.all)
         _note_classifiers(network, part, models, matrix)
         cells = run_cells(
-            part.config, some, models, parent,
+            part.config,
+            some,
+            models,
+            parent,
             lambda cell, error: _fail(matrix, f"{who}, {cell.name}", error),
-        )  # fmt: skip
+        )
     except Exception as error:
         _fail(matrix, who, error)
         return

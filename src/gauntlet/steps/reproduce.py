@@ -73,8 +73,10 @@ def _reproduce(config: ReproduceConfig, where: str) -> None:
         _log(it, config, *report(it.id, config, results, environment().splitlines()))
         say(f"report: {folder(config) / 'report.html'}; run {it.id}; {where}")
         if matrix.failed:
-            raise IncompleteError(f"{config.paper}: {len(matrix.failed)} computations failed; "
-                                  f"the others are done, and the report names them.")  # fmt: skip
+            raise IncompleteError(
+                f"{config.paper}: {len(matrix.failed)} computations failed; "
+                f"the others are done, and the report names them."
+            )
 
 
 def report(
@@ -111,8 +113,11 @@ def report_again(run_id: str, config: ReproduceConfig) -> None:
         DamagedRunError: something that it needs is missing or was changed.
     """
     run = read_sealed(run_id)
-    data = {name.removeprefix("data/"): last(curve) for name, curve in run.curves.items()
-            if name.startswith("data/")}  # fmt: skip
+    data = {
+        name.removeprefix("data/"): last(curve)
+        for name, curve in run.curves.items()
+        if name.startswith("data/")
+    }
     results = read_results(Matrix.from_json(run.json(MATRIX)), data)
     report(run_id, config, results, run.artifact("environment.txt").decode().splitlines())
 

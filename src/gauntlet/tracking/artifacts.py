@@ -59,8 +59,13 @@ def log_model(run: TrackedRun, model: keras.Model, example: NDArray[np.float32])
     client.finalize_logged_model(model_id, LoggedModelStatus.READY)
     client.log_outputs(run.id, [LoggedModelOutput(model_id, step=0)])
     stored = StoredModel(run.id, model_id, file_sha256, weights_sha256(model))
-    run.tags({MODEL_ID: stored.model_id, FILE_SHA256: stored.file_sha256,
-              WEIGHTS_SHA256: stored.weights_sha256})  # fmt: skip
+    run.tags(
+        {
+            MODEL_ID: stored.model_id,
+            FILE_SHA256: stored.file_sha256,
+            WEIGHTS_SHA256: stored.weights_sha256,
+        }
+    )
     return stored
 
 

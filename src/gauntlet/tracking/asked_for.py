@@ -22,8 +22,10 @@ def runs_asked_for(config: CompareConfig) -> list[FinishedRun]:
         named = [read_run(run_id) for run_id in config.run_ids]
         runs = named or find_runs(config.runs)
     except UsageError as error:
-        raise UsageError(f"--runs: expected run ids of 32 hex digits, comma separated, or a filter "
-                         f"in MLflow's search syntax; {error}") from None  # fmt: skip
+        raise UsageError(
+            f"--runs: expected run ids of 32 hex digits, comma separated, or a filter "
+            f"in MLflow's search syntax; {error}"
+        ) from None
     if len(runs) < 2:
         raise UsageError(
             f"--runs: expected at least two runs; {config.runs!r} finds {len(runs)}: loosen the "

@@ -8,8 +8,16 @@ from typing import Any, NamedTuple
 
 from gauntlet.errors import disk_fault
 
-BUSY = ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "REQUEST_LIMIT_EXCEEDED",
-        "RESOURCE_EXHAUSTED", 429, 502, 503, 504)  # fmt: skip
+BUSY = (
+    "TEMPORARILY_UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+    "REQUEST_LIMIT_EXCEEDED",
+    "RESOURCE_EXHAUSTED",
+    429,
+    502,
+    503,
+    504,
+)
 FORBIDDEN = ("PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", 401, 403)
 
 NO_ROOM = re.compile(r"disk is full|disk full|no space left|quota exceeded|error code 507", re.I)
@@ -87,8 +95,10 @@ def _of_text(words: str, place: Place, passes: bool) -> Fault | None:
     if NO_ROOM.search(words):
         what = f"the {place.name} has no room ({words}): make some"
     elif NO_ACCESS.search(words):
-        what = (f"the {place.name} refuses to be written or read ({words}): use an account that "
-                "may write, or set MLFLOW_TRACKING_URI")  # fmt: skip
+        what = (
+            f"the {place.name} refuses to be written or read ({words}): use an account that "
+            "may write, or set MLFLOW_TRACKING_URI"
+        )
     else:
         return _away(place, words) if passes else None
     return Fault(f"{what}, then give the same command again.", passes=False)
@@ -103,16 +113,18 @@ def _of_answer(status: Any, words: str, place: Place, reads_artifact: bool) -> F
     if status in (500, "INTERNAL_ERROR") and not reads_artifact:
         return _of_text(words, place, passes=False) or Fault(
             f"the {place.name} failed ({words}): look into its log, then give the same command "
-            "again.", passes=False,
-        )  # fmt: skip
+            "again.",
+            passes=False,
+        )
     return None
 
 
 def _away(place: Place, reason: str) -> Fault:
     return Fault(
         f"the {place.name} no longer answers ({reason}): start it again, then give the same "
-        "command again; what is finished is reused.", passes=True,
-    )  # fmt: skip
+        "command again; what is finished is reused.",
+        passes=True,
+    )
 
 
 def _reason(links: list[BaseException]) -> str:

@@ -150,8 +150,10 @@ def read_seal(run_id: str) -> dict[str, Any]:
 def sealed(run: Run) -> SealedRun:
     """Return a run checked against its seal; see `read_sealed`."""
     content = _checked(run)
-    curves = {name: {int(step): value for step, value in curve}
-              for name, curve in content["metrics"].items()}  # fmt: skip
+    curves = {
+        name: {int(step): value for step, value in curve}
+        for name, curve in content["metrics"].items()
+    }
     return SealedRun(_described(run), run.info.artifact_uri, content["artifacts"], curves)
 
 

@@ -78,8 +78,11 @@ def _end(run_id: str) -> None:
         run = client.get_run(run_id)
         if run.info.status == "RUNNING" and OWN_ENDING not in run.data.tags:
             client.set_terminated(run_id, "KILLED")
-            _log.info("run %s ('%s') was left RUNNING by a process that is dead: it is KILLED now",
-                      run_id, run.info.run_name)  # fmt: skip
+            _log.info(
+                "run %s ('%s') was left RUNNING by a process that is dead: it is KILLED now",
+                run_id,
+                run.info.run_name,
+            )
 
 
 def _folder() -> Path:

@@ -24,8 +24,18 @@ _NOT_FOLLOWED = tuple(
 )
 """Modules that describe, track or compose; those of them that compute are named by their step."""
 
-_ARITHMETIC = ("TF_", "XLA_", "ONEDNN_", "DNNL_", "MKL_", "OMP_", "OPENBLAS_", "CUBLAS_", "CUDNN_",
-               "NVIDIA_TF32_")  # fmt: skip
+_ARITHMETIC = (
+    "TF_",
+    "XLA_",
+    "ONEDNN_",
+    "DNNL_",
+    "MKL_",
+    "OMP_",
+    "OPENBLAS_",
+    "CUBLAS_",
+    "CUDNN_",
+    "NVIDIA_TF32_",
+)
 _NO_ARITHMETIC = ("TF_CPP_", "TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR")
 """Beginnings of environment variables that may change the bits of a result, and exceptions."""
 
@@ -50,8 +60,13 @@ def arithmetic_settings() -> dict[str, str]:
 def environment() -> str:
     """Return every installed distribution as sorted `name==version` lines."""
     found = {f"{d.name}=={d.version}" for d in importlib.metadata.distributions()}
-    return "\n".join([f"# Python {platform.python_version()} on {platform.platform()}",
-                      *sorted(found, key=str.lower), ""])  # fmt: skip
+    return "\n".join(
+        [
+            f"# Python {platform.python_version()} on {platform.platform()}",
+            *sorted(found, key=str.lower),
+            "",
+        ]
+    )
 
 
 @functools.cache

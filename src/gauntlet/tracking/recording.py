@@ -145,8 +145,13 @@ class TrackedRun:
 
     def uses_data(self, name: str, sha256: str, size: int, context: str) -> None:
         """Link a data set by its own digest; MLflow's sees 10,000 elements only."""
-        data = Dataset(name, sha256[:36], "local", json.dumps({"name": name, "sha256": sha256}),
-                       profile=json.dumps({"images": size}))  # fmt: skip
+        data = Dataset(
+            name,
+            sha256[:36],
+            "local",
+            json.dumps({"name": name, "sha256": sha256}),
+            profile=json.dumps({"images": size}),
+        )
         tag = InputTag("mlflow.data.context", context)
         mlflow.MlflowClient().log_inputs(self.id, datasets=[DatasetInput(data, [tag])])
         self.tags({"gauntlet.dataset": name, "gauntlet.dataset_sha256": sha256})
