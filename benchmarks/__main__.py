@@ -20,7 +20,7 @@ def main() -> int:
     names = sys.argv[1:] or NAMES
     if unknown := set(names) - set(NAMES):
         sys.exit(unknown_name("benchmark", min(unknown), NAMES))
-    from gauntlet.runtime import configure_tensorflow
+    from gauntlet.training.runtime import configure_tensorflow
 
     configure_tensorflow()
     table = Table("ratio", "median", "rounds", "wanted", "reached", "seconds", title="Benchmarks")

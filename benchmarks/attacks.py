@@ -18,7 +18,7 @@ from gauntlet.attacks.single_step import FGSM
 from gauntlet.attacks.threat_models import logits_of
 from gauntlet.classifiers.dense import build_dense
 from gauntlet.config.models import ClassifierConfig
-from gauntlet.runtime import start_from
+from gauntlet.training.runtime import start_from
 
 IMAGES, STEPS, EPSILON = 10_000, 40, 0.1
 SWEEP = [round(0.03 * i, 2) for i in range(1, 11)]

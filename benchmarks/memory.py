@@ -43,7 +43,7 @@ def main() -> None:
     from benchmarks.timing import seconds
     from gauntlet.classifiers.dense import build_dense
     from gauntlet.config.models import ClassifierConfig
-    from gauntlet.runtime import start_from
+    from gauntlet.training.runtime import start_from
 
     start_from(0)
     model = build_dense(ClassifierConfig(), (28, 28, 1), 10)

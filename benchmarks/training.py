@@ -19,8 +19,8 @@ from gauntlet.autoencoders.funn import Game, _run_epoch
 from gauntlet.autoencoders.layers import CODE
 from gauntlet.autoencoders.training import reconstruction_loss
 from gauntlet.config.models import AutoencoderConfig
-from gauntlet.networks import fit
-from gauntlet.runtime import start_from
+from gauntlet.training.keras_loops import fit
+from gauntlet.training.runtime import start_from
 
 EPOCHS = 2
 WIDTHS = (784, 504, 28, 28, 504, 784)

@@ -23,7 +23,7 @@ from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
 from gauntlet.defences.defended_model import DefendedModel
 from gauntlet.defences.features import FeaturesModel
 from gauntlet.defences.magnet import MagNet
-from gauntlet.networks import predict
+from gauntlet.training.keras_loops import predict
 
 # Keras collects garbage before each training: half a second with all of TensorFlow in memory.
 gc.freeze()

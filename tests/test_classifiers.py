@@ -18,7 +18,7 @@ from gauntlet.classifiers.logistic_regression import as_frozen_dense, train_logi
 from gauntlet.classifiers.training import train_classifier
 from gauntlet.config.models import ClassifierConfig
 from gauntlet.data.registry import load
-from gauntlet.networks import PREDICT_BATCH, predict
+from gauntlet.training.keras_loops import PREDICT_BATCH, predict
 
 KINDS = ("dense", "convolutional", "logistic_regression")
 IMAGES, LABELS = blobs(60, seed=1)

@@ -33,7 +33,6 @@ STEPS = {
     "autoencoders": ("autoencoder", "classifier"),
     "autoencoders.encoder": ("autoencoder", "classifier", "cell"),
     "autoencoders.layers": ("autoencoder", "classifier", "cell"),
-    "checkpoint": ("autoencoder", "classifier"),
     "classifiers": ("classifier",),
     "config.attack": ("cell",),
     "config.base": ("autoencoder", "classifier", "cell"),
@@ -45,8 +44,6 @@ STEPS = {
     "defences": ("cell",),
     "evaluation.metrics": ("autoencoder", "classifier", "cell"),
     "evaluation.statistics": ("autoencoder", "classifier", "cell"),
-    "networks": ("autoencoder", "classifier", "cell"),
-    "runtime": ("autoencoder", "classifier", "cell"),
     "seeding": ("autoencoder", "classifier", "cell"),
     "steps.autoencoder": ("autoencoder",),
     "steps.cell_runner": ("cell",),
@@ -54,6 +51,8 @@ STEPS = {
     "steps.classifier": ("classifier",),
     "steps.defended": ("cell",),
     "steps.inputs": ("autoencoder", "classifier", "cell"),
+    "training": ("autoencoder", "classifier", "cell"),
+    "training.checkpoint": ("autoencoder", "classifier"),
 }
 """Modules, or all of a package, and the steps that they compute; the longest name counts."""
 
@@ -194,7 +193,7 @@ def test_whatever_runs_while_a_step_computes_is_in_its_digest(
         assert modules - recording <= seen, step
 
 
-RECORDING = {*OTHERS, "checkpoint", "report"}
+RECORDING = {*OTHERS, "training.checkpoint", "report"}
 """Modules that run while a step computes, and only draw, show or remember."""
 
 

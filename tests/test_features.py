@@ -11,7 +11,7 @@ from gauntlet.autoencoders.architecture import build_autoencoder
 from gauntlet.autoencoders.encoder import decoder_of, encoder_of
 from gauntlet.classifiers.head import build_head
 from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
-from gauntlet.networks import predict
+from gauntlet.training.keras_loops import predict
 
 CODES = {"vanilla": 6, "sparse": 6, "denoising": 6, "variational": 2}
 

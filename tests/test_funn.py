@@ -23,11 +23,11 @@ from gauntlet.autoencoders.training import (
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.data.registry import load
 from gauntlet.errors import DivergenceError
-from gauntlet.networks import predict
-from gauntlet.runtime import start_from
 from gauntlet.steps import autoencoder
 from gauntlet.steps.inputs import load_data
 from gauntlet.tracking.artifacts import load_model
+from gauntlet.training.keras_loops import predict
+from gauntlet.training.runtime import start_from
 
 IMAGES = blobs(36)[0]
 ROWS = tf.range(12)

@@ -31,7 +31,7 @@ from gauntlet.autoencoders.magnet import build_magnet, noisy_once
 from gauntlet.autoencoders.training import train_autoencoder
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.defences.magnet import MagNet, divergence, threshold
-from gauntlet.networks import predict
+from gauntlet.training.keras_loops import predict
 
 PIXELS = math.prod(SHAPE)
 

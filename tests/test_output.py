@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gauntlet.checkpoint import Checkpoint
 from gauntlet.errors import disk_fault
+from gauntlet.training.checkpoint import Checkpoint
 
 SAYS = """
 import sys

@@ -15,13 +15,13 @@ from models import blobs
 from servers import tracking_to, wait_until
 from stored import stored_model
 
-from gauntlet import networks
 from gauntlet.autoencoders.training import train_autoencoder
-from gauntlet.checkpoint import Checkpoint
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.steps import classifier
 from gauntlet.steps.training_run import TrainingRun
 from gauntlet.tracking.runs import resume_from
+from gauntlet.training import keras_loops
+from gauntlet.training.checkpoint import Checkpoint
 
 IMAGES = blobs(36)[0]
 TINY = {
@@ -34,7 +34,7 @@ TINY = {
     "features": 3,
 }
 History = dict[int, dict[str, float]]
-Train = Callable[[networks.EpochReport, Checkpoint | None], list[np.ndarray]]
+Train = Callable[[keras_loops.EpochReport, Checkpoint | None], list[np.ndarray]]
 
 
 def _train(*how, **changes) -> list[np.ndarray]:
@@ -50,14 +50,14 @@ TRAININGS: dict[str, tuple[Train, list[int]]] = {
 
 @pytest.fixture(autouse=True)
 def every_epoch_is_kept(monkeypatch) -> None:
-    monkeypatch.setattr(networks, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(keras_loops, "CHECKPOINT_SECONDS", -1.0)
 
 
 class _CutError(Exception):
     """The end of a process, as far as the files are concerned."""
 
 
-def _report(into: History, cut_in: int | None = None) -> networks.EpochReport:
+def _report(into: History, cut_in: int | None = None) -> keras_loops.EpochReport:
     def report(epoch: int, metrics: dict[str, float]) -> None:
         if epoch == cut_in:
             raise _CutError  # before the epoch is kept
@@ -95,13 +95,15 @@ def test_finished_training_is_not_trained_further(tmp_path) -> None:
 
 
 def test_short_epochs_are_not_kept_each(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(networks, "CHECKPOINT_SECONDS", 3600.0)
+    monkeypatch.setattr(keras_loops, "CHECKPOINT_SECONDS", 3600.0)
     _train(_report({}), Checkpoint(tmp_path / "c.npz", "training", "run"))
     assert not list(tmp_path.iterdir())
 
 
 def test_epochs_see_the_images_in_orders_of_their_own() -> None:
-    orders = [networks.shuffled(36, networks.epoch_seed(3, epoch)).numpy() for epoch in (1, 2)]
+    orders = [
+        keras_loops.shuffled(36, keras_loops.epoch_seed(3, epoch)).numpy() for epoch in (1, 2)
+    ]
     assert all(sorted(order) == list(range(36)) for order in orders)
     assert not np.array_equal(*orders) and not np.array_equal(orders[0], np.arange(36))
 
@@ -177,8 +179,9 @@ FLAGS = {
 }
 IMPATIENT = """
 import sys
-from gauntlet import __main__, networks
-networks.CHECKPOINT_SECONDS = 0.1
+from gauntlet import __main__
+from gauntlet.training import keras_loops
+keras_loops.CHECKPOINT_SECONDS = 0.1
 sys.exit(__main__.main(sys.argv[1:]))
 """
 

@@ -171,12 +171,12 @@ def _digest(step) -> str:
     [
         (autoencoder, "gauntlet.autoencoders.training"),  # named by the step
         (autoencoder, "gauntlet.autoencoders.layers"),  # imported by an import
-        (autoencoder, "gauntlet.networks"),
+        (autoencoder, "gauntlet.training.keras_loops"),
         (autoencoder, "gauntlet.seeding"),
-        (autoencoder, "gauntlet.runtime"),
+        (autoencoder, "gauntlet.training.runtime"),
         (autoencoder, "gauntlet.data.digits"),
         (classifier, "gauntlet.classifiers.dense"),
-        (classifier, "gauntlet.networks"),
+        (classifier, "gauntlet.training.keras_loops"),
         (cells, "gauntlet.attacks.iterative"),
         (cells, "gauntlet.attacks.gradients"),
         (cells, "gauntlet.defences.defended_model"),

@@ -16,10 +16,10 @@ from gauntlet.autoencoders.training import reconstruct, reconstruction_metrics
 from gauntlet.errors import UsageError
 from gauntlet.evaluation.metrics import clean_metrics
 from gauntlet.evaluation.statistics import wilson
-from gauntlet.networks import predict
 from gauntlet.steps import attack, autoencoder, classifier
 from gauntlet.steps.inputs import load_data
 from gauntlet.tracking.artifacts import load_model
+from gauntlet.training.keras_loops import predict
 
 CELLS = 20  # 10 combinations of defence and threat model, 2 attacks
 

@@ -17,10 +17,10 @@ from gauntlet.config.models import AutoencoderConfig
 from gauntlet.defences.defended_model import DefendedModel
 from gauntlet.defences.stochastic import StochasticModel, majority
 from gauntlet.evaluation.statistics import standard_error
-from gauntlet.networks import predict
 from gauntlet.steps import attack as attack_step
 from gauntlet.steps.cells import Models, plan_cells
 from gauntlet.steps.inputs import load_data
+from gauntlet.training.keras_loops import predict
 
 CLASSIFIER = "dense"
 

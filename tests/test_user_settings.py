@@ -62,8 +62,8 @@ def test_keras_settings_change_no_weight_and_are_left_alone(new_store, start, tm
 def test_keras_of_another_backend_is_refused_in_one_line(monkeypatch) -> None:
     import keras
 
-    from gauntlet import runtime
     from gauntlet.errors import GauntletError
+    from gauntlet.training import runtime
 
     monkeypatch.setattr(keras.config, "backend", lambda: "jax")
     with pytest.raises(GauntletError, match=r"loaded with the backend 'jax': set KERAS_BACKEND="):

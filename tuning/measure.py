@@ -21,10 +21,10 @@ from gauntlet.data.dataset import Dataset
 from gauntlet.defences.defended_model import DefendedModel
 from gauntlet.defences.stochastic import majority
 from gauntlet.evaluation.statistics import defeated
-from gauntlet.networks import EpochReport
 from gauntlet.steps.attack import ensure_models
 from gauntlet.steps.autoencoder import ensure_autoencoder
 from gauntlet.steps.defended import assemble, build_defended, loaded
+from gauntlet.training.keras_loops import EpochReport
 
 
 class Report(Protocol):

@@ -19,7 +19,6 @@ from gauntlet.config.tune import TuneConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.errors import GauntletError
 from gauntlet.report.document import as_html, as_markdown
-from gauntlet.runtime import configure_tensorflow
 from gauntlet.steps.console import progress, say
 from gauntlet.steps.inputs import load_data
 from gauntlet.steps.session import session
@@ -27,6 +26,7 @@ from gauntlet.tracking.experiments import STUDIES
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import continued_run, is_there, tracked_run
 from gauntlet.tracking.store import PROJECT_ROOT
+from gauntlet.training.runtime import configure_tensorflow
 from tuning.locks import Lock, Locks
 from tuning.page import study_page
 from tuning.report import best, log_study, log_winner, summary

@@ -15,12 +15,12 @@ from gauntlet.errors import GauntletError, TrackingError, TrainingStopped
 from gauntlet.interruption import interruptible
 from gauntlet.masking import mask, mask_output
 from gauntlet.output import never_fail
-from gauntlet.runtime import configure_tensorflow
 from gauntlet.steps.inputs import load_data
 from gauntlet.tracking.experiments import STUDIES
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import end_orphans, tracked_run
 from gauntlet.tracking.store import open_store
+from gauntlet.training.runtime import configure_tensorflow
 from tuning.locks import Lock, Locks, held
 from tuning.study import REASON, counts, draw, finished, open_study, storage_faults
 

@@ -2,7 +2,7 @@
 
 The flow, left to right; a module imports only from its left:
 
-    config -> data -> autoencoders -> classifiers -> defences -> attacks
+    config -> data -> training -> autoencoders -> classifiers -> defences -> attacks
            -> evaluation -> tracking -> report -> steps -> tuning
 
 `steps` composes the others: one file per entry point, each with `run(config)`. `tuning`, beside

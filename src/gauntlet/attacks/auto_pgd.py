@@ -13,8 +13,8 @@ import tensorflow as tf
 from gauntlet.attacks.active_set import Stage, compile_stage, run_by_halves
 from gauntlet.attacks.base import Attack, Batch, Box, Crafted, Logits, bounds, clip_to, one_pass
 from gauntlet.attacks.gradients import LOSSES, Loss, compiled_score, evaluate, finite, slopes
-from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 MOMENTUM = 0.75
 """Share of the new step; the rest goes on along the last one (equation 2)."""

@@ -15,7 +15,7 @@ from gauntlet.attacks.adam import adam_step, step_length
 from gauntlet.attacks.base import Batch, Box, Crafted, Logits, one_pass
 from gauntlet.attacks.gradients import compiled_score, evaluate, finite, margin, slopes
 from gauntlet.attacks.minimum_norm import MinimumNormAttack
-from gauntlet.networks import KEPT_MODELS
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 FIRST_CONSTANT, LARGEST_CONSTANT = 1e-2, 1e10
 """Of the search: cleverhans' first one, as its 5 searches leave the authors' 1e-3 no time."""

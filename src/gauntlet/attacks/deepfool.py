@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gauntlet.attacks.base import Batch, Box, Crafted, Logits, bounds
 from gauntlet.attacks.gradients import all_gaps, finite, misclassified, slopes
 from gauntlet.attacks.minimum_norm import MinimumNormAttack, compiled_logits
-from gauntlet.networks import KEPT_MODELS
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 Norm = Literal["l2", "linf"]
 Variant = Literal["paper", "foolbox1", "foolbox3"]

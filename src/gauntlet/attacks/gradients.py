@@ -16,7 +16,7 @@ from cleverhans.tf2.utils import compute_gradient
 
 from gauntlet.attacks.base import Batch, Logits
 from gauntlet.config.tables import DLR_CLASSES
-from gauntlet.networks import KEPT_MODELS
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 Loss = Callable[..., Any]
 """`loss(labels=..., logits=...)` -> `(n,)`."""

@@ -34,8 +34,8 @@ from gauntlet.attacks.gradients import (
     loss_gradient,
     slopes,
 )
-from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 
 @dataclass(frozen=True)

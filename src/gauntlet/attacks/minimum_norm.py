@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from gauntlet.attacks.base import Attack, Batch, Box, Crafted, Logits
-from gauntlet.networks import KEPT_MODELS
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 
 @dataclass(frozen=True)

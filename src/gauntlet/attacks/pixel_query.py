@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from gauntlet.attacks.base import Batch, Box, Logits
 from gauntlet.attacks.dense_start import DenseStart, dense_start
 from gauntlet.attacks.minimum_norm import compiled_logits
-from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 ROWS, UPDATED_ROWS = 1024, 8192
 """Changed images at once, whole ones (more fall out of the cache) or their first layers alone."""

@@ -12,8 +12,8 @@ from gauntlet.attacks.active_set import Stage, compile_stage, run_by_halves
 from gauntlet.attacks.adam import adam_step, step_length
 from gauntlet.attacks.base import Attack, Batch, Box, Crafted, Logits, bounds
 from gauntlet.attacks.gradients import finite, margin, misclassified
-from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 DELTA = 0.01
 """Distance of a probe in every pixel (appendix A)."""

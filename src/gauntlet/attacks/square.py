@@ -14,8 +14,8 @@ import tensorflow as tf
 from gauntlet.attacks.active_set import Stage, compile_stage, run_by_halves
 from gauntlet.attacks.base import Attack, Batch, Box, Crafted, Logits, bounds, clip_to, one_pass
 from gauntlet.attacks.gradients import compiled_score, margin, score
-from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 FIRST_SHARE = 0.8
 """Share of the pixels that the first squares cover."""

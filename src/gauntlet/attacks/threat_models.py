@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gauntlet.attacks.base import IMAGE_BOX, Box, Logits
 from gauntlet.defences.defended_model import DefendedModel
-from gauntlet.networks import KEPT_MODELS
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 
 class ThreatModel(NamedTuple):

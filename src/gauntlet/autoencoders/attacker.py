@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gauntlet.autoencoders.convolutional import encode, generate
 from gauntlet.config.models import AutoencoderConfig
-from gauntlet.networks import predict
+from gauntlet.training.keras_loops import predict
 
 NEAR_CONSTANT = 1e-3
 """Variance over pixels below which an attack image counts as constant: the black image to which

@@ -25,11 +25,11 @@ from gauntlet.autoencoders.attacker import (
 )
 from gauntlet.autoencoders.convolutional import build_convolutional
 from gauntlet.autoencoders.layers import CODE
-from gauntlet.checkpoint import Checkpoint
 from gauntlet.config.models import AutoencoderConfig
-from gauntlet.networks import EpochReport, Progress, epoch_seed, predict, shuffled
-from gauntlet.runtime import start_from
 from gauntlet.seeding import child_seed
+from gauntlet.training.checkpoint import Checkpoint
+from gauntlet.training.keras_loops import EpochReport, Progress, epoch_seed, predict, shuffled
+from gauntlet.training.runtime import start_from
 
 ADVICE = "Lower the four rates, --defender_init_rate to --attacker_rate."
 

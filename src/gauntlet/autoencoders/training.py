@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from gauntlet.autoencoders.architecture import build_autoencoder
 from gauntlet.autoencoders.funn import train_funn
 from gauntlet.autoencoders.magnet import noisy_once
-from gauntlet.checkpoint import Checkpoint
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.config.published import MAGNET
 from gauntlet.errors import DivergenceError
-from gauntlet.networks import EpochReport, fit, predict
-from gauntlet.runtime import start_from
 from gauntlet.seeding import child_seed
+from gauntlet.training.checkpoint import Checkpoint
+from gauntlet.training.keras_loops import EpochReport, fit, predict
+from gauntlet.training.runtime import start_from
 
 
 @keras.saving.register_keras_serializable(package="gauntlet")

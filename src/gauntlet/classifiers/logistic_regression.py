@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from gauntlet.config.published import LBFGS_ITERATIONS
-from gauntlet.networks import EpochReport
+from gauntlet.training.keras_loops import EpochReport
 
 GREY_LEVELS = 255.0
 

@@ -6,15 +6,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from gauntlet.checkpoint import Checkpoint
 from gauntlet.classifiers.convolutional import build_convolutional
 from gauntlet.classifiers.dense import build_dense
 from gauntlet.classifiers.head import build_head
 from gauntlet.classifiers.logistic_regression import train_logistic_regression
 from gauntlet.config.models import ClassifierConfig
-from gauntlet.networks import EpochReport, fit
-from gauntlet.runtime import start_from
 from gauntlet.seeding import child_seed
+from gauntlet.training.checkpoint import Checkpoint
+from gauntlet.training.keras_loops import EpochReport, fit
+from gauntlet.training.runtime import start_from
 
 BUILDERS = {"dense": build_dense, "convolutional": build_convolutional, "features": build_head}
 """The networks, untrained: `(config, shape of an input, classes)` -> model."""

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from gauntlet.networks import predict
+from gauntlet.training.keras_loops import predict
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from gauntlet.config.base import REJECTED
 from gauntlet.defences.defended_model import DefendedModel
-from gauntlet.networks import predict
+from gauntlet.training.keras_loops import predict
 
 TEMPERATURES = (10, 40)
 """Of the two Jensen-Shannon detectors."""

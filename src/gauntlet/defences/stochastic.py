@@ -15,7 +15,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from gauntlet.defences.defended_model import DefendedModel
-from gauntlet.networks import predict
+from gauntlet.training.keras_loops import predict
 
 
 class MeanOfDraws(keras.layers.Layer):

@@ -91,7 +91,7 @@ def _draw_latent(model: keras.Model, data: Dataset, training: TrainingRun) -> No
     """Draw the plane of a two-dimensional code (first paper, figures 64 and 65)."""
     from gauntlet.autoencoders.encoder import decoder_of, encoder_of
     from gauntlet.evaluation.latent_figures import draw_manifold, draw_scatter
-    from gauntlet.networks import predict
+    from gauntlet.training.keras_loops import predict
 
     codes = predict(encoder_of(model), data.x_test)
     figure = draw_scatter(codes, data.y_test, "test images in latent space")
@@ -107,7 +107,7 @@ def _play_funn(
     """Train both players; return the defender, and the attacker's test images as it sees them."""
     from gauntlet.autoencoders.attacker import game_metrics
     from gauntlet.autoencoders.funn import train_funn
-    from gauntlet.networks import predict
+    from gauntlet.training.keras_loops import predict
 
     defender, attacker = train_funn(config, data.x_train, training.report, training.checkpoint)
     attacked = attacker.attack(data.x_test, child_seed(config.seed, "autoencoder", "test"))

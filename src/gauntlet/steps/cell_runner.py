@@ -69,7 +69,7 @@ class CellRunner:
 
     @cached_property
     def _device(self) -> str:
-        from gauntlet.runtime import configure_tensorflow
+        from gauntlet.training.runtime import configure_tensorflow
 
         return configure_tensorflow()
 

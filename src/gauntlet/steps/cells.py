@@ -25,7 +25,7 @@ COMPUTED_BY = (
     "gauntlet.defences.magnet",
     "gauntlet.defences.stochastic",
     "gauntlet.evaluation.metrics",
-    "gauntlet.runtime",
+    "gauntlet.training.runtime",
     "gauntlet.steps.cell_runner",
     "gauntlet.steps.cells",
     "gauntlet.steps.defended",

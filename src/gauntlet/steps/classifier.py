@@ -122,7 +122,7 @@ def _evaluate(
 ) -> None:
     from gauntlet.evaluation.figures import draw_matrices
     from gauntlet.evaluation.metrics import clean_metrics, count_matrix, report_by_class
-    from gauntlet.networks import predict
+    from gauntlet.training.keras_loops import predict
 
     predicted = predict(model, x_test).argmax(axis=1)
     training.run.metrics(clean_metrics(data.y_test, predicted))

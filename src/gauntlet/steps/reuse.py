@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from filelock import Timeout
 
-from gauntlet.runtime import configure_tensorflow
 from gauntlet.steps.console import say
 from gauntlet.tracking.finished import SealedRun
 from gauntlet.tracking.step_cache import Fingerprint, look_up
+from gauntlet.training.runtime import configure_tensorflow
 
 
 @dataclass

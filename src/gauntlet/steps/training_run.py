@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gauntlet.checkpoint import Checkpoint
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.steps.console import progress, say
@@ -18,6 +17,7 @@ from gauntlet.tracking.artifacts import log_model
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import resume_from, tracked_run
 from gauntlet.tracking.step_cache import Fingerprint
+from gauntlet.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     import keras
@@ -73,7 +73,7 @@ def training_run(
     entry: bool,
 ) -> Iterator[TrainingRun]:
     """Open a run for a training, see `tracked_run`; one that was interrupted goes on in it."""
-    from gauntlet.runtime import configure_tensorflow
+    from gauntlet.training.runtime import configure_tensorflow
 
     device = {"gauntlet.device": configure_tensorflow()}
     tags = {**fingerprint.tags, **device}

@@ -13,7 +13,6 @@ from typing import Any
 from filelock import FileLock
 from mlflow.entities import Run
 
-from gauntlet.checkpoint import Checkpoint
 from gauntlet.errors import DamagedRunError
 from gauntlet.masking import mask_address
 from gauntlet.private_files import private_lock
@@ -25,6 +24,7 @@ from gauntlet.tracking.provenance import (
     source_digests,
 )
 from gauntlet.tracking.store import checkpoint_path, lock_path, tracking_uri
+from gauntlet.training.checkpoint import Checkpoint
 
 FINGERPRINT = "gauntlet.fingerprint"
 PARTS = "gauntlet.fingerprint_parts"

@@ -13,10 +13,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from gauntlet.checkpoint import Checkpoint
 from gauntlet.config.models import AutoencoderConfig
 from gauntlet.errors import DivergenceError
 from gauntlet.seeding import child_seed
+from gauntlet.training.checkpoint import Checkpoint
 
 PREDICT_BATCH = 1000
 
