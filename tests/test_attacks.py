@@ -262,19 +262,19 @@ def test_bad_input_is_refused(change: dict, said: str, name: str) -> None:
 
 @dataclass(frozen=True)
 class TwiceTheBudget(FGSM):
-    def _perturb(self, logits, batch, epsilon, box, state, seed):
-        return Crafted(base.clip_to(box, batch.images + 2 * epsilon * state), 1, 0)
+    def _perturb(self, threat, batch, epsilon, state):
+        return Crafted(base.clip_to(threat.box, batch.images + 2 * epsilon * state), 1, 0)
 
 
 @dataclass(frozen=True)
 class OutOfTheBox(FGSM):
-    def _perturb(self, logits, batch, epsilon, box, state, seed):
+    def _perturb(self, threat, batch, epsilon, state):
         return Crafted(batch.images + epsilon * state, 1, 0)
 
 
 @dataclass(frozen=True)
 class NotANumber(FGSM):
-    def _perturb(self, logits, batch, epsilon, box, state, seed):
+    def _perturb(self, threat, batch, epsilon, state):
         return Crafted(batch.images * np.nan, 1, 0)
 
 

@@ -29,6 +29,7 @@ COMPUTED_BY = {
 }
 
 STEPS = {
+    "arrays": ("autoencoder", "classifier", "cell"),
     "attacks": ("cell",),
     "autoencoders": ("autoencoder", "classifier"),
     "autoencoders.encoder": ("autoencoder", "classifier", "cell"),

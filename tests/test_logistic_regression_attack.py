@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from models import run
 
-from gauntlet.attacks.base import BATCH, _batches
+from gauntlet.attacks.base import BATCH
+from gauntlet.attacks.batch import batches_of
 from gauntlet.attacks.gradients import compiled_gradient
 from gauntlet.attacks.logistic_regression import (
     LogisticRegressionAttack,
@@ -208,7 +209,7 @@ def test_published_accuracies(regression, mnist, rule, variant, greys, golden) -
 @pytest.mark.slow
 @pytest.mark.parametrize(("rule", "grey"), TARGETS)
 def test_published_targets(regression, mnist, rule: str, grey: int) -> None:
-    batches = list(_batches(mnist.x_test, mnist.y_test, BATCH))
+    batches = list(batches_of(mnist.x_test, mnist.y_test, BATCH))
     attack = gradient_attack(rule, targets_at=float(grey))
     assert attack.targets(logits_of(regression), batches).tolist() == TARGETS[rule, grey]
 
