@@ -58,4 +58,4 @@ def test_graph_is_the_head_behind_the_encoder() -> None:
 
 def test_grid_shows_the_reconstruction() -> None:
     expected = predict(autoencoder(), blobs(N)[0])
-    assert np.array_equal(defended("features").encode(blobs(N)[0]), expected)
+    assert np.array_equal(defended("features").reconstruct(blobs(N)[0]), expected)

@@ -232,7 +232,9 @@ def test_adaptive_attack_passes_detectors_that_stop_the_oblivious_one() -> None:
 
 
 def test_grid_shows_the_reformed_image() -> None:
-    assert np.array_equal(magnet().encode(blobs(N)[0]), predict(magnet().autoencoder, blobs(N)[0]))
+    assert np.array_equal(
+        magnet().reconstruct(blobs(N)[0]), predict(magnet().autoencoder, blobs(N)[0])
+    )
 
 
 def test_same_callable_for_the_sameaffine() -> None:

@@ -72,12 +72,12 @@ def test_transfer_needs_a_surrogate(parts) -> None:
 def test_undefended_model_is_its_classifier() -> None:
     undefended = DefendedModel(classifier("dense"))
     assert undefended.graph is classifier("dense")
-    assert undefended.encode(blobs(N)[0]) is blobs(N)[0]
+    assert undefended.reconstruct(blobs(N)[0]) is blobs(N)[0]
 
 
 def test_defended_logits_are_the_classifiers_of_the_reconstruction() -> None:
     whole, images = defended("reformer"), blobs(N)[0]
-    behind = DefendedModel(classifier("dense")).logits(whole.encode(images))
+    behind = DefendedModel(classifier("dense")).logits(whole.reconstruct(images))
     np.testing.assert_allclose(whole.logits(images), behind, atol=1e-4)  # one graph or two
     assert np.array_equal(whole.predict(images), behind.argmax(axis=1))
 

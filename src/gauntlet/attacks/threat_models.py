@@ -87,7 +87,7 @@ class Scenario:
 
     def starts(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return what the perturbation is added to."""
-        return images if self.perturbs_input else self.defended.encode(images)
+        return images if self.perturbs_input else self.defended.reconstruct(images)
 
 
 @lru_cache(maxsize=KEPT_MODELS)
@@ -118,10 +118,22 @@ class ModelLogits:
 
 
 def fold_rejection(logits: Any, labels: Any) -> Any:
-    """Return logits `(n, classes)` from `(n, classes + 1)`, the last one for a rejected image.
+    """Return logits `(n, classes)` from logits `(n, classes + 1)`, the last of them for rejection.
 
-    An image that is rejected does no harm, so the true class takes over the last logit where that
-    is larger: whatever makes such a model misclassify has passed its detectors too.
+    A rejected image counts as correct: it does no harm. So an attack succeeds only if it makes a
+    wrong class beat both the true class and the rejection. No attack knows of rejections; it
+    compares the true class with the others. Therefore the true class gets the larger one of its own
+    logit and the rejection logit. Then "misclassified" means "wrong and accepted", and the gradient
+    of any loss flows through whichever of the two holds the attack back: it lowers the detectors'
+    marks where the image is rejected, and the true class where it is accepted.
+
+    Only the true label says which logit to raise, so labels reach the logits of every attack, even
+    of one that uses no labels itself. The defence does not see them: the judge rejects and
+    classifies without labels, and this function serves attackers alone.
+
+    Args:
+        logits: `(n, classes + 1)`; the last one is the largest where the image is rejected.
+        labels: true classes `(n,)`.
     """
     classes, rejection = logits[:, :-1], logits[:, -1:]
     true = tf.one_hot(labels, classes.shape[1], on_value=True, off_value=False)

@@ -1,4 +1,4 @@
-"""Defence `features`: a classifier on what the encoder says of an image (second paper, 4.1)."""
+"""Defence `features`: a classifier on the encoder's features (second paper, section 4.1)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gauntlet.defences.defended_model import DefendedModel
 
 @dataclass(frozen=True)
 class FeaturesModel(DefendedModel):
-    """A classifier whose input is the code of the autoencoder; the decoder stands aside."""
+    """A classifier of the autoencoder's code; the decoder takes no part."""
 
     @cached_property
     def graph(self) -> keras.Model:

@@ -217,7 +217,7 @@ class CellRunner:
         rows["difference"] = adversarial - start
         if scenario.defended.autoencoder is not None:
             seen = scenario.perturbs_input
-            rows["reconstruction"] = scenario.defended.encode(adversarial) if seen else start
+            rows["reconstruction"] = scenario.defended.reconstruct(adversarial) if seen else start
         captions = {"image": outcome.clean[picked], "perturbed": outcome.attacked[picked]}
         names = {k: ["rej." if c < 0 else str(c) for c in v] for k, v in captions.items()}
         return draw_grid(rows, names, title)
