@@ -1,4 +1,8 @@
-"""An unfinished training on disk: all that the next process needs to end it with the same bits."""
+"""An unfinished training on disk: all that another process needs to end it with the same bits.
+
+A checkpoint is one npz file: the arrays, what they are of (JSON as bytes), and a SHA-256 of both.
+It is replaced as a whole, so a process that is killed while it writes leaves the last one intact.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gauntlet.arrays import Array
 from gauntlet.data.arrays import describe, read_npz
 from gauntlet.data.cache import replace_file
 from gauntlet.private_files import private_folder
@@ -27,12 +32,12 @@ class Saved(NamedTuple):
     Attributes:
         run_id: the run that wrote it.
         history: the metrics of epochs 1, 2, ... so far.
-        arrays: weights, optimizer variables and states of random generators, in training's order.
+        arrays: values of the training's variables, in the order of `Progress`.
     """
 
     run_id: str
     history: list[dict[str, float]]
-    arrays: list[NDArray[Any]]
+    arrays: list[Array]
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Checkpoint:
 
     Attributes:
         path: the file; only the holder of the training's lock reads or writes it.
-        training: fingerprint digest of the training, without which a file is foreign.
+        training: digest of the training's fingerprint; a file with another one is ignored.
         run_id: the run that trains now.
     """
 
@@ -51,7 +56,10 @@ class Checkpoint:
 
     @cached_property
     def found(self) -> Saved | None:
-        """What an interrupted process left, read once; a damaged or foreign file is no find."""
+        """What an interrupted process left; None if there is no file, or a damaged or foreign one.
+
+        It is read once.
+        """
         try:
             return self._read()
         except FileNotFoundError:
@@ -60,19 +68,17 @@ class Checkpoint:
             _log.warning("checkpoint %s ignored, the training starts anew: %s", self.path, error)
             return None
 
-    def save(self, history: Sequence[Mapping[str, float]], arrays: Sequence[NDArray[Any]]) -> None:
-        """Replace the file; a reader finds the old state or the new one, whole.
+    def save(self, history: Sequence[Mapping[str, float]], arrays: Sequence[Array]) -> None:
+        """Replace the file; a reader finds the old state or the new one, never a part.
 
-        A training goes on without: that the file cannot be written is said once.
+        If the file cannot be written, the training goes on without it, and one warning says so.
         """
         try:
             self._write(history, arrays)
         except OSError as error:
             _warn_once(self.path, describe(error))
 
-    def _write(
-        self, history: Sequence[Mapping[str, float]], arrays: Sequence[NDArray[Any]]
-    ) -> None:
+    def _write(self, history: Sequence[Mapping[str, float]], arrays: Sequence[Array]) -> None:
         about = {"training": self.training, "run_id": self.run_id, "history": list(history)}
         contents = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)}
         contents |= {str(i): array for i, array in enumerate(arrays)}
@@ -81,14 +87,15 @@ class Checkpoint:
         replace_file(self.path, lambda file: np.savez(file, allow_pickle=False, **contents))
 
     def delete(self) -> None:
-        """Remove the file, if there is one; a training does not fail because it stays."""
+        """Remove the file, if there is one; if that fails, a warning says so."""
         try:
             self.path.unlink(missing_ok=True)
         except OSError as error:
             _log.warning("checkpoint %s cannot be removed: %s", self.path, describe(error))
 
     def _read(self) -> Saved:
-        # Nothing in it is compressed, so honest arrays are no larger, but for small numbers' sake.
+        # Nothing in it is compressed, so honest arrays take no more memory than the file has bytes.
+        # But `read_npz` counts at least four bytes per number, and some numbers have one.
         contents = read_npz(self.path, most_bytes=4 * self.path.stat().st_size)
         recorded = contents.pop("sha256", None)
         if recorded is None or not np.array_equal(recorded, _sha256(contents)):
@@ -109,7 +116,8 @@ def _warn_once(path: Path, reason: str) -> None:
     )
 
 
-def _sha256(contents: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8]:
+def _sha256(contents: Mapping[str, Array]) -> NDArray[np.uint8]:
+    """Return the SHA-256 of the names, types, shapes and bytes of all arrays, `(32,)`."""
     digest = hashlib.sha256()
     for name, array in contents.items():
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode() + array.tobytes())

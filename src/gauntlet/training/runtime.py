@@ -1,6 +1,6 @@
 """TensorFlow as this project runs it: deterministic, memory growth on, one seed at a time.
 
-The user's Keras settings (`keras.json`, `KERAS_...`) change nothing: they would change numbers.
+The user's Keras settings (`keras.json`, `KERAS_...`) are ignored, because they change numbers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gauntlet.errors import GauntletError
 BACKEND = "tensorflow"
 
 DEBUGGING = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED")
-"""Variables that cut trainings short or replace Keras's variables."""
+"""Environment variables that cut trainings short or replace Keras's variables."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,8 @@ def configure_tensorflow() -> str:
     with _silenced_stderr():
         import tensorflow as tf
     _configure_keras()
-    tf.get_logger().setLevel("ERROR")  # it warns of retracing where several models are compiled
+    # Without this, TensorFlow warns of retracing because the project compiles several models.
+    tf.get_logger().setLevel("ERROR")
     tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
@@ -43,19 +44,19 @@ def configure_tensorflow() -> str:
 
 
 def shield_keras() -> None:
-    """Keep the user's settings from Keras, which reads them when it is imported."""
+    """Hide the user's settings from Keras, which reads them when it is imported."""
     chosen = os.environ.get("KERAS_BACKEND") or BACKEND
     if chosen != BACKEND:
         _log.warning("KERAS_BACKEND=%s is not used: this project computes on %s", chosen, BACKEND)
     os.environ["KERAS_BACKEND"] = BACKEND
-    # No folder, so Keras finds no keras.json in it, and writes none.
+    # This is no folder, so Keras finds no keras.json there and writes none.
     os.environ["KERAS_HOME"] = os.devnull
     for name in DEBUGGING:
         os.environ.pop(name, None)
 
 
 def _configure_keras() -> None:
-    """Set what Keras may have read all the same, if something else imported it before."""
+    """Set what Keras has read from the user's settings if something imported it before us."""
     import keras
 
     if keras.config.backend() != BACKEND:
@@ -73,7 +74,7 @@ def _configure_keras() -> None:
 
 @contextmanager
 def _silenced_stderr() -> Iterator[None]:
-    """Drop what TensorFlow's C++ writes at import, which no log level governs."""
+    """Drop what TensorFlow's C++ code writes at import; no log level stops it."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
@@ -85,7 +86,7 @@ def _silenced_stderr() -> Iterator[None]:
 
 
 def start_from(seed: int) -> None:
-    """Make everything that Keras draws from here on (weights, shuffles) follow `seed`."""
+    """Clear Keras's state and seed all that it draws from here on: weights, shuffles, noise."""
     configure_tensorflow()
     import keras
 
