@@ -1,4 +1,4 @@
-"""The halves of an autoencoder, before and behind its code."""
+"""The halves of an autoencoder: its encoder and its decoder."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from gauntlet.autoencoders.layers import CODE
 def encoder_of(autoencoder: keras.Model) -> keras.Model:
     """Return the model from images to features `(n, features)`; it shares the layers' weights.
 
-    A classifier on features stands on it (second paper, 3.1).
-
-    Outside training a variational autoencoder's features are the mean of its latent.
+    The defence `features` puts a classifier behind it (second paper, section 3.1). The features of
+    a variational autoencoder, outside training, are the mean of its latent.
     """
     return keras.Model(autoencoder.input, autoencoder.get_layer(CODE).output, name="encoder")
 
