@@ -6,57 +6,55 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import classification_report
 
+from gauntlet.arrays import Counts, Flags, Floats, Labels, Predictions, Votes
 from gauntlet.evaluation.statistics import defeated, standard_error, wilson
 
-Classes = NDArray[np.int64]
-
 MOST = 0.05
-"""Share of the pixels that `concentration` looks at."""
+"""Share of the pixels that `concentration` counts as the largest."""
 
 
 @dataclass(frozen=True)
 class AttackOutcome:
-    """One attack at one budget, as the judge sees it.
+    """One attack at one budget, as the judging model sees it.
 
     Attributes:
-        labels: true classes `(n,)`.
-        clean: the judge's classes of the unattacked images `(n,)`; -1 is rejected: an error here.
-        attacked: the judge's classes of the attacked images `(n,)`; -1 is rejected: the attack is
-            defeated, as MagNet scores it.
+        labels: true classes.
+        clean: classes of the unattacked images; a rejection (-1) is an error here.
+        attacked: classes of the attacked images; a rejection (-1) defeats the attack, as MagNet's
+            authors score it.
         noise_l2: L2 norm of each change `(n,)`, in [0, 1] pixel units.
         noise_linf: Linf norm of each change `(n,)`.
-        concentration: see the function of that name `(n,)`.
+        concentration: `concentration` of each change `(n,)`.
     """
 
-    labels: Classes
-    clean: Classes
-    attacked: Classes
-    noise_l2: NDArray[np.float32]
-    noise_linf: NDArray[np.float32]
-    concentration: NDArray[np.float32]
+    labels: Labels
+    clean: Predictions
+    attacked: Predictions
+    noise_l2: Floats
+    noise_linf: Floats
+    concentration: Floats
 
     @property
-    def correct(self) -> NDArray[np.bool_]:
-        """Attacked images that keep their true class or are rejected `(n,)`; see `defeated`."""
+    def correct(self) -> Flags:
+        """Attacked images that keep their true class or are rejected; see `defeated`."""
         return defeated(self.labels, self.attacked)
 
     @property
-    def flipped(self) -> NDArray[np.bool_]:
-        """Images that were right and now pass as another class `(n,)`.
+    def flipped(self) -> Flags:
+        """Images that were classified correctly and now pass as another class: the successes.
 
-        Clean errors are no success, nor is what a defence rejects, with or without attack.
+        Clean errors are no successes, nor are images that the defence rejects, attacked or not.
         """
         return np.asarray((self.clean == self.labels) & ~self.correct)
 
 
-def concentration(change: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the share of each squared change `(n, pixels)` that its 5 % largest pixels carry.
+def concentration(change: Floats) -> Floats:
+    """Return the share of each change's energy that its largest 5 % of pixels hold, `(n,)`.
 
-    1 where a few pixels are all of it ("sharp", in the first paper's words), 0.05 where all are
-    alike; 0 of no change.
+    The energy of a change `(n, pixels)` is its sum of squares. The share is 1 where few pixels have
+    all of it ("sharp" in the first paper), 0.05 where all pixels are alike, 0 without a change.
     """
     energy = np.sort(np.square(change), axis=1)
     most = max(1, round(MOST * energy.shape[1]))
@@ -64,20 +62,20 @@ def concentration(change: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(energy[:, -most:].sum(axis=1) / np.maximum(total, 1e-30), np.float32)
 
 
-def draw_metrics(labels: Classes, votes: Classes, name: str) -> Iterator[tuple[str, float]]:
-    """Yield how far the accuracy is certain in spite of random draws, if there were any.
+def draw_metrics(labels: Labels, votes: Votes, name: str) -> Iterator[tuple[str, float]]:
+    """Yield the standard error of the accuracy over random draws; nothing if there is one draw.
 
     Args:
-        labels: true classes `(n,)`.
-        votes: classes by each draw `(draws, n)`.
+        labels: true classes.
+        votes: predicted classes per draw.
         name: `clean` or `adv`.
     """
     if len(votes) > 1:
         yield f"{name}/accuracy_se", standard_error(votes == labels)
 
 
-def clean_metrics(labels: Classes, clean: Classes) -> Iterator[tuple[str, float]]:
-    """Yield accuracy on unattacked images with its Wilson interval; a rejected one is an error."""
+def clean_metrics(labels: Labels, clean: Predictions) -> Iterator[tuple[str, float]]:
+    """Yield accuracy on unattacked images and its Wilson interval; a rejection is an error."""
     accuracy = wilson(clean == labels)
     yield "clean/accuracy", accuracy.value
     yield "clean/accuracy_low", accuracy.low
@@ -88,7 +86,7 @@ def attack_metrics(outcome: AttackOutcome, target: int | None) -> Iterator[tuple
     """Yield the metrics of one budget.
 
     Args:
-        outcome: what the judge saw.
+        outcome: of the attack at this budget.
         target: the class of a one-target attack; adds `adv/target_rate`.
     """
     accuracy = wilson(outcome.correct)
@@ -111,15 +109,15 @@ def attack_metrics(outcome: AttackOutcome, target: int | None) -> Iterator[tuple
 
 
 def magnet_metrics(
-    labels: Classes, bare: Classes, reformed: Classes, rejected: NDArray[np.bool_]
+    labels: Labels, bare: Predictions, reformed: Predictions, rejected: Flags
 ) -> Iterator[tuple[str, float]]:
-    """Yield the share of attacked images that parts of MagNet defeat.
+    """Yield the share of attacked images on which parts of MagNet defeat the attack.
 
     Args:
-        labels: true classes `(n,)`.
-        bare: classes without defence `(n,)`.
-        reformed: classes after the reformer `(n,)`.
-        rejected: what the detectors reject `(n,)`; it counts as correct.
+        labels: true classes.
+        bare: predicted classes without defence.
+        reformed: predicted classes behind the reformer.
+        rejected: images that the detectors reject; they count as correct.
     """
     yield "magnet/accuracy_none", float((bare == labels).mean())
     yield "magnet/accuracy_detector", float((rejected | (bare == labels)).mean())
@@ -127,13 +125,13 @@ def magnet_metrics(
     yield "magnet/accuracy_both", float((rejected | (reformed == labels)).mean())
 
 
-def report_by_class(labels: Classes, predicted: Classes) -> str:
-    """Return scikit-learn's precision, recall and F1 of each class, as text; -1 is rejected."""
+def report_by_class(labels: Labels, predicted: Predictions) -> str:
+    """Return scikit-learn's text with precision, recall and F1 per class; -1 is rejected."""
     return str(classification_report(labels, predicted, digits=4, zero_division=0))
 
 
-def count_matrix(rows: Classes, columns: Classes, n_classes: int) -> NDArray[np.int64]:
-    """Count pairs `(row class, column class)`; a last row or column counts -1, if any occurs."""
+def count_matrix(rows: Predictions, columns: Predictions, n_classes: int) -> Counts:
+    """Count pairs `(row class, column class)`; if -1 occurs, the last row and column count it."""
     size = n_classes + int(min(rows.min(), columns.min()) < 0)
     table = np.zeros((size, size), np.int64)
     np.add.at(table, (rows, columns), 1)  # index -1 is the last one
@@ -141,9 +139,9 @@ def count_matrix(rows: Classes, columns: Classes, n_classes: int) -> NDArray[np.
 
 
 def matrices(outcome: AttackOutcome, n_classes: int) -> dict[str, dict[str, object]]:
-    """Return the three count matrices of one budget, each with what its axes mean.
+    """Return the three count matrices of one budget, with the meaning of their axes.
 
-    The first paper's published "confusion matrices" are the third kind, transposed.
+    The first paper's "confusion matrices" are the third kind, transposed.
     """
     views = {
         "clean": ("true class", outcome.labels, "clean prediction", outcome.clean),
@@ -160,6 +158,6 @@ def matrices(outcome: AttackOutcome, n_classes: int) -> dict[str, dict[str, obje
     }
 
 
-def _counted(counts: NDArray[np.int64], n_classes: int) -> dict[str, object]:
+def _counted(counts: Counts, n_classes: int) -> dict[str, object]:
     names = [*map(str, range(n_classes)), "rejected"][: len(counts)]
     return {"classes": names, "counts": counts.tolist()}

@@ -1,4 +1,4 @@
-"""What counts as defeated, intervals and worst cases."""
+"""When an attack is defeated, worst cases over attacks, confidence intervals and tests."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binomtest, fisher_exact, t, ttest_rel
 
+from gauntlet.arrays import Flags, Labels, Predictions
 from gauntlet.config.base import REJECTED
 
 
 class Interval(NamedTuple):
-    """A share and its 95 % interval, all in [0, 1]; of a difference of shares in [-1, 1]."""
+    """A share in [0, 1], or a difference of shares in [-1, 1], with its 95 % interval."""
 
     value: float
     low: float
@@ -24,22 +24,22 @@ class Interval(NamedTuple):
         return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
-def wilson(hits: NDArray[np.bool_]) -> Interval:
-    """Return the share of hits `(n,)` with its Wilson 95 % interval over images: one seed."""
+def wilson(hits: Flags) -> Interval:
+    """Return the share of hits with its Wilson 95 % interval over images, of one seed."""
     interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(0.95, method="wilson")
     return Interval(float(hits.mean()), float(interval.low), float(interval.high))
 
 
-def standard_error(correct: NDArray[np.bool_]) -> float:
+def standard_error(correct: Flags) -> float:
     """Return the standard error of the accuracy over random draws; `correct` is `(draws, n)`."""
     accuracies = correct.mean(axis=1)
     return float(accuracies.std(ddof=1) / math.sqrt(len(accuracies)))
 
 
 def over_seeds(values: Sequence[float]) -> Interval:
-    """Return the mean of one share per training, with its t interval (95 %), clipped to [0, 1].
+    """Return the mean of shares, one per training, with its 95 % t interval, clipped to [0, 1].
 
-    Of one seed there is no interval: it is the value itself.
+    One training has no interval: low and high are the value.
     """
     mean = float(np.mean(values))
     if len(values) < 2:
@@ -48,22 +48,22 @@ def over_seeds(values: Sequence[float]) -> Interval:
     return Interval(mean, max(mean - half, 0.0), min(mean + half, 1.0))
 
 
-def worst_case(correct: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
-    """Return which examples `(n,)` survive every attack; each item is one attack's `(n,)`."""
+def worst_case(correct: Sequence[Flags]) -> Flags:
+    """Tell which images every attack failed on; each item is `correct` of one attack."""
     return np.asarray(np.all(correct, axis=0))
 
 
-def defeated(labels: NDArray[np.int64], attacked: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell where an attack came to nothing: the true class is predicted, or -1, rejected.
+def defeated(labels: Labels, attacked: Predictions) -> Flags:
+    """Tell where an attack failed: the prediction is the true class, or -1 for a rejection.
 
-    At every budget, 0 too: there robust accuracy exceeds `clean/accuracy` by the false positives.
-    Shapes broadcast.
+    Applies at epsilon 0 too, where robust accuracy exceeds `clean/accuracy` by the falsely rejected
+    clean images. Shapes broadcast, so `attacked` may be votes.
     """
     return np.asarray((attacked == labels) | (attacked == REJECTED))
 
 
-def mcnemar(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Return the exact p-value of McNemar's test: equal shares on the same examples `(n,)`."""
+def mcnemar(one: Flags, other: Flags) -> float:
+    """Return the exact p-value of McNemar's test of equal shares on the same images."""
     only_one, only_other = int((one & ~other).sum()), int((other & ~one).sum())
     return _two_sided(only_one, only_one + only_other)
 
@@ -73,11 +73,11 @@ def _two_sided(hits: int, n: int) -> float:
 
 
 def over_pairs(one: Sequence[float], other: Sequence[float]) -> float | None:
-    """Return the p-value of equal means (paired t test); each holds one number per seed.
+    """Return the p-value of equal means (paired t test); each side holds one number per seed.
 
-    Seeds where either number is undefined (NaN) or infinite do not count. None: nothing is tested,
-    because fewer than two seeds are left, or because all of them differ by the same amount: without
-    spread there is no noise to compare the difference with.
+    Seeds where either number is NaN or infinite do not count. The result is None, not tested, if
+    fewer than two seeds are left, or if all of them differ by the same amount: without spread there
+    is no noise to compare the difference with.
     """
     pairs = [(a, b) for a, b in zip(one, other, strict=False) if math.isfinite(a + b)]
     differences = [a - b for a, b in pairs]
@@ -86,11 +86,11 @@ def over_pairs(one: Sequence[float], other: Sequence[float]) -> float | None:
     return float(ttest_rel(*zip(*pairs, strict=True)).pvalue)
 
 
-def paired(one: Sequence[NDArray[np.bool_]], other: Sequence[NDArray[np.bool_]]) -> float:
-    """Return the p-value of equal shares of images; each holds one array of hits per seed.
+def paired(one: Sequence[Flags], other: Sequence[Flags]) -> float:
+    """Return the p-value of equal shares of images; each side holds one array of hits per seed.
 
-    Of several seeds it is the paired t test over seeds. Where that tests nothing, as of one seed,
-    images are tested instead; the seed that shows the least decides.
+    With several seeds this is the paired t test over seeds. Where that cannot test, as with one
+    seed, images are tested instead, and the largest p-value of all seeds counts.
     """
     shares = ([float(seed.mean()) for seed in side] for side in (one, other))
     p_value = over_pairs(*shares)
@@ -99,20 +99,20 @@ def paired(one: Sequence[NDArray[np.bool_]], other: Sequence[NDArray[np.bool_]])
     return max(_over_images(a, b) for a, b in zip(one, other, strict=False))
 
 
-def _over_images(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Test equal shares of one seed: on the same images (McNemar) or on different ones (Fisher)."""
+def _over_images(one: Flags, other: Flags) -> float:
+    """Test equal shares of one seed, on the same images (McNemar) or different ones (Fisher)."""
     return mcnemar(one, other) if one.shape == other.shape else unpaired([one], [other])
 
 
-def unpaired(one: Sequence[NDArray[np.bool_]], other: Sequence[NDArray[np.bool_]]) -> float:
-    """Return the p-value of equal shares on different examples (Fisher's exact test)."""
+def unpaired(one: Sequence[Flags], other: Sequence[Flags]) -> float:
+    """Return the p-value of equal shares on different images (Fisher's exact test)."""
     hits = [sum(int(part.sum()) for part in side) for side in (one, other)]
     sizes = [sum(len(part) for part in side) for side in (one, other)]
     return float(fisher_exact([[h, n - h] for h, n in zip(hits, sizes, strict=True)]).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return the p-values corrected for their number (Holm 1979), in the same order."""
+    """Return the p-values, corrected for their number (Holm 1979), in the same order."""
     corrected = [0.0] * len(p_values)
     highest = 0.0
     for rank, index in enumerate(np.argsort(p_values, kind="stable")):
@@ -121,12 +121,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def paired_difference(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Interval:
-    """Return share of `other` minus share of `one`, on the same examples `(n,)`, in [-1, 1].
+def paired_difference(one: Flags, other: Flags) -> Interval:
+    """Return the share of `other` minus the share of `one`, on the same images, in [-1, 1].
 
-    The interval (95 %) is Newcombe's for paired proportions (1998, method 10): the Wilson intervals
-    of both shares, put together by their correlation with a continuity correction. Unlike Wald's it
-    holds for few examples and for shares near 0 and 1.
+    The 95 % interval is Newcombe's for paired proportions (1998, method 10). It combines the Wilson
+    intervals of both shares by their correlation, with a continuity correction. Unlike Wald's
+    interval it holds for few images and for shares near 0 and 1.
     """
     mine, theirs, phi = wilson(one), wilson(other), _correlation(one, other)
     difference = float(other.mean() - one.mean())
@@ -139,8 +139,8 @@ def _combined(one: float, other: float, phi: float) -> float:
     return math.sqrt(max(one**2 - 2 * phi * one * other + other**2, 0.0))
 
 
-def _correlation(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Return the phi coefficient of two answers `(n,)`, a positive one corrected towards 0."""
+def _correlation(one: Flags, other: Flags) -> float:
+    """Return the phi coefficient of two arrays of hits; a positive one is corrected towards 0."""
     n, both, neither = len(one), int((one & other).sum()), int((~one & ~other).sum())
     hits, others = int(one.sum()), int(other.sum())
     margins = hits * (n - hits) * others * (n - others)
