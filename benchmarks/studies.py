@@ -1,6 +1,7 @@
-"""What a trial of a study adds to its bare training: the storage, the run, the reports.
+"""What a trial of a study costs beyond its bare training: the storage, the run, the reports.
 
-Both are of the same trial: the machine's speed drifts by more than the cost from one to the next.
+Both times come from the same trial, because the machine's speed drifts by more than this cost from
+one trial to the next.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ EPOCHS, ROUNDS = 10, 5
 
 
 class _Clock:
-    """Adds up what a function takes."""
+    """Wraps a function and adds up the seconds of its calls."""
 
     def __init__(self, function: Any) -> None:
         self._function = function
@@ -52,7 +53,7 @@ def run() -> Iterator[Comparison]:
 
 
 def _trial(config: TuneConfig, parent: Any, trials: int) -> tuple[float, float]:
-    """Run one more trial; return the seconds of all of it, and of its training alone."""
+    """Run one more trial; return its seconds, and those of its training alone."""
     measure, reports = _Clock(measuring.measure), _Clock(worker._Reports.__call__)
 
     def report(self: Any, epoch: int, metrics: dict[str, float]) -> None:

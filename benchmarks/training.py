@@ -1,18 +1,17 @@
-"""Training against plain Keras `fit`, and against the matrix products that it cannot do without."""
+"""Training compared with plain Keras `fit`, and with the bare matrix products that it needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from benchmarks.timing import Comparison, compare
+from gauntlet.arrays import Images, Tensor
 from gauntlet.autoencoders.architecture import build_autoencoder
 from gauntlet.autoencoders.attacker import mean_squared_error
 from gauntlet.autoencoders.funn import Game, _run_epoch
@@ -24,6 +23,9 @@ from gauntlet.training.runtime import start_from
 
 EPOCHS = 2
 WIDTHS = (784, 504, 28, 28, 504, 784)
+
+Gradients = Callable[[Tensor, Tensor], list[Tensor]]
+"""`(images, codes) -> gradients`, one per weight."""
 
 
 def run() -> Iterator[Comparison]:
@@ -49,10 +51,10 @@ def run() -> Iterator[Comparison]:
     yield _funn(images[:2048])
 
 
-def _funn(images: NDArray[np.float32]) -> Comparison:
+def _funn(images: Images) -> Comparison:
     """Compare an epoch of FUNN's second phase with the two gradients per batch that it needs.
 
-    One after the other: the defender sees what the attacker has learned from the same batch.
+    They cannot be one gradient: the defender learns from the attacker that has just been updated.
     """
     config = AutoencoderConfig(autoencoder="funn")
     game = Game(config, images.shape[1:])
@@ -75,12 +77,12 @@ def _funn(images: NDArray[np.float32]) -> Comparison:
     )
 
 
-def _bare_gradients(game: Game, config: AutoencoderConfig) -> tuple[Any, Any]:
+def _bare_gradients(game: Game, config: AutoencoderConfig) -> tuple[Gradients, Gradients]:
     """Return the gradient of the attacker's generator, and that of the defender's encoder."""
     encoder = keras.Model(game.defender.input, game.defender.get_layer(CODE).output)
 
     @tf.function
-    def by_attacker(x: Any, code: Any) -> Any:
+    def by_attacker(x: Tensor, code: Tensor) -> list[Tensor]:
         with tf.GradientTape() as tape:
             attacked = game.attacker.generator(code)
             error = mean_squared_error(x, game.defender(attacked))
@@ -88,7 +90,7 @@ def _bare_gradients(game: Game, config: AutoencoderConfig) -> tuple[Any, Any]:
         return tape.gradient(loss, game.attacker.generator.trainable_weights)
 
     @tf.function
-    def by_encoder(x: Any, code: Any) -> Any:
+    def by_encoder(x: Tensor, code: Tensor) -> list[Tensor]:
         attacked = game.attacker.generator(code)
         with tf.GradientTape() as tape:
             loss = mean_squared_error(x, game.defender(attacked))
@@ -104,7 +106,7 @@ def _compiled(config: AutoencoderConfig) -> keras.Model:
 
 
 def _matrix_products(batch: int, steps: int) -> None:
-    """Do the products of forward and backward: three a layer, but two for the first."""
+    """Do the products of the forward and the backward pass: three per layer, two for the first."""
     for _ in range(steps):
         for i, (n_in, n_out) in enumerate(pairwise(WIDTHS)):
             x, w, g = (tf.ones(shape) for shape in ((batch, n_in), (n_in, n_out), (batch, n_out)))
