@@ -30,7 +30,7 @@ FASHION_FILES = (
 
 
 def mnist() -> RemoteDataset:
-    """Describe MNIST; `GAUNTLET_MNIST_MIRROR` is another folder of `mnist.npz` over HTTP."""
+    """Describe MNIST; `GAUNTLET_MNIST_MIRROR` names another HTTP folder that holds `mnist.npz`."""
     base = os.environ.get("GAUNTLET_MNIST_MIRROR") or _KERAS_MIRROR
     url = f"{base.rstrip('/')}/mnist.npz"
     sources = (
