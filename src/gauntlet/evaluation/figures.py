@@ -1,6 +1,7 @@
 """Figures: every function takes numbers that are computed already and returns a Figure.
 
-Margins are set by hand: matplotlib's constrained layout renders twice, and a run has 100 figures.
+Margins are set by hand: matplotlib's constrained layout renders twice, and a run draws about a
+hundred figures.
 """
 
 from __future__ import annotations
