@@ -154,7 +154,9 @@ def _watched(called: set[str]) -> Iterator[None]:
     """Note the modules of the project whose functions are called."""
 
     def note(frame: FrameType, event: str, argument: object) -> None:
-        if frame.f_code.co_filename.startswith(f"{SOURCE}{os.sep}"):
+        # A module's body runs at its first import, which may be in any test.
+        function = frame.f_code.co_name != "<module>"
+        if function and frame.f_code.co_filename.startswith(f"{SOURCE}{os.sep}"):
             called.add(frame.f_globals["__name__"].removeprefix("gauntlet."))
 
     before = sys.gettrace()
