@@ -23,7 +23,7 @@ CHROMIUM = shutil.which("chromium")
 SECONDS = 60_000  # milliseconds that a page of the UI may take on a busy machine
 
 SCREENSHOTS = os.environ.get("GAUNTLET_SCREENSHOTS")
-"""Folder, as seen from the project, that keeps what the README shows; without it none is kept."""
+"""Folder, as seen from the project, that keeps what the manual shows; without it none is kept."""
 
 COMMITTED = [PROJECT_ROOT / "reports" / paper / "report.html" for paper in reproduce.NETWORKS]
 

@@ -1,4 +1,4 @@
-"""Every command that README, CONTRIBUTING and `--help` show is one that works."""
+"""Every command that README, CONTRIBUTING, the manual and `--help` show is one that works."""
 
 from __future__ import annotations
 

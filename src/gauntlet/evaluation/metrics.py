@@ -1,4 +1,4 @@
-"""What an attack run measures, as `(name, value)` pairs (names: README, "Metrics")."""
+"""What an attack run measures, as `(name, value)` pairs (names: docs/reference/metrics.md)."""
 
 from __future__ import annotations
 
