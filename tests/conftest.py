@@ -20,7 +20,7 @@ from servers import postgresql, tracking_to
 
 from gauntlet.config.base import RunConfig
 from gauntlet.config.entry_points import parse
-from gauntlet.report.attack_summary import Summary
+from gauntlet.report.attack.summary import Summary
 
 TINY = {
     "preset": "smoke",

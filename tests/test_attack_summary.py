@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gauntlet.report import chance
-from gauntlet.report.attack_summary import header, markdown, norm_table, summarise, table
+from gauntlet.report.attack.summary import header, markdown, norm_table, summarise, table
 from gauntlet.report.cell_result import CellResult, reference_index
 
 N = 10

@@ -21,7 +21,8 @@ from gauntlet.config.published import CLASSIFIER_SCHEDULES, Schedule
 from gauntlet.config.reproduce import ReproduceConfig
 from gauntlet.config.tables import MADE_OF, speaks_grey_levels
 from gauntlet.errors import UsageError
-from gauntlet.report.claims import (
+from gauntlet.report.claims.measures import CellMeasure, DataMeasure, TrainingMeasure
+from gauntlet.report.claims.schema import (
     Check,
     Claim,
     Holds,
@@ -31,7 +32,6 @@ from gauntlet.report.claims import (
     load_claims,
     verdict,
 )
-from gauntlet.report.measures import CellMeasure, DataMeasure, TrainingMeasure
 
 FOLDER = Path(__file__).parents[1] / "reports" / "claims"
 PLANS = {"sivaslioglu2020": sivaslioglu2020.networks, "vigouroux2018": vigouroux2018.networks}

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from gauntlet.report.claims import load_claims
+from gauntlet.report.claims.schema import load_claims
 from gauntlet.steps.reproduce import CLAIMS, NETWORKS
 from gauntlet.tracking.store import PROJECT_ROOT
 

@@ -16,7 +16,7 @@ from servers import tracking_to
 
 from gauntlet.config.compare import CompareConfig
 from gauntlet.errors import UsageError
-from gauntlet.report.comparison import Comparison
+from gauntlet.report.comparison.compare import Comparison
 from gauntlet.steps import attack, compare
 
 pytestmark = pytest.mark.slow

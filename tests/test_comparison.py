@@ -10,11 +10,11 @@ import pytest
 
 from gauntlet.evaluation.statistics import paired_difference
 from gauntlet.report.cell_result import CellResult
-from gauntlet.report.comparable import Comparand
-from gauntlet.report.comparison import Comparison, compare, matrix_difference
-from gauntlet.report.comparison_page import as_document, headline_rows, rows
-from gauntlet.report.contests import metrics, strongest
-from gauntlet.report.document import as_html, as_markdown
+from gauntlet.report.comparison.compare import Comparison, compare, matrix_difference
+from gauntlet.report.comparison.contests import metrics, strongest
+from gauntlet.report.comparison.matching import Comparand
+from gauntlet.report.comparison.page import as_document, headline_rows, rows
+from gauntlet.report.document.model import as_html, as_markdown
 from gauntlet.tracking.finished import FinishedRun
 
 N = 10

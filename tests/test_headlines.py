@@ -9,7 +9,7 @@ import numpy as np
 from gauntlet.config.tables import STRONG
 from gauntlet.report import sivaslioglu2020, vigouroux2018
 from gauntlet.report.cell_result import CellResult
-from gauntlet.report.results import Key, Results
+from gauntlet.report.claims.results import Key, Results
 
 N = 10
 

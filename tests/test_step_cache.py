@@ -201,7 +201,7 @@ def test_edit_of_what_computes_a_step_changes_its_fingerprint(edit, step, module
         (classifier, "gauntlet.attacks.single_step"),
         (classifier, "gauntlet.autoencoders.training"),  # its weights are an input
         (cells, "gauntlet.autoencoders.training"),
-        (cells, "gauntlet.report.attack_summary"),
+        (cells, "gauntlet.report.attack.summary"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )

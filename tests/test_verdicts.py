@@ -11,9 +11,9 @@ import pytest
 
 from gauntlet.evaluation.statistics import holm, mcnemar, paired, unpaired
 from gauntlet.report.cell_result import CellResult
-from gauntlet.report.claims import Claim, Holds, Verdict
-from gauntlet.report.results import Estimate, Key, Results, TrainedKey, Training
-from gauntlet.report.verdicts import counts, judge, ranking
+from gauntlet.report.claims.results import Estimate, Key, Results, TrainedKey, Training
+from gauntlet.report.claims.schema import Claim, Holds, Verdict
+from gauntlet.report.claims.verdicts import counts, judge, ranking
 
 N = 100
 

@@ -15,7 +15,7 @@ from gauntlet.attacks.gradients import LOSSES, loss_gradient
 from gauntlet.attacks.registry import BUILDERS
 from gauntlet.config.entry_points import parse
 from gauntlet.config.tables import BY_QUERIES
-from gauntlet.report.attack_summary import markdown, summarise
+from gauntlet.report.attack.summary import markdown, summarise
 from gauntlet.report.cell_result import CellResult
 from gauntlet.steps import attack as attack_step
 

@@ -8,7 +8,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from gauntlet.config.tune import TuneConfig
-from gauntlet.report.document import Block, Commands, Document, Figure, Section, Table, Text
+from gauntlet.report.document.model import Block, Commands, Document, Figure, Section, Table, Text
 from tuning.study import REASON
 
 

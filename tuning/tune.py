@@ -18,7 +18,7 @@ from gauntlet.config.storage import STORAGE
 from gauntlet.config.tune import TuneConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.errors import GauntletError
-from gauntlet.report.document import as_html, as_markdown
+from gauntlet.report.document.model import as_html, as_markdown
 from gauntlet.runtime import configure_tensorflow
 from gauntlet.steps.console import progress, say
 from gauntlet.steps.inputs import load_data

@@ -18,10 +18,10 @@ from gauntlet.evaluation.figures import (
 from gauntlet.evaluation.metrics import count_matrix
 from gauntlet.evaluation.pictures import as_png, smaller
 from gauntlet.report.cell_result import CellResult
-from gauntlet.report.document import Block, Figure, Section, Table, Text
-from gauntlet.report.paper import short_ids, trained
-from gauntlet.report.results import Key, Results, TrainedKey, budget_index
-from gauntlet.report.verdicts import least, mean_rate, ranking, survivors
+from gauntlet.report.claims.page import short_ids, trained
+from gauntlet.report.claims.results import Key, Results, TrainedKey, budget_index
+from gauntlet.report.claims.verdicts import least, mean_rate, ranking, survivors
+from gauntlet.report.document.model import Block, Figure, Section, Table, Text
 
 Artifact = Callable[[str, str], bytes]
 """Content of a run's artifact, by run id and path."""

@@ -14,9 +14,9 @@ from gauntlet.config.vigouroux2018 import STEPS, STRONG_EPSILON
 from gauntlet.evaluation.figures import draw_bars, draw_rates
 from gauntlet.evaluation.pictures import as_png
 from gauntlet.evaluation.statistics import Interval
-from gauntlet.report.document import Figure, Section, Table, Text
-from gauntlet.report.results import Key, Results
-from gauntlet.report.verdicts import mean_rate, ranking, survivors
+from gauntlet.report.claims.results import Key, Results
+from gauntlet.report.claims.verdicts import mean_rate, ranking, survivors
+from gauntlet.report.document.model import Figure, Section, Table, Text
 
 NETWORKS = ("classic", "funn")
 

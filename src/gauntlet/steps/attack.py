@@ -12,7 +12,7 @@ from gauntlet.config.models import TrainOn
 from gauntlet.config.published import MAGNET
 from gauntlet.config.tables import MADE_OF
 from gauntlet.data.dataset import Dataset
-from gauntlet.report.attack_summary import (
+from gauntlet.report.attack.summary import (
     NORM_HEADER,
     Summary,
     header,

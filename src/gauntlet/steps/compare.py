@@ -12,11 +12,11 @@ from gauntlet.config.compare import CompareConfig
 from gauntlet.errors import UsageError
 from gauntlet.evaluation.figures import draw_curves, draw_matrices, draw_matrix_differences
 from gauntlet.evaluation.pictures import as_png
-from gauntlet.report.comparable import Comparand
-from gauntlet.report.comparison import Comparison, compare, matrix_difference
-from gauntlet.report.comparison_page import HEADLINE, as_document, headline_rows
-from gauntlet.report.contests import Contest, metrics, strongest
-from gauntlet.report.document import Figure, write
+from gauntlet.report.comparison.compare import Comparison, compare, matrix_difference
+from gauntlet.report.comparison.contests import Contest, metrics, strongest
+from gauntlet.report.comparison.matching import Comparand
+from gauntlet.report.comparison.page import HEADLINE, as_document, headline_rows
+from gauntlet.report.document.model import Figure, write
 from gauntlet.steps.compared_runs import comparands_of, complete
 from gauntlet.steps.console import say, show_table
 from gauntlet.steps.session import session

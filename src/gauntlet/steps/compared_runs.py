@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from gauntlet.config.tables import DEFENCES
 from gauntlet.errors import DamagedRunError, UsageError
 from gauntlet.report.cell_result import CellResult
-from gauntlet.report.comparable import Comparand
+from gauntlet.report.comparison.matching import Comparand
 from gauntlet.steps.finished_cells import read_cell
 from gauntlet.tracking.finished import FinishedRun, read_sealed
 

@@ -11,7 +11,7 @@ from typing import Any
 from gauntlet.config.plan import Images, Network, Part
 from gauntlet.data.dataset import Dataset
 from gauntlet.errors import DivergenceError
-from gauntlet.report.results import Key, TrainedKey
+from gauntlet.report.claims.results import Key, TrainedKey
 from gauntlet.steps.attack import TRAIN_ON, ensure_models, run_cells
 from gauntlet.steps.autoencoder import ensure_autoencoder
 from gauntlet.steps.cells import Models

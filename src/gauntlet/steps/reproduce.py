@@ -15,11 +15,11 @@ from gauntlet.data.dataset import Dataset
 from gauntlet.errors import IncompleteError
 from gauntlet.report import sivaslioglu2020 as first_paper
 from gauntlet.report import vigouroux2018 as second_paper
-from gauntlet.report.claims import load_claims
-from gauntlet.report.document import Section, write
-from gauntlet.report.paper import SMOKE, Facts, counted, document, warnings
-from gauntlet.report.results import Results, Spent, Training
-from gauntlet.report.verdicts import ClaimOutcome, counts, judge
+from gauntlet.report.claims.page import SMOKE, Facts, counted, document, warnings
+from gauntlet.report.claims.results import Results, Spent, Training
+from gauntlet.report.claims.schema import load_claims
+from gauntlet.report.claims.verdicts import ClaimOutcome, counts, judge
+from gauntlet.report.document.model import Section, write
 from gauntlet.steps.console import say, show_table
 from gauntlet.steps.finished_cells import read_cell
 from gauntlet.steps.inputs import load_data

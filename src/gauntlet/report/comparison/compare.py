@@ -10,8 +10,15 @@ import numpy as np
 
 from gauntlet.config.tables import READ_BY
 from gauntlet.report import chance
-from gauntlet.report.comparable import Comparand, LeftOut, match
-from gauntlet.report.contests import Contest, Pair, all_pairs, contests, headline, worst_cases
+from gauntlet.report.comparison.contests import (
+    Contest,
+    Pair,
+    all_pairs,
+    contests,
+    headline,
+    worst_cases,
+)
+from gauntlet.report.comparison.matching import Comparand, LeftOut, match
 from gauntlet.tracking.finished import FinishedRun
 
 

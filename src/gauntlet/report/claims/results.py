@@ -11,7 +11,7 @@ import numpy as np
 
 from gauntlet.evaluation.statistics import Interval, over_seeds, wilson
 from gauntlet.report.cell_result import CellResult
-from gauntlet.report.measures import CellMeasure, DataMeasure, Measure, TrainingMeasure
+from gauntlet.report.claims.measures import CellMeasure, DataMeasure, Measure, TrainingMeasure
 
 
 class Key(NamedTuple):

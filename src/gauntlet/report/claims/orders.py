@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gauntlet.evaluation.statistics import holm, over_pairs, paired
-from gauntlet.report.claims import Holds
-from gauntlet.report.measures import CellMeasure, Measure
-from gauntlet.report.results import Results, budget_index
+from gauntlet.report.claims.measures import CellMeasure, Measure
+from gauntlet.report.claims.results import Results, budget_index
+from gauntlet.report.claims.schema import Holds
 
 SIGNIFICANT = 0.05
 """Below it, after Holm's correction for the pairs of one order, a difference is not noise."""

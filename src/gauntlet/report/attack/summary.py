@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from gauntlet.config.tables import BY_QUERIES, MINIMUM_NORM
 from gauntlet.report import chance
+from gauntlet.report.attack.rows import Row, least
 from gauntlet.report.cell_result import CellResult
-from gauntlet.report.rows import Row, least
 
 
 @dataclass(frozen=True)

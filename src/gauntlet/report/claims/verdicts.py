@@ -19,7 +19,10 @@ from gauntlet.evaluation.statistics import (
     worst_case,
 )
 from gauntlet.report.cell_result import CellResult
-from gauntlet.report.claims import (
+from gauntlet.report.claims.measures import Measure
+from gauntlet.report.claims.orders import SIGNIFICANT, ordered
+from gauntlet.report.claims.results import Estimate, Results, budget_index
+from gauntlet.report.claims.schema import (
     Check,
     Claim,
     Expect,
@@ -29,9 +32,6 @@ from gauntlet.report.claims import (
     all_of,
     verdict,
 )
-from gauntlet.report.measures import Measure
-from gauntlet.report.orders import SIGNIFICANT, ordered
-from gauntlet.report.results import Estimate, Results, budget_index
 
 
 class CheckOutcome(NamedTuple):

@@ -19,7 +19,7 @@ from gauntlet.evaluation.statistics import (
     wilson,
     worst_case,
 )
-from gauntlet.report.comparable import Comparand, Shared, common_budgets, reference
+from gauntlet.report.comparison.matching import Comparand, Shared, common_budgets, reference
 
 WORST_CASE = "worst_case"
 """Stands for an attack: an image falls if any of the shared ones fells it."""

@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from gauntlet.errors import UsageError
-from gauntlet.report.measures import Data, Measure
+from gauntlet.report.claims.measures import Data, Measure
 
 
 class Expect(Data):

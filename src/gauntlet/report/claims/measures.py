@@ -29,7 +29,7 @@ class CellMeasure(Data):
         network, part: of the paper's plan.
         attack, defence, threat_model: of the cell.
         epsilon: budget in [0, 1] (logistic regression's attacks: grey levels); None: the largest.
-        quantity: see `gauntlet.report.results`.
+        quantity: see `gauntlet.report.claims.results`.
         of_class: for `natural_target` and `non_natural_target`.
     """
 

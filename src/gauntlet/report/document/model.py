@@ -116,7 +116,7 @@ def write(document: Document, folder: Path, name: str) -> list[Path]:
 
 def _render(template: str, document: Document, **names: str) -> str:
     pages = Environment(
-        loader=PackageLoader("gauntlet.report"),
+        loader=PackageLoader("gauntlet.report.document"),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,

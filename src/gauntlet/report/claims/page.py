@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gauntlet.report import chance
-from gauntlet.report.claims import Holds, PaperClaims
-from gauntlet.report.document import Block, Commands, Document, Section, Table, Text
-from gauntlet.report.results import Key, Results, Spent, TrainedKey
-from gauntlet.report.verdicts import ClaimOutcome, ReadingOutcome, counts
+from gauntlet.report.claims.results import Key, Results, Spent, TrainedKey
+from gauntlet.report.claims.schema import Holds, PaperClaims
+from gauntlet.report.claims.verdicts import ClaimOutcome, ReadingOutcome, counts
+from gauntlet.report.document.model import Block, Commands, Document, Section, Table, Text
 
 
 class Facts(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from gauntlet.evaluation.statistics import wilson
-from gauntlet.report.comparison import Comparison
-from gauntlet.report.contests import Contest, Pair, signed, tests
-from gauntlet.report.document import Block, Document, Figure, Section, Table, Text
+from gauntlet.report.comparison.compare import Comparison
+from gauntlet.report.comparison.contests import Contest, Pair, signed, tests
+from gauntlet.report.document.model import Block, Document, Figure, Section, Table, Text
 
 DIFFERENCE = ("difference", "p (McNemar, Holm)")
 HEADER = ("", "clean accuracy", "robust accuracy", "difference to the first", DIFFERENCE[1])
