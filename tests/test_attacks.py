@@ -17,7 +17,7 @@ from gauntlet.attacks.iterative import PGD
 from gauntlet.attacks.registry import BUILDERS
 from gauntlet.attacks.single_step import FGSM
 from gauntlet.config.tables import BY_QUERIES, MINIMUM_NORM, WHOLE_BOX
-from gauntlet.evaluation.statistics import defeated
+from gauntlet.evaluation.outcomes import defeated
 
 BOUNDED = [name for name in BUILDERS if not name.startswith("lr_")]
 PUBLISHED = [name for name in BUILDERS if name.startswith("lr_")]

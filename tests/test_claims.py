@@ -22,15 +22,12 @@ from gauntlet.config.reproduce import ReproduceConfig
 from gauntlet.config.tables import MADE_OF, speaks_grey_levels
 from gauntlet.errors import UsageError
 from gauntlet.report.claims.measures import CellMeasure, DataMeasure, TrainingMeasure
+from gauntlet.report.claims.outcomes import Holds, Verdict, all_of, verdict
 from gauntlet.report.claims.schema import (
     Check,
     Claim,
-    Holds,
     PaperClaims,
-    Verdict,
-    all_of,
     load_claims,
-    verdict,
 )
 
 FOLDER = Path(__file__).parents[1] / "reports" / "claims"

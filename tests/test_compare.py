@@ -78,7 +78,7 @@ def test_run_holds_the_report_and_names_its_inputs(two, compared) -> None:
     assert run.info.status == "FINISHED" and "gauntlet.seed" not in run.data.tags
     assert [run.data.tags[f"gauntlet.input.run_{i}"] for i in (1, 2)] == [first, second]
     assert run.data.params["config/runs"] == f"{first}, {second}"
-    assert {"compare.html", "compare.md", "figures"} <= {
+    assert {"compare.html", "compare.md", "figures", "tables"} <= {
         file.path for file in client.list_artifacts(run.info.run_id)
     }
     figures = {Path(file.path).name for file in client.list_artifacts(run.info.run_id, "figures")}
@@ -109,7 +109,12 @@ def test_pictures_are_files_and_stand_in_the_page(two, compared) -> None:
         "matrix_differences": 1,
         "images": 10,
     }
-    assert {file.name for file in folder.iterdir()} == {"compare.html", "compare.md", "figures"}
+    assert {file.name for file in folder.iterdir()} == {
+        "compare.html",
+        "compare.md",
+        "figures",
+        "tables",
+    }
 
 
 def test_filter_finds_what_ids_name_and_a_budget_can_be_chosen(two, tmp_path, capsys) -> None:

@@ -14,7 +14,7 @@ from gauntlet.report.comparison.compare import Comparison, compare, matrix_diffe
 from gauntlet.report.comparison.contests import metrics, strongest
 from gauntlet.report.comparison.matching import Comparand
 from gauntlet.report.comparison.page import as_document, headline_rows, rows
-from gauntlet.report.document.model import as_html, as_markdown
+from gauntlet.report.document.pages import as_html, as_markdown
 from gauntlet.tracking.finished import FinishedRun
 
 N = 10

@@ -27,7 +27,7 @@ LABELS = np.array([0, 0, 1, 1, 2, 2, 2, 0])
 CLEAN = np.array([0, 0, 1, 2, 2, 2, 1, 0])  # 3 and 6 are wrong before any attack
 ATTACKED = np.array([0, 1, 2, 2, 2, 0, 2, -1])  # 1, 2, 5 flip; 6 is put right; 7 is rejected
 L2 = np.array([9, 1, 2, 9, 9, 3, 9, 6], np.float32)
-OUTCOME = AttackOutcome(LABELS, CLEAN, ATTACKED, L2, L2 / 10, L2 / 9)
+OUTCOME = AttackOutcome(LABELS, CLEAN, ATTACKED, L2, L2 / 9, noise_linf=L2 / 10)
 
 
 def _metrics(outcome: AttackOutcome = OUTCOME, target: int | None = None) -> dict[str, float]:

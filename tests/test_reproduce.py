@@ -55,7 +55,10 @@ def test_report_says_what_was_found_and_where(store, config, capsys) -> None:
         "report.html",
         "report.md",
         "matrix.json",
+        "tables",
     }
+    assert (folder / "tables" / "claim_fgsm-encoded.csv").is_file()
+    assert (folder / "tables" / "verdicts.tex").is_file()
     said = capsys.readouterr().out
     assert "1 reproduced" in said and str(folder / "report.html") in said
     assert not re.search(r"""(src|href)=["']https?:""", page)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -141,6 +143,20 @@ def test_attacks_at_budget_nought_change_nothing(attacked, client):
 def test_cells_json_leads_to_each_run(attacked, client, parent):
     expected = {f"{c.defence}/{c.threat_model}/{c.attack}": c.run_id for c in _cells(attacked)}
     assert _json(parent.info.run_id, "cells.json") == expected
+
+
+def test_summary_and_its_tables_are_artifacts_of_the_run(attacked, client, parent):
+    run_id = parent.info.run_id
+    assert "<table" in mlflow.artifacts.load_text(f"runs:/{run_id}/summary.html")
+    assert {item.path for item in client.list_artifacts(run_id, "tables")} >= {
+        "tables/robust_accuracy.csv",
+        "tables/robust_accuracy.tex",
+    }
+    lines = csv.DictReader(
+        io.StringIO(mlflow.artifacts.load_text(f"runs:/{run_id}/tables/robust_accuracy.csv"))
+    )
+    worst = [float(line["worst case: value"]) for line in lines]
+    assert worst == [row.worst_at_reference.value for row in attacked.rows]
 
 
 def test_summary_shows_the_examples_accuracies(attacked, client, parent):

@@ -87,7 +87,10 @@ def test_study_ends_with_a_winner_that_can_be_made_again(store, capsys) -> None:
     }
     expected = {f"figures/{name}.{end}" for name in figures for end in ("html", "png")}
     pages = {"trials.csv", "trials.json", "study.html", "study.md"}
-    assert _artifacts(store, parent.info.run_id) >= expected | pages
+    tables = {
+        f"tables/{name}.{end}" for name in ("winner", "space", "trials") for end in ("csv", "tex")
+    }
+    assert _artifacts(store, parent.info.run_id) >= expected | pages | tables
     (command,) = [line for line in said.splitlines() if line.startswith("the winner again: ")]
     words = shlex.split(command.removeprefix("the winner again: "))
     assert words[:4] == ["mlflow", "run", ".", "-e"]

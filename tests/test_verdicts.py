@@ -11,9 +11,11 @@ import pytest
 
 from gauntlet.evaluation.statistics import holm, mcnemar, paired, unpaired
 from gauntlet.report.cell_result import CellResult
+from gauntlet.report.claims.outcomes import Holds, Verdict
+from gauntlet.report.claims.ranking import ranking
 from gauntlet.report.claims.results import Estimate, Key, Results, TrainedKey, Training
-from gauntlet.report.claims.schema import Claim, Holds, Verdict
-from gauntlet.report.claims.verdicts import counts, judge, ranking
+from gauntlet.report.claims.schema import Claim
+from gauntlet.report.claims.verdicts import counts, judge
 
 N = 100
 

@@ -15,8 +15,10 @@ from gauntlet.attacks.gradients import LOSSES, loss_gradient
 from gauntlet.attacks.registry import BUILDERS
 from gauntlet.config.entry_points import parse
 from gauntlet.config.tables import BY_QUERIES
-from gauntlet.report.attack.summary import markdown, summarise
+from gauntlet.report.attack.page import as_document
+from gauntlet.report.attack.summary import summarise
 from gauntlet.report.cell_result import CellResult
+from gauntlet.report.document.pages import as_markdown
 from gauntlet.steps import attack as attack_step
 
 FOLLOWING = [name for name in BUILDERS if name not in ("noise", *BY_QUERIES)]
@@ -142,7 +144,7 @@ def test_a_gradient_that_is_zero_on_most_images_is_said(stuck: int, warned: bool
     for line in lines:
         assert line.startswith("fgsm on reformer under gray_box: ") and f"{stuck} of 9" in line
         assert "--attacks apgd_dlr" in line and "--pgd_loss margin" in line
-        assert f"> {line}" in markdown(summary, "It", [])
+        assert f"\nWarning: {line}.\n" in as_markdown(as_document(summary, "It", []))
 
 
 def test_what_is_wrong_already_needs_no_gradient() -> None:

@@ -20,7 +20,7 @@ from gauntlet.config.tune import TuneConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.defences.defended_model import DefendedModel
 from gauntlet.defences.stochastic import majority
-from gauntlet.evaluation.statistics import defeated
+from gauntlet.evaluation.outcomes import defeated
 from gauntlet.networks import EpochReport
 from gauntlet.steps.attack import ensure_models
 from gauntlet.steps.autoencoder import ensure_autoencoder

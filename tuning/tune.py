@@ -18,7 +18,7 @@ from gauntlet.config.storage import STORAGE
 from gauntlet.config.tune import TuneConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.errors import GauntletError
-from gauntlet.report.document.model import as_html, as_markdown
+from gauntlet.report.document.files import texts
 from gauntlet.runtime import configure_tensorflow
 from gauntlet.steps.console import progress, say
 from gauntlet.steps.inputs import load_data
@@ -182,8 +182,8 @@ def _finish(config: TuneConfig, study: optuna.Study, data: Dataset, parent: Trac
     parent.tags({"gauntlet.best_trial": str(winner.number)})
     command = log_winner(parent, config, trial)
     page = study_page(study, config, measured, command, figures, parent.id)
-    parent.text("study.html", as_html(page))
-    parent.text("study.md", as_markdown(page))
+    for path, text in texts(page, "study").items():
+        parent.text(path, text)
     say(f"the winner again: {command}")
 
 

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gauntlet.evaluation.statistics import Interval, defeated, wilson
+from gauntlet.evaluation.outcomes import Outcome, Scored
+from gauntlet.evaluation.quantities import NOISE_LEVEL, ROBUST_ACCURACY, SUCCESS_RATE
+from gauntlet.evaluation.statistics import Interval
 
 REFERENCE_EPSILON = 0.1
 REFERENCE_GREY = 16 / 255
 
 
 @dataclass(frozen=True)
-class CellResult:
+class CellResult(Scored):
     """What one cell measured, example by example.
 
     Attributes:
-        defence, threat_model, attack: what the cell is.
+        defence, threat_model, attack: names that identify the cell.
         epsilons: budgets in [0, 1], `(k,)`.
         labels, clean: true classes and the judge's classes without attack, `(n,)`.
         attacked: the judge's classes under attack, `(k, n)`; -1 is rejected.
         noise_l2: L2 norm of each change, `(k, n)`.
         concentration: share of the squared change that its 5 % most changed pixels carry, `(k, n)`.
-        bounded: whether the attack keeps its budget and the box; others stay out of worst cases.
+        bounded: whether the attack keeps its budget and the pixel range; otherwise it does not
+            count in worst cases, and its budgets are grey levels.
         run_id: of the cell's run.
-        no_gradient: where every pixel of the attack's gradient was zero at its start, `(n,)`; None:
-            it follows none, or the cell is older than this was measured.
+        no_gradient: whether the gradient was zero at every pixel when the attack started, `(n,)`;
+            None: the attack follows no gradient, or the cell was measured before this was recorded.
     """
 
     defence: str
@@ -45,10 +47,15 @@ class CellResult:
     run_id: str
     no_gradient: NDArray[np.bool_] | None = None
 
-    @property
-    def correct(self) -> NDArray[np.bool_]:
-        """Which examples keep their true class or are rejected, `(k, n)`."""
-        return defeated(self.labels, self.attacked)
+    def at(self, index: int) -> Outcome:
+        """Return what happened at one budget; -1 is the largest."""
+        return Outcome(
+            self.labels,
+            self.clean,
+            self.attacked[index],
+            self.noise_l2[index],
+            self.concentration[index],
+        )
 
     @property
     def accuracies(self) -> list[float]:
@@ -57,36 +64,29 @@ class CellResult:
 
     @property
     def reference(self) -> int:
-        """Index of the budget that tables show: 0.1 (16 grey levels), else the largest."""
+        """Index of the reference budget, which tables show; see `reference_index`."""
         return reference_index(self.epsilons, self.bounded)
 
     @property
     def at_reference(self) -> Interval:
         """Robust accuracy at the reference budget."""
-        return wilson(self.correct[self.reference])
-
-    @property
-    def flipped(self) -> NDArray[np.bool_]:
-        """Which examples were right and now pass as another class, `(k, n)`."""
-        return np.asarray((self.clean == self.labels) & ~self.correct)
+        return ROBUST_ACCURACY.measure(self.at(self.reference))
 
     @property
     def success_rate(self) -> Interval:
-        """Share of all attacked examples that the largest budget flips."""
-        return wilson(self.flipped[-1])
+        """Success rate at the largest budget, over all attacked images."""
+        return SUCCESS_RATE.measure(self.at(-1))
 
     @property
     def stuck(self) -> tuple[int, int]:
         """How many correctly classified images had no gradient, and how many there are."""
-        right = self.clean == self.labels
-        nowhere = np.zeros_like(right) if self.no_gradient is None else self.no_gradient
-        return int((right & nowhere).sum()), int(right.sum())
+        nowhere = np.zeros_like(self.right) if self.no_gradient is None else self.no_gradient
+        return int((self.right & nowhere).sum()), int(self.right.sum())
 
     @property
     def noise_level(self) -> float:
-        """Mean L2 norm of the change over what the largest budget flips (second paper, eq. 9)."""
-        flipped = self.flipped[-1]
-        return float(self.noise_l2[-1][flipped].mean()) if flipped.any() else math.nan
+        """Noise level at the largest budget: mean L2 norm over successful attacks, or NaN."""
+        return NOISE_LEVEL.measure(self.at(-1)).value
 
     @property
     def budget(self) -> str:
@@ -98,9 +98,23 @@ class CellResult:
         epsilon = self.epsilons[index]
         return f"{epsilon:g}" if self.bounded else f"{255 * epsilon:g}/255"
 
+    def index_of(self, epsilon: float | None) -> int:
+        """Return the index of a budget in the attack's own unit; None: the largest.
+
+        Raises:
+            KeyError: the cell was not attacked at that budget.
+        """
+        if epsilon is None:
+            return len(self.epsilons) - 1
+        unit = 1.0 if self.bounded else 255.0
+        for index, known in enumerate(self.epsilons):
+            if abs(known * unit - epsilon) < 1e-9:
+                return index
+        raise KeyError(f"{self.attack}: no epsilon {epsilon:g} among {self.epsilons}")
+
 
 def reference_index(epsilons: Sequence[float], bounded: bool = True) -> int:
-    """Return the index of the budget that tables and pictures show."""
+    """Return the index of the reference budget: 0.1 (16 grey levels), or else the largest."""
     wanted = REFERENCE_EPSILON if bounded else REFERENCE_GREY
     near = [i for i, e in enumerate(epsilons) if abs(e - wanted) < 1e-9]
     return near[0] if near else len(epsilons) - 1

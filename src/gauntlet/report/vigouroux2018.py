@@ -6,94 +6,61 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gauntlet.config.tables import STRONG
 from gauntlet.config.vigouroux2018 import STEPS, STRONG_EPSILON
-from gauntlet.evaluation.figures import draw_bars, draw_rates
+from gauntlet.evaluation.figures import Curve, draw_bars, draw_rates
+from gauntlet.evaluation.outcomes import Hits
 from gauntlet.evaluation.pictures import as_png
+from gauntlet.evaluation.quantities import NOISE_LEVEL, SUCCESS_RATE
 from gauntlet.evaluation.statistics import Interval
-from gauntlet.report.claims.results import Key, Results
-from gauntlet.report.claims.verdicts import mean_rate, ranking, survivors
-from gauntlet.report.document.model import Figure, Section, Table, Text
+from gauntlet.report.claims.page import ranking_table
+from gauntlet.report.claims.published import Published, published_numbers
+from gauntlet.report.claims.ranking import mean_rate, ranking, survivors
+from gauntlet.report.claims.results import Key, Results, measured
+from gauntlet.report.claims.schema import PaperClaims
+from gauntlet.report.document.model import Figure, Number, Section, Table, Text
 
 NETWORKS = ("classic", "funn")
 
 STRONGEST = {**dict.fromkeys((*STRONG, "cw_l2"), "strong"), "fgsm": "sweep", "bim": "sweep"}
-"""What the headline's worst case is taken over, and the part of the plan that has it; cw_l2 counts
-where it stays in the Linf budget."""
-
-
-class Published(NamedTuple):
-    """A number of the paper: success rate in [0, 1], noise level (L2); NaN: not given."""
-
-    success_rate: float
-    noise_level: float = math.nan
+"""Attacks of the headline's worst case, and the part of the plan that has each. An image counts as
+lost to cw_l2 only where its change stays within the Linf budget."""
 
 
 class Line(NamedTuple):
-    """A line of table 1 or of section 4.3."""
+    """A line of table 1 or of section 4.3: an attack, and the part of the plan that has it."""
 
     label: str
     part: str
     attack: str
-    classic: Published | None
-    funn: Published | None
 
 
 TABLE_1 = (
-    Line(
-        "DeepFool L2, 50 steps",
-        "table 1",
-        "deepfool_l2",
-        Published(0.9441, 1.25),
-        Published(0.0054, 0.0075),
-    ),
-    Line(
-        "DeepFool Linf, 50 steps",
-        "table 1",
-        "deepfool_linf",
-        Published(1.0, 1.81),
-        Published(0.0413, 1.13),
-    ),
-    Line(
-        "FGSM, epsilon 0.005", "table 1", "fgsm", Published(0.0041, 0.07), Published(0.0161, 0.04)
-    ),
-    Line(
-        "Iterative, epsilon 0.005",
-        "table 1",
-        "bim",
-        Published(0.0104, 0.08),
-        Published(0.0125, 0.04),
-    ),
-    Line("Single Pixel", "pixel", "single_pixel", Published(0.0917, 1.0), Published(0.0472, 1.0)),
-    Line(
-        "LocalSearch, lowest score (as in 2018)",
-        "lowest",
-        "local_search",
-        Published(0.4441, 5.22),
-        Published(0.2751, 9.71),
-    ),
-    Line("LocalSearch, highest score (as intended)", "highest", "local_search", None, None),
-    Line("DeepFool L2, 200 steps", "steps 200", "deepfool_l2", None, Published(0.0135)),
-    Line("DeepFool L2, 1000 steps", "steps 1000", "deepfool_l2", None, Published(0.1525, 0.73)),
-    Line("DeepFool Linf, 200 steps", "steps 200", "deepfool_linf", None, Published(0.8920)),
-    Line("DeepFool Linf, 1000 steps", "steps 1000", "deepfool_linf", None, None),
-    Line("Carlini-Wagner L2", "strong", "cw_l2", None, None),
+    Line("DeepFool L2, 50 steps", "table 1", "deepfool_l2"),
+    Line("DeepFool Linf, 50 steps", "table 1", "deepfool_linf"),
+    Line("FGSM, epsilon 0.005", "table 1", "fgsm"),
+    Line("Iterative, epsilon 0.005", "table 1", "bim"),
+    Line("Single Pixel", "pixel", "single_pixel"),
+    Line("LocalSearch, lowest score (as in 2018)", "lowest", "local_search"),
+    Line("LocalSearch, highest score (as intended)", "highest", "local_search"),
+    Line("DeepFool L2, 200 steps", "steps 200", "deepfool_l2"),
+    Line("DeepFool L2, 1000 steps", "steps 1000", "deepfool_l2"),
+    Line("DeepFool Linf, 200 steps", "steps 200", "deepfool_linf"),
+    Line("DeepFool Linf, 1000 steps", "steps 1000", "deepfool_linf"),
+    Line("Carlini-Wagner L2", "strong", "cw_l2"),
 )
 """Table 1, then section 4.3, then an attack that the paper does not have."""
 
-TABLE_2 = (
-    ("DeepFool Linf, 50 steps", "deepfool_linf", 0.006, 0.0413),
-    ("FGSM, epsilon 0.005", "fgsm", 0.032, 0.0161),
-    ("Iterative, epsilon 0.005", "bim", 0.048, 0.0125),
-)
-"""Label, attack, and the paper's success rates of MagNet and FUNN."""
+TABLE_2 = TABLE_1[1:4]
+VIEWS = (("none", "white_box"), ("magnet", "gray_box"), ("magnet", "white_box"))
+"""Of MagNet in table 2, which the paper evaluates in gray_box."""
+
+PUBLISHED_STEPS = {"table 1": 50, "steps 200": 200, "steps 1000": 1000}
+"""Parts of the plan for which section 4.3 prints DeepFool's success rates -> number of steps."""
 
 
 def headline(results: Results) -> list[str]:
-    """Return what the strong attacks leave of each network."""
+    """Return a sentence per network: its robust accuracy under the strong attacks."""
     lines = []
     for network, seeds in _survivors(results).items():
         lines.append(
@@ -104,24 +71,35 @@ def headline(results: Results) -> list[str]:
     return lines
 
 
-def sections(results: Results) -> Iterator[Section]:
-    """Yield the tables and figures; what was not measured is left out."""
+def sections(results: Results, claims: PaperClaims) -> Iterator[Section]:
+    """Yield the tables and figures, the published numbers beside ours; gaps are left out.
+
+    Args:
+        results: everything that was measured.
+        claims: of this paper; the published numbers are read from them.
+    """
+    published = published_numbers(claims)
     yield Section(
         "Headline",
         [
             Text("The networks on the same images; a difference inside the noise is no ranking."),
-            Table(["comparison"], [[str(one)] for one in ranking(_survivors(results))]),
+            ranking_table(ranking(_survivors(results))),
         ],
     )
-    rows = list(_table_1(results))
     yield Section(
         "Table 1 and section 4.3",
         [
             Text("Success rate / noise level (mean L2 of successes)."),
-            Table(["attack", "images", "classic", "classic, paper", "FUNN", "FUNN, paper"], rows),
+            Table(
+                "table_1",
+                ["attack", "images", "classic", "classic, paper", "FUNN", "FUNN, paper"],
+                list(_table_1(results, published)),
+                f"Success rate over {SUCCESS_RATE.over} (their number: images); noise level over "
+                f"{NOISE_LEVEL.over}, L2 with pixels in [0, 1]. Brackets: 95 % intervals.",
+            ),
             Figure(
                 "table_1",
-                as_png(draw_bars(_bars(results), "success rates")),
+                as_png(draw_bars(_bars(results, published), "success rates")),
                 "Success rates, ours beside the paper's.",
             ),
         ],
@@ -131,7 +109,7 @@ def sections(results: Results) -> Iterator[Section]:
         [
             Figure(
                 "steps",
-                as_png(draw_rates(_steps(results), "steps", "success rate")),
+                as_png(draw_rates(_steps(results, published), "steps", "success rate")),
                 f"Section 4.3: success rate by number of steps ({', '.join(map(str, STEPS))}).",
             ),
         ],
@@ -144,6 +122,7 @@ def sections(results: Results) -> Iterator[Section]:
                 "know of the defence (oblivious), beside an attacker who knows all of FUNN."
             ),
             Table(
+                "table_2",
                 [
                     "attack",
                     "undefended",
@@ -153,7 +132,8 @@ def sections(results: Results) -> Iterator[Section]:
                     "FUNN, white box",
                     "FUNN, paper",
                 ],
-                list(_table_2(results)),
+                list(_table_2(results, published)),
+                f"Success rates over {SUCCESS_RATE.over}. Brackets: 95 % intervals.",
             ),
         ],
     )
@@ -163,7 +143,7 @@ def _key(network: str, part: str, attack: str, *view: str) -> Key:
     return Key(network, part, attack, *(view or ("features", "white_box")))
 
 
-def _survivors(results: Results) -> dict[str, list[NDArray[np.bool_]]]:
+def _survivors(results: Results) -> dict[str, list[Hits]]:
     """Return, per network, which images withstand every strong attack, one array per seed."""
     found = {}
     for network in NETWORKS:
@@ -176,89 +156,94 @@ def _survivors(results: Results) -> dict[str, list[NDArray[np.bool_]]]:
 
 
 def _rate(results: Results, key: Key) -> Interval | None:
-    """Return the mean success rate over seeds; of one seed, the interval is over images."""
+    """Return the mean success rate over seeds; None: not measured."""
     cells = results.cells.get(key, ())
-    return mean_rate([cell.flipped[-1] for cell in cells]) if cells else None
+    return measured(cells, SUCCESS_RATE) if cells else None
 
 
-def _noise_level(results: Results, key: Key) -> float:
-    """Return the mean noise level over the seeds that have a success; NaN without any."""
-    levels = [cell.noise_level for cell in results.cells.get(key, ())]
-    known = [level for level in levels if not math.isnan(level)]
-    return sum(known) / len(known) if known else math.nan
-
-
-def _table_1(results: Results) -> Iterator[list[str]]:
+def _table_1(results: Results, published: Published) -> Iterator[list[str]]:
     for line in TABLE_1:
         keys = [_key(network, line.part, line.attack) for network in NETWORKS]
         if not all(key in results.cells for key in keys):
             continue
-        classic, funn = (
-            _percent(_rate(results, key)) + _noise(_noise_level(results, key)) for key in keys
-        )
         images = str(len(results.cells[keys[0]][0].labels))
-        yield [line.label, images, classic, _published(line.classic), funn, _published(line.funn)]
+        pairs = ((_ours(results, key), _printed(published, key)) for key in keys)
+        yield [line.label, images, *(text for pair in pairs for text in pair)]
 
 
-def _table_2(results: Results) -> Iterator[list[str]]:
-    views = (("none", "white_box"), ("magnet", "gray_box"), ("magnet", "white_box"))
-    for label, attack, magnet, funn in TABLE_2:
-        ours = [_rate(results, _key("magnet", "table 2", attack, *view)) for view in views]
-        white_box = _rate(results, _key("funn", "table 1", attack))
+def _ours(results: Results, key: Key) -> str:
+    rate = _percent(_rate(results, key))
+    level = measured(results.cells[key], NOISE_LEVEL).value
+    if not isinstance(rate, Number) or math.isnan(level):
+        return rate
+    return Number(f"{rate} / {level:.3g}", {**rate.parts, NOISE_LEVEL.name: level})
+
+
+def _printed(published: Published, key: Key) -> str:
+    """Return the published success rate and noise level, as far as they were printed."""
+    rate = published.get((key, SUCCESS_RATE.name))
+    if rate is None:
+        return ""
+    level = published.get((key, NOISE_LEVEL.name), math.nan)
+    text = f"{100 * rate:.4g} %" + ("" if math.isnan(level) else f" / {level:.3g}")
+    return Number(text, {"value": rate, NOISE_LEVEL.name: level})
+
+
+def _table_2(results: Results, published: Published) -> Iterator[list[str]]:
+    for line in TABLE_2:
+        magnet = [_key("magnet", "table 2", line.attack, *view) for view in VIEWS]
+        funn = _key("funn", line.part, line.attack)
         yield [
-            label,
-            *map(_percent, ours),
-            f"{100 * magnet:.3g} %",
-            _percent(white_box),
-            f"{100 * funn:.3g} %",
+            line.label,
+            *(_percent(_rate(results, key)) for key in magnet),
+            _printed_rate(published, magnet[1]),
+            _percent(_rate(results, funn)),
+            _printed_rate(published, funn),
         ]
 
 
-def _bars(results: Results) -> dict[str, dict[str, tuple[float, float, float]]]:
+def _printed_rate(published: Published, key: Key) -> str:
+    rate = published[key, SUCCESS_RATE.name]
+    return Number(f"{100 * rate:.3g} %", {"value": rate})
+
+
+def _bars(
+    results: Results, published: Published
+) -> dict[str, dict[str, tuple[float, float, float]]]:
     """Return success rates as bars: series -> line -> (value, low, high)."""
     series: dict[str, dict[str, tuple[float, float, float]]] = {}
     for line in TABLE_1:
-        for network, paper in zip(NETWORKS, (line.classic, line.funn), strict=True):
-            if ours := _rate(results, _key(network, line.part, line.attack)):
+        for network in NETWORKS:
+            key = _key(network, line.part, line.attack)
+            if ours := _rate(results, key):
                 series.setdefault(f"{network}, ours", {})[line.label] = ours
-            if paper is not None:
-                rate = paper.success_rate
+            rate = published.get((key, SUCCESS_RATE.name))
+            if rate is not None:
                 series.setdefault(f"{network}, paper", {})[line.label] = (rate, rate, rate)
     return series
 
 
-def _steps(results: Results) -> dict[str, tuple[list[float], list[float]]]:
+def _steps(results: Results, published: Published) -> dict[str, Curve]:
     """Return success rates by DeepFool's steps, ours and the paper's."""
-    curves: dict[str, tuple[list[float], list[float]]] = {}
+    curves: dict[str, Curve] = {}
+    attacks = ("deepfool_l2", "deepfool_linf")
     for network in NETWORKS:
-        for attack in ("deepfool_l2", "deepfool_linf"):
+        for attack in attacks:
             rates = {n: _rate(results, _key(network, f"steps {n}", attack)) for n in STEPS}
             known = {float(n): rate.value for n, rate in rates.items() if rate}
             curves[f"{network}, {attack}"] = (list(known), list(known.values()))
-    return curves | {
-        name: ([float(n) for n in points], list(points.values()))
-        for name, points in PUBLISHED_STEPS.items()
-    }
-
-
-PUBLISHED_STEPS = {
-    "FUNN, deepfool_l2, paper": {50: 0.0054, 200: 0.0135, 1000: 0.1525},
-    "FUNN, deepfool_linf, paper": {50: 0.0413, 200: 0.8920},
-}
-"""Section 4.3."""
+    for attack in attacks:
+        points = {
+            float(n): published[key, SUCCESS_RATE.name]
+            for part, n in PUBLISHED_STEPS.items()
+            if ((key := _key("funn", part, attack)), SUCCESS_RATE.name) in published
+        }
+        curves[f"FUNN, {attack}, paper"] = (list(points), list(points.values()))
+    return curves
 
 
 def _percent(rate: Interval | None) -> str:
     if rate is None:
         return "not measured"
-    return f"{100 * rate.value:.2f} % [{100 * rate.low:.2f}, {100 * rate.high:.2f}]"
-
-
-def _published(number: Published | None) -> str:
-    if number is None:
-        return ""
-    return f"{100 * number.success_rate:.4g} %{_noise(number.noise_level)}"
-
-
-def _noise(level: float) -> str:
-    return "" if math.isnan(level) else f" / {level:.3g}"
+    text = f"{100 * rate.value:.2f} % [{100 * rate.low:.2f}, {100 * rate.high:.2f}]"
+    return Number.of(rate, text)

@@ -12,16 +12,10 @@ from gauntlet.config.models import TrainOn
 from gauntlet.config.published import MAGNET
 from gauntlet.config.tables import MADE_OF
 from gauntlet.data.dataset import Dataset
-from gauntlet.report.attack.summary import (
-    NORM_HEADER,
-    Summary,
-    header,
-    markdown,
-    norm_table,
-    summarise,
-    table,
-)
+from gauntlet.report.attack.page import NORM_HEADER, as_document, header, norm_table, table
+from gauntlet.report.attack.summary import Summary, summarise
 from gauntlet.report.cell_result import CellResult
+from gauntlet.report.document.files import texts
 from gauntlet.steps.autoencoder import ensure_autoencoder
 from gauntlet.steps.cell_runner import CellRunner
 from gauntlet.steps.cells import Cell, Models, plan_cells
@@ -136,7 +130,9 @@ def _log_summary(run: TrackedRun, config: AttackConfig, summary: Summary) -> Non
         run.figure(f"curves/{row.defence}_{row.threat_model}.png", figure)
     run.metrics(summary.headline_metrics)
     run.figure("worst_case.png", draw_curves(worst, "Worst case over attacks, example by example"))
-    run.text("summary.md", markdown(summary, "Attack run", notes(config, run)))
+    page = as_document(summary, "Attack run", notes(config, run))
+    for path, text in texts(page, "summary").items():
+        run.text(path, text)
     run.json(
         "cells.json",
         {

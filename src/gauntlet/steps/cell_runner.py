@@ -170,8 +170,8 @@ class CellRunner:
             clean,
             attacked,
             np.sqrt(np.einsum("ij,ij->i", change, change)),
-            change.max(axis=1),
             concentration(change),
+            noise_linf=change.max(axis=1),
         )
 
     def _log_pictures(

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from gauntlet.config.base import metric_step
 from gauntlet.config.compare import CompareConfig
 from gauntlet.errors import UsageError
 from gauntlet.evaluation.figures import draw_curves, draw_matrices, draw_matrix_differences
+from gauntlet.evaluation.metrics import CountMatrix
 from gauntlet.evaluation.pictures import as_png
 from gauntlet.report.comparison.compare import Comparison, compare, matrix_difference
 from gauntlet.report.comparison.contests import Contest, metrics, strongest
 from gauntlet.report.comparison.matching import Comparand
 from gauntlet.report.comparison.page import HEADLINE, as_document, headline_rows
-from gauntlet.report.document.model import Figure, write
+from gauntlet.report.document.files import write
+from gauntlet.report.document.model import Figure
 from gauntlet.steps.compared_runs import comparands_of, complete
 from gauntlet.steps.console import say, show_table
 from gauntlet.steps.session import session
@@ -42,7 +43,7 @@ def run(config: CompareConfig) -> Comparison:
             f"gauntlet.input.run_{i}": run.id for i, run in enumerate(comparison.runs, start=1)
         }
         with tracked_run(COMPARISONS, name[:250], config, tags=tags, entry=True) as it:
-            _log(it, comparison, write(document, folder, "compare"))
+            _log(it, comparison, write(document, folder, "compare"), folder)
         _show(comparison, folder, where)
     return comparison
 
@@ -62,12 +63,13 @@ def _compared(config: CompareConfig) -> Comparison:
 
 def _folder(output: str) -> Path:
     folder = Path(output).resolve()
-    there = next(path for path in (folder / "figures", folder, *folder.parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise UsageError(
-            f"--output: expected a folder that can be written; received {output!r}, but {there} is "
-            "none: choose another."
-        )
+    for inside in ("figures", "tables"):
+        there = next(path for path in (folder / inside, folder, *folder.parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            raise UsageError(
+                f"--output: expected a folder that can be written; received {output!r}, but "
+                f"{there} is none: choose another."
+            )
     return folder
 
 
@@ -114,12 +116,15 @@ def _matrices(contest: Contest) -> Iterator[Figure]:
     )
 
 
-def _matrix(contest: Contest, who: Comparand) -> Any:
+def _matrix(contest: Contest, who: Comparand) -> CountMatrix:
     (attack,) = contest.attacks
     cell = attack.cells[who]
     with complete(cell.run_id):
         tables = read_sealed(cell.run_id).json("confusion_matrices.json")
-        return tables[f"{cell.epsilons[attack.index(contest.epsilon)]:g}"]["attacked"]
+        matrix: CountMatrix = tables[f"{cell.epsilons[attack.index(contest.epsilon)]:g}"][
+            "attacked"
+        ]
+        return matrix
 
 
 def _grids(contest: Contest) -> Iterator[Figure]:
@@ -134,13 +139,13 @@ def _grids(contest: Contest) -> Iterator[Figure]:
         )
 
 
-def _log(run: TrackedRun, comparison: Comparison, files: list[Path]) -> None:
+def _log(run: TrackedRun, comparison: Comparison, files: list[Path], folder: Path) -> None:
     first = comparison.runs[0].tags
     images = comparison.attacks[0].images
     run.uses_data(first["gauntlet.dataset"], first[DATA], images, "evaluation")
     for name, value, epsilon in metrics(comparison.pairs):
         run.metrics([(name, value)], metric_step(epsilon))
-    run.files(files)
+    run.files(files, folder)
 
 
 def _show(comparison: Comparison, folder: Path, where: str) -> None:

@@ -15,11 +15,13 @@ from gauntlet.data.dataset import Dataset
 from gauntlet.errors import IncompleteError
 from gauntlet.report import sivaslioglu2020 as first_paper
 from gauntlet.report import vigouroux2018 as second_paper
-from gauntlet.report.claims.page import SMOKE, Facts, counted, document, warnings
+from gauntlet.report.claims.behind import Facts
+from gauntlet.report.claims.page import SMOKE, counted, document, warnings
 from gauntlet.report.claims.results import Results, Spent, Training
-from gauntlet.report.claims.schema import load_claims
+from gauntlet.report.claims.schema import PaperClaims, load_claims
 from gauntlet.report.claims.verdicts import ClaimOutcome, counts, judge
-from gauntlet.report.document.model import Section, write
+from gauntlet.report.document.files import write
+from gauntlet.report.document.model import Section
 from gauntlet.steps.console import say, show_table
 from gauntlet.steps.finished_cells import read_cell
 from gauntlet.steps.inputs import load_data
@@ -92,7 +94,7 @@ def report(
     """
     claims = load_claims(CLAIMS / f"{config.paper}.yaml")
     outcomes = judge(claims.claims, results)
-    headline, sections = _own(config.paper, results)
+    headline, sections = _own(claims, results)
     facts = _facts(run_id, config, results, packages)
     page = document(claims, outcomes, results, facts, headline, sections)
     files = write(page, folder(config), "report")
@@ -128,7 +130,7 @@ def _log(
     files: Sequence[Path],
     outcomes: Sequence[ClaimOutcome],
 ) -> None:
-    run.files(files)
+    run.files(files, folder(config))
     if config.judges:
         run.metrics((f"claims/{v.name.lower()}", n) for v, n in counts(outcomes).items())
 
@@ -173,11 +175,11 @@ def _minutes(matrix: Matrix, runs: Mapping[str, SealedRun]) -> dict[str, Spent]:
     return {n: Spent(took(matrix.trainings, n), took(matrix.cells, n)) for n in networks}
 
 
-def _own(paper: str, results: Results) -> tuple[list[str], list[Section]]:
-    if paper == "sivaslioglu2020":
+def _own(claims: PaperClaims, results: Results) -> tuple[list[str], list[Section]]:
+    if claims.paper == "sivaslioglu2020":
         own = first_paper.sections(results, _artifact)
         return first_paper.headline(results), list(own)
-    return second_paper.headline(results), list(second_paper.sections(results))
+    return second_paper.headline(results), list(second_paper.sections(results, claims))
 
 
 def _artifact(run_id: str, path: str) -> bytes:

@@ -116,11 +116,10 @@ class TrackedRun:
         figure.savefig(file, format="png", dpi=100, bbox_inches="tight")
         self._store(path, file.getvalue())
 
-    def files(self, paths: Iterable[Path]) -> None:
-        """Store files under their own names, pictures in `figures/`."""
+    def files(self, paths: Iterable[Path], folder: Path) -> None:
+        """Store files of a folder under their paths in it."""
         for path in paths:
-            folder = "figures/" if path.suffix == ".png" else ""
-            self._store(f"{folder}{path.name}", path.read_bytes())
+            self._store(path.relative_to(folder).as_posix(), path.read_bytes())
 
     def arrays(self, path: str, **arrays: np.ndarray[Any, Any]) -> None:
         """Store arrays as a compressed npz without pickles."""

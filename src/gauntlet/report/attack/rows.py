@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from gauntlet.config.tables import ON_IMAGES
+from gauntlet.evaluation.quantities import CLEAN_ACCURACY
 from gauntlet.evaluation.statistics import Interval, wilson, worst_case
 from gauntlet.report.cell_result import CellResult, reference_index
 
@@ -23,18 +24,18 @@ class Row:
     @cached_property
     def clean(self) -> Interval:
         """Accuracy without attack; a rejected image is an error."""
-        return wilson(self.cells[0].clean == self.cells[0].labels)
+        return CLEAN_ACCURACY.measure(self.cells[0].at(-1))
 
     @cached_property
     def judged(self) -> tuple[CellResult, ...]:
-        """Cells that the worst case is over: one kind of budget, bounded attacks if there are."""
+        """Cells in the worst case: those that keep their budget, or all if none does."""
         return tuple(c for c in self.cells if c.bounded) or self.cells
 
     @property
     def epsilons(self) -> tuple[float, ...]:
-        """Budgets of the worst case: those that all attacks have.
+        """Budgets of the worst case: those that all attacks share.
 
-        Minimum-norm attacks have one more at the end, so an index means the same for all.
+        Minimum-norm attacks have one more at the end, so an index means the same for all attacks.
         """
         return min((cell.epsilons for cell in self.judged), key=len)
 
@@ -43,34 +44,34 @@ class Row:
         return reference_index(self.epsilons, self.judged[0].bounded)
 
     def worst(self, index: int) -> Interval:
-        """Return robust accuracy at one budget against all attacks: an example falls with any."""
+        """Return robust accuracy at one budget; an image is lost if any attack succeeds."""
         return wilson(worst_case([cell.correct[index] for cell in self.judged]))
 
     @property
     def worst_at_reference(self) -> Interval:
-        """Worst case at the budget that tables show."""
+        """Worst case at the reference budget, which tables show."""
         return self.worst(self._reference)
 
     def left_by(self, cell: CellResult) -> Interval:
-        """Return what one attack leaves at the budget that tables show of this row."""
+        """Return robust accuracy under one attack at the reference budget of this row."""
         return wilson(cell.correct[self._reference])
 
     def strongest_at(self, index: int) -> CellResult:
-        """Return the single attack that leaves the least at one budget."""
+        """Return the attack with the least robust accuracy at one budget."""
         return min(self.judged, key=lambda cell: wilson(cell.correct[index]))
 
     @property
     def strongest(self) -> CellResult:
-        """The single attack that leaves the least at the reference budget."""
+        """The attack with the least robust accuracy at the reference budget."""
         return self.strongest_at(self._reference)
 
     def cell(self, attack: str) -> CellResult | None:
-        """Return the cell of an attack, if this threat model allows it."""
+        """Return the cell of an attack; None: this threat model does not allow it."""
         return next((cell for cell in self.cells if cell.attack == attack), None)
 
 
 class Headline(NamedTuple):
-    """The least that was found of a defence's robust accuracy.
+    """The least robust accuracy that was found for a defence.
 
     Attributes:
         row: the threat model under which it was found.
@@ -87,7 +88,7 @@ class Headline(NamedTuple):
 
     @property
     def metrics(self) -> Iterator[tuple[str, float]]:
-        """Names and values, as the sentence says them."""
+        """Names and values of the headline's metrics."""
         for end, value in zip(("", "_low", "_high"), self.accuracy, strict=True):
             yield f"headline/robust_accuracy{end}/{self.row.defence}", value
 
@@ -103,10 +104,10 @@ class Headline(NamedTuple):
 
 
 def least(rows: Sequence[Row]) -> list[Headline]:
-    """Return the least of each defence, among threat models that perturb the image, if any does.
+    """Return the headline of each defence: its least worst case over threat models.
 
-    All are at one budget, the reference of those that all of these rows have, and each is the
-    worst case over the attacks of one threat model.
+    Only threat models that perturb the image count, if a defence has any. All headlines are at one
+    budget, the reference budget among those that all of these rows share.
     """
     by_defence = [
         _on_images([row for row in rows if row.defence == defence])

@@ -1,11 +1,11 @@
-"""What an attack run found: a row per defence and threat model, and the worst case over attacks."""
+"""What an attack run found: one row per defence and threat model, headlines, warnings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gauntlet.config.tables import BY_QUERIES, MINIMUM_NORM
+from gauntlet.config.tables import BY_QUERIES
 from gauntlet.report import chance
 from gauntlet.report.attack.rows import Row, least
 from gauntlet.report.cell_result import CellResult
@@ -19,16 +19,16 @@ class Summary:
 
     @property
     def attacks(self) -> list[CellResult]:
-        """One cell of each attack, in order: names and budgets of the columns."""
+        """One cell per attack, in order: the columns of the table."""
         return list({cell.attack: cell for row in self.rows for cell in row.cells}.values())
 
     def headlines(self) -> Iterator[str]:
-        """Yield a sentence per defence: the least number of all threat models."""
+        """Yield one sentence per defence: its least robust accuracy over threat models."""
         return map(str, least(self.rows))
 
     @property
     def headline_metrics(self) -> Iterator[tuple[str, float]]:
-        """The same as the headlines, for machines: names and values, and their one budget."""
+        """The headlines as metrics: names and values, and the budget that they share."""
         found = least(self.rows)
         for headline in found[:1]:
             yield "headline/epsilon", headline.row.epsilons[headline.at]
@@ -36,7 +36,7 @@ class Summary:
             yield from headline.metrics
 
     def warnings(self) -> Iterator[str]:
-        """Yield what makes a number mean less than it seems: nothing learned, masked gradients."""
+        """Yield why a number may mislead: a model that learned nothing, masked gradients."""
         yield from chance.warnings(_judged_models(self.rows))
         for row in self.rows:
             yield from _without_gradient(row)
@@ -50,7 +50,7 @@ class Summary:
 
 
 def _judged_models(rows: Sequence[Row]) -> Iterator[chance.Judged]:
-    """Yield each defence once: without attack it is the same under every threat model."""
+    """Yield each defence once: its clean accuracy is the same under every threat model."""
     first: dict[str, CellResult] = {}
     for row in rows:
         first.setdefault(row.defence, row.cells[0])
@@ -58,7 +58,7 @@ def _judged_models(rows: Sequence[Row]) -> Iterator[chance.Judged]:
 
 
 def _without_gradient(row: Row) -> Iterator[str]:
-    """Name the attacks that had nothing to follow on half of what they could still fell."""
+    """Name attacks whose gradient is zero on at least half of the images they could change."""
     for cell in row.cells:
         stuck, right = cell.stuck
         if stuck and 2 * stuck >= right:
@@ -71,6 +71,7 @@ def _without_gradient(row: Row) -> Iterator[str]:
 
 
 def _masked(white: Row, weaker: Row) -> Iterator[str]:
+    """Name attacks that do better without knowing all of the defence."""
     for blind in weaker.cells:
         known = white.cell(blind.attack)
         if known is not None and blind.at_reference.high < known.at_reference.low:
@@ -82,7 +83,7 @@ def _masked(white: Row, weaker: Row) -> Iterator[str]:
 
 
 def _beaten_by_queries(white: Row) -> Iterator[str]:
-    """Compare the best attack that follows gradients with each that only asks (Athalye 2018)."""
+    """Compare the best gradient attack with each query attack (Athalye et al. 2018)."""
     gradient = [c for c in white.judged if c.attack not in BY_QUERIES]
     best = min(gradient, key=white.left_by, default=None)
     for cell in white.judged:
@@ -103,72 +104,4 @@ def summarise(cells: Sequence[CellResult]) -> Summary:
             Row(d, t, tuple(c for c in cells if (c.defence, c.threat_model) == (d, t)))
             for d, t in keys
         )
-    )
-
-
-def header(summary: Summary) -> list[str]:
-    """Return the column titles of the result table."""
-    attacks = [f"{c.attack} ε={c.budget}" for c in summary.attacks]
-    return ["defence", "threat model", "clean", *attacks, "worst case", "95 % interval"]
-
-
-def table(summary: Summary) -> list[list[str]]:
-    """Return the result table as text: accuracies at the reference budgets."""
-    return [
-        [
-            row.defence,
-            row.threat_model,
-            f"{row.clean.value:.4f}",
-            *(_accuracy(row.cell(c.attack)) for c in summary.attacks),
-            f"{row.worst_at_reference.value:.4f}",
-            f"[{row.worst_at_reference.low:.4f}, {row.worst_at_reference.high:.4f}]",
-        ]
-        for row in summary.rows
-    ]
-
-
-def _accuracy(cell: CellResult | None) -> str:
-    return "" if cell is None else f"{cell.at_reference.value:.4f}"
-
-
-NORM_HEADER = ("defence", "threat model", "attack", "success rate", "95 % interval", "noise level")
-
-
-def norm_table(summary: Summary) -> list[list[str]]:
-    """Return the minimum-norm attacks as text: success / all attacked, mean L2 of successes."""
-    return [
-        [
-            row.defence,
-            row.threat_model,
-            cell.attack,
-            f"{cell.success_rate.value:.4f}",
-            f"[{cell.success_rate.low:.4f}, {cell.success_rate.high:.4f}]",
-            f"{cell.noise_level:.3g}",
-        ]
-        for row in summary.rows
-        for cell in row.cells
-        if cell.attack in MINIMUM_NORM
-    ]
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a Markdown table."""
-    return ["| " + " | ".join(line) + " |" for line in (header, ["---"] * len(header), *rows)]
-
-
-def markdown(summary: Summary, title: str, notes: Sequence[str]) -> str:
-    """Return title, notes, result table and headlines as Markdown."""
-    norms = norm_table(summary)
-    return "\n".join(
-        [
-            f"# {title}",
-            "",
-            *(f"- {note}" for note in notes),
-            "",
-            *markdown_table(header(summary), table(summary)),
-            "",
-            *([*markdown_table(NORM_HEADER, norms), ""] if norms else []),
-            *(f"**{line}**\n" for line in summary.headlines()),
-            *(f"> {line}\n" for line in summary.warnings()),
-        ]
     )

@@ -1,4 +1,4 @@
-"""What a claim asks for: numbers of cells, of trainings, of the data set."""
+"""What a claim measures: numbers of cells, of trainings, of the data set."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from gauntlet.evaluation.quantities import OF_IMAGES, TARGETS
 
 
 def _listed(value: object) -> object:
     return value if isinstance(value, list | tuple) else (value,)
 
 
+def _known(name: str) -> str:
+    if name not in (*OF_IMAGES, *TARGETS):
+        raise ValueError(f"expected one of {', '.join((*OF_IMAGES, *TARGETS))}; received {name}")
+    return name
+
+
+QuantityName = Annotated[str, AfterValidator(_known)]
 Several = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
 class Data(BaseModel):
-    """Something that a claims file says: frozen, and no name that the schema does not have."""
+    """A part of a claims file: frozen; names that the schema does not have are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -29,8 +38,8 @@ class CellMeasure(Data):
         network, part: of the paper's plan.
         attack, defence, threat_model: of the cell.
         epsilon: budget in [0, 1] (logistic regression's attacks: grey levels); None: the largest.
-        quantity: see `gauntlet.report.claims.results`.
-        of_class: for `natural_target` and `non_natural_target`.
+        quantity: its name, see `gauntlet.evaluation.quantities`.
+        of_class: true class of the images, for `natural_target` and `non_natural_target`.
     """
 
     network: Several
@@ -39,21 +48,17 @@ class CellMeasure(Data):
     defence: Several
     threat_model: Several
     epsilon: float | None = None
-    quantity: Literal[
-        "clean_accuracy",
-        "robust_accuracy",
-        "drop",
-        "success_rate",
-        "noise_level",
-        "unchanged",
-        "concentration",
-        "natural_target",
-        "non_natural_target",
-    ]
+    quantity: QuantityName
     of_class: int | None = None
 
+    @model_validator(mode="after")
+    def _class_of_targets(self) -> CellMeasure:
+        if (self.of_class is None) == (self.quantity in TARGETS):
+            raise ValueError(f"expected of_class beside {' and '.join(TARGETS)} alone")
+        return self
+
     def each(self) -> Iterator[CellMeasure]:
-        """Yield one measure a combination."""
+        """Yield one measure per combination."""
         fields = ("network", "part", "attack", "defence", "threat_model")
         for names in product(*(getattr(self, field) for field in fields)):
             one = {field: (name,) for field, name in zip(fields, names, strict=True)}
@@ -68,16 +73,16 @@ class CellMeasure(Data):
 
 
 class TrainingMeasure(Data):
-    """A metric of a training run, at an epoch or its last; or a value of its config.
+    """A metric of a training run at one epoch, or a parameter of its config.
 
     Attributes:
         network: of the paper's plan; several mean each.
         model: which of the network's models.
-        part: of a classifier, whose parts may have different ones.
+        part: of the plan; classifiers of different parts may differ.
         metric: as the run logs it.
         epoch: None: the last one.
         config: name of a parameter, instead of a metric.
-        minus: name of another one, to be subtracted: `epochs` minus `init_epochs` is what is left.
+        minus: name of another parameter, which is subtracted (`epochs` minus `init_epochs`).
     """
 
     network: Several
@@ -109,7 +114,7 @@ class TrainingMeasure(Data):
 
 
 class DataMeasure(Data):
-    """A number that the data set alone decides."""
+    """A number that depends on the data set alone."""
 
     data: str
 

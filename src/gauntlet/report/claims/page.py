@@ -1,48 +1,21 @@
-"""A paper's report: verdicts first, then what stands behind them, then how to redo it."""
+"""The report of a paper: verdicts, the numbers behind them, how to redo it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
 
+from gauntlet.evaluation.quantity import Quantity
 from gauntlet.report import chance
-from gauntlet.report.claims.results import Key, Results, Spent, TrainedKey
-from gauntlet.report.claims.schema import Holds, PaperClaims
+from gauntlet.report.claims.behind import Facts, behind, short_ids
+from gauntlet.report.claims.measures import CellMeasure, Measure
+from gauntlet.report.claims.outcomes import Holds
+from gauntlet.report.claims.ranking import RankedPair
+from gauntlet.report.claims.results import Estimate, Results, quantity_of
+from gauntlet.report.claims.schema import PaperClaims
 from gauntlet.report.claims.verdicts import ClaimOutcome, ReadingOutcome, counts
-from gauntlet.report.document.model import Block, Commands, Document, Section, Table, Text
+from gauntlet.report.document.model import Block, Document, Number, Section, Table, Text
 
-
-class Facts(NamedTuple):
-    """What a reader must know of the reproduction to trust or redo it.
-
-    Attributes:
-        run_id: of the parent run.
-        seeds: how many trainings of every network.
-        first_seed: the first of them.
-        dataset, sha256: the data and the digest of every pixel.
-        commit, dirty: of the code.
-        environment: the pinned packages, a line each.
-        commands: that redo it.
-        alone: network, part and the command that redoes it without the others, for each.
-        duration: of the parent run, in minutes.
-        judges: whether the sizes are such that a verdict means anything.
-    """
-
-    run_id: str
-    seeds: int
-    first_seed: int
-    dataset: str
-    sha256: str
-    commit: str
-    dirty: bool
-    environment: Sequence[str]
-    commands: Sequence[str]
-    alone: Sequence[tuple[str, str, str]]
-    duration: float
-    judges: bool
-
-
-THREAT_MODELS: Mapping[str, str] = {
+EXPLAINED: Mapping[str, str] = {
     "white_box": "The attacker knows all of the defence and perturbs the image; the gradient goes "
     "through autoencoder and classifier, and the whole defended model judges. **The honest "
     "number**: a defence that works only while it is secret is not one.",
@@ -56,7 +29,7 @@ THREAT_MODELS: Mapping[str, str] = {
     "black_box": "The attacker asks for scores only. Where this beats white_box, gradients are "
     "masked.",
 }
-"""A paragraph each."""
+"""Name -> a paragraph for the reader."""
 
 
 def document(
@@ -72,10 +45,10 @@ def document(
     Args:
         claims: of the paper.
         outcomes: of each claim.
-        results: all that was measured.
+        results: everything that was measured.
         facts: about the reproduction.
-        headline: sentences on the strongest attack under the strongest threat model.
-        own: sections that this paper alone has, tables and figures.
+        headline: sentences on the worst case over attacks.
+        own: sections that only this paper has.
     """
     return Document(
         f"Reproduction of “{claims.title}”",
@@ -90,7 +63,7 @@ def document(
             Section("Threat models", [Text(f"`{n}`: {text}") for n, text in _used(results)]),
             Section("Claims one by one", [Text(_RULE)]),
             *(_claim(outcome) for outcome in outcomes),
-            *_behind(results, facts),
+            *behind(results, facts),
         ],
     )
 
@@ -121,7 +94,7 @@ def _abstract(claims: PaperClaims, outcomes: Sequence[ClaimOutcome], facts: Fact
 
 
 def counted(outcomes: Sequence[ClaimOutcome]) -> str:
-    """Return how many claims came to each verdict."""
+    """Return how many claims have each verdict, as text."""
     said = ", ".join(f"{n} {verdict}" for verdict, n in counts(outcomes).items())
     return f"{len(outcomes)} claims: {said}"
 
@@ -134,20 +107,34 @@ SMOKE = (
 
 def _overview(outcomes: Sequence[ClaimOutcome]) -> Table:
     return Table(
+        "verdicts",
         ["claim", "where", "published", "measured", "verdict"],
         [
             [
                 f"{o.claim.text} ([{o.claim.id}](#{o.claim.id}))",
                 o.claim.where,
                 o.claim.published,
-                o.measured,
+                _number(o.measured, o.shown),
                 f"**{o.verdict}**{o.sentence.removeprefix(o.verdict)}",
             ]
             for o in outcomes
         ],
-        "Measured: in the first reading that holds, or in the first if none does. Each claim's "
-        "link leads to all its readings, numbers and runs.",
+        "Measured: in the first reading that holds, or in the first reading if none holds. The "
+        "link of a claim leads to all its readings, denominators, numbers and runs.",
     )
+
+
+def ranking_table(pairs: Sequence[RankedPair]) -> Table:
+    """Return each defence beside the next best, a sentence per pair."""
+    caption = (
+        "Difference of robust accuracies on the same attacked images; p-values are corrected for "
+        "the pairs of this table."
+    )
+    return Table("ranking", ["comparison"], [[_ranked(pair)] for pair in pairs], caption)
+
+
+def _ranked(pair: RankedPair) -> str:
+    return Number(str(pair), {"difference": pair.difference, "p": pair.p_value})
 
 
 def _claim(outcome: ClaimOutcome) -> Section:
@@ -161,20 +148,44 @@ def _claim(outcome: ClaimOutcome) -> Section:
         blocks.append(Text(f"Tolerance: {claim.tolerance}"))
     if outcome.readings:
         rows = [row for reading in outcome.readings for row in _rows(reading)]
-        blocks.append(Table(["reading", "measured", "expected", "outcome", "runs"], rows))
+        header = ["reading", "measured", "expected", "outcome", "runs"]
+        blocks.append(Table(f"claim_{claim.id}", header, rows, _denominators(outcome)))
     return Section(claim.id, blocks, level=3)
+
+
+def _denominators(outcome: ClaimOutcome) -> str:
+    """Return what the claim's quantities are, and what they count over."""
+    measures = (m for r in outcome.readings for check in r.checks for m in check.measures)
+    quantities = {q.name: q for q in map(_quantity, measures) if q is not None}
+    return "; ".join(f"`{name}`: {quantity}" for name, quantity in quantities.items())
+
+
+def _quantity(measure: Measure) -> Quantity | None:
+    """Return the quantity of attacked images; other measures say themselves what they are."""
+    return quantity_of(measure) if isinstance(measure, CellMeasure) else None
 
 
 def _rows(reading: ReadingOutcome) -> Iterator[list[str]]:
     for check in reading.checks:
         pairs = list(zip(check.measures, check.estimates, strict=True))
-        measured = "; ".join(f"{m}: {Holds.MISSING if e is None else e}" for m, e in pairs)
-        ids = (i for _, e in pairs if e is not None for i in e.run_ids)
+        texts = "; ".join(f"{m}: {Holds.MISSING if e is None else e}" for m, e in pairs)
+        found = [e for e in check.estimates if e is not None]
+        ids = (run_id for estimate in found for run_id in estimate.run_ids)
+        measured = _number(texts, found)
         yield [reading.name, measured, str(check.expect), check.holds.value, short_ids(ids)]
 
 
+def _number(text: str, estimates: Sequence[Estimate]) -> str:
+    """Return a text as a number, if it shows a single one."""
+    numbers = [estimate for estimate in estimates if isinstance(estimate.value, float)]
+    if len(estimates) > 1 or not numbers:
+        return text
+    (one,) = numbers
+    return Number(text, {"value": float(one.value), "low": one.low, "high": one.high})
+
+
 def warnings(results: Results) -> Iterator[str]:
-    """Yield what a reader must know before believing a number: what learned nothing."""
+    """Yield what a reader must know before trusting a number: models that learned nothing."""
     first = ((key, cells[0]) for key, cells in results.cells.items())
     return chance.warnings(
         chance.Judged(f"{key.network}, {key.part}, {key.defence}", cell.labels, cell.clean)
@@ -182,91 +193,6 @@ def warnings(results: Results) -> Iterator[str]:
     )
 
 
-def short_ids(ids: Iterable[str]) -> str:
-    """Return run ids, each once, as they fit a table: the whole ones stand at the report's end."""
-    return " ".join(f"`{run_id[:8]}`" for run_id in dict.fromkeys(ids))
-
-
 def _used(results: Results) -> Iterator[tuple[str, str]]:
     used = {key.threat_model for key in results.cells}
-    return ((name, text) for name, text in THREAT_MODELS.items() if name in used)
-
-
-def _behind(results: Results, facts: Facts) -> Iterator[Section]:
-    yield Section(
-        "What stands behind each number",
-        [
-            Text(
-                f"Parent run `{facts.run_id}`, {facts.duration:.0f} minutes (finished trainings "
-                "and cells are reused), code at commit "
-                f"`{facts.commit}`{' with uncommitted changes' if facts.dirty else ''}, data set "
-                f"{facts.dataset}, SHA-256 of every pixel `{facts.sha256}`. Each run below holds "
-                "its config, seed, environment and figures."
-            ),
-        ],
-    )
-    for title, found in (("Failed", results.failed), ("Diverged", results.diverged)):
-        if found:
-            rows = [[*item] for item in found.items()]
-            yield Section(title, [Table(["what", "why"], rows)], level=3)
-    yield Section("Where the time went", [_minutes(results.minutes)], level=3)
-    yield Section(
-        "Trainings",
-        [
-            Table(
-                ["network", "model", "part", "run"],
-                [
-                    [*key, training.run_id]
-                    for key, trainings in results.trainings.items()
-                    for training in trainings
-                ],
-            )
-        ],
-        level=3,
-    )
-    yield Section(
-        "Attacks",
-        [
-            Table(
-                [*Key._fields, "images", "run"],
-                [
-                    [*key, str(len(cell.labels)), cell.run_id]
-                    for key, cells in results.cells.items()
-                    for cell in cells
-                ],
-            )
-        ],
-        level=3,
-    )
-    yield Section("Environment", [Commands(facts.environment)], level=3)
-    rows = [[network, part, f"`{command}`"] for network, part, command in facts.alone]
-    yield Section(
-        "Redo it",
-        [
-            Commands(facts.commands),
-            Table(
-                ["network", "part", "command"],
-                rows,
-                "Or one part alone: what its config says beside the defaults.",
-            ),
-        ],
-    )
-
-
-def _minutes(spent: Mapping[str, Spent]) -> Table:
-    total = Spent(sum(s.trainings for s in spent.values()), sum(s.attacks for s in spent.values()))
-    rows = [
-        [name, f"{one.trainings:.1f}", f"{one.attacks:.1f}"]
-        for name, one in [*spent.items(), ("**all**", total)]
-    ]
-    return Table(
-        ["network", "trainings, minutes", "attacks, minutes"],
-        rows,
-        "Of the runs that computed them, whenever that was.",
-    )
-
-
-def trained(results: Results, network: str) -> Mapping[str, Mapping[int, float]]:
-    """Return a network's autoencoder's metrics of the first seed; empty: it has no run."""
-    trainings = results.trainings.get(TrainedKey(network, "autoencoder"))
-    return trainings[0].metrics if trainings else {}
+    return ((name, text) for name, text in EXPLAINED.items() if name in used)

@@ -1,21 +1,24 @@
-"""All that a reproduction measured, and the numbers that claims ask for."""
+"""Everything that a reproduction measured, and the numbers that claims ask for."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from gauntlet.evaluation.statistics import Interval, over_seeds, wilson
+from gauntlet.evaluation.outcomes import Outcome
+from gauntlet.evaluation.quantities import OF_DATA, OF_IMAGES, OF_TRAININGS, PARAMETER, target
+from gauntlet.evaluation.quantity import Computed, Sample, Share
+from gauntlet.evaluation.statistics import Interval
 from gauntlet.report.cell_result import CellResult
 from gauntlet.report.claims.measures import CellMeasure, DataMeasure, Measure, TrainingMeasure
 
 
 class Key(NamedTuple):
-    """Where a cell stands: network and part of the plan, attack, defence, threat model."""
+    """Identifies a cell: network and part of the plan, attack, defence, threat model."""
 
     network: str
     part: str
@@ -23,9 +26,21 @@ class Key(NamedTuple):
     defence: str
     threat_model: str
 
+    @classmethod
+    def of(cls, measure: CellMeasure) -> Key:
+        """Return where a measure (no combinations left) is measured."""
+        names = (
+            measure.network,
+            measure.part,
+            measure.attack,
+            measure.defence,
+            measure.threat_model,
+        )
+        return cls(*(one for (one,) in names))
+
 
 class TrainedKey(NamedTuple):
-    """Where a training stands: network, and which of its models; a classifier's part too."""
+    """Identifies a training: network, which of its models, and the part of a classifier."""
 
     network: str
     model: str
@@ -76,7 +91,7 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class Results:
-    """Measurements, one a seed in each sequence.
+    """Measurements; each sequence has one item per seed.
 
     Attributes:
         cells: of every attack.
@@ -84,7 +99,7 @@ class Results:
         data: numbers of the data set alone.
         failed: what could not be computed -> why.
         diverged: networks whose training diverged -> when; their losses are infinite.
-        minutes: what the runs of each network took; a shared one counts once.
+        minutes: duration of each network's runs; a shared run counts once.
     """
 
     cells: Mapping[Key, Sequence[CellResult]]
@@ -95,7 +110,7 @@ class Results:
     minutes: Mapping[str, Spent] = field(default_factory=dict)
 
     def estimate(self, measure: Measure) -> Estimate | None:
-        """Return what one measure (no combinations left) comes to; None: it was not measured."""
+        """Return the estimate of a measure (no combinations left); None: it was not measured."""
         if isinstance(measure, DataMeasure):
             value = self.data.get(measure.data)
             return None if value is None else Estimate(value, math.nan, math.nan, ())
@@ -103,37 +118,45 @@ class Results:
             if self._is_lost(measure):
                 return Estimate(math.inf, math.nan, math.nan, ())
             return _of_trainings(self.trainings.get(_trained_key(measure), ()), measure)
-        return _of_cells(self.cells_of(measure), measure)
+        cells = self.cells_of(measure)
+        if not cells:
+            return None
+        ids = tuple(cell.run_id for cell in cells)
+        return Estimate(*measured(cells, quantity_of(measure), measure.epsilon), ids)
 
-    def each_seed(self, measure: Measure) -> list[float]:
-        """Return a measure's number of every seed; empty: it is none that seeds move.
+    def curves(self, network: str) -> Mapping[str, Mapping[int, float]]:
+        """Return the autoencoder's metrics of a network's first seed: name -> epoch -> value."""
+        trainings = self.trainings.get(TrainedKey(network, "autoencoder"))
+        return trainings[0].metrics if trainings else {}
 
-        Where every training diverged it is infinite. Where only some did, which ones is a matter of
-        the seed, and no number is known of each.
-        """
+    def sample(self, measure: Measure) -> Sample:
+        """Return a measure's numbers for the noise test, one per seed."""
         if isinstance(measure, CellMeasure):
-            return [_quantity(cell, measure).value for cell in self.cells_of(measure)]
-        if isinstance(measure, DataMeasure) or measure.config is not None:
-            return []
+            return _sample(self.cells_of(measure), measure)
+        if isinstance(measure, DataMeasure):
+            return Sample(OF_DATA, ())
+        if measure.config is not None:
+            return Sample(PARAMETER, ())
+        return Sample(OF_TRAININGS, self._each_seed(measure))
+
+    def _each_seed(self, measure: TrainingMeasure) -> Sequence[float]:
+        """Return a metric of every seed; empty: not known for each.
+
+        Where every training diverged, a loss is infinite. Where only some did, it is not known
+        which seeds these were.
+        """
         trainings = self.trainings.get(_trained_key(measure), ())
         if self._is_lost(measure):
-            return [] if trainings else [math.inf]
-        return _logged(trainings, measure) or []
+            return () if trainings else (math.inf,)
+        return _logged(trainings, measure) or ()
 
     def _is_lost(self, measure: TrainingMeasure) -> bool:
-        """Tell whether a measure is a loss of a network that diverged: it is infinite."""
+        """Tell whether a measure is a loss of a diverged network, which counts as infinite."""
         return measure.network[0] in self.diverged and "loss" in (measure.metric or "")
 
     def cells_of(self, measure: CellMeasure) -> Sequence[CellResult]:
-        """Return the cells of one measure, one a seed; empty: not measured."""
-        names = (
-            measure.network,
-            measure.part,
-            measure.attack,
-            measure.defence,
-            measure.threat_model,
-        )
-        return self.cells.get(Key(*(one for (one,) in names)), ())
+        """Return the cells of a measure, one per seed; empty: not measured."""
+        return self.cells.get(Key.of(measure), ())
 
 
 def _trained_key(measure: TrainingMeasure) -> TrainedKey:
@@ -157,84 +180,40 @@ def _parameter(config: Mapping[str, str], measure: TrainingMeasure) -> str:
 
 
 def _logged(trainings: Sequence[Training], measure: TrainingMeasure) -> list[float] | None:
-    """Return a metric of each training; None: not all of them have it at that epoch."""
+    """Return a metric of each training; None: some do not have it at that epoch."""
     curves = [training.metrics.get(measure.metric or "", {}) for training in trainings]
     if not all(curve and (measure.epoch is None or measure.epoch in curve) for curve in curves):
         return None
     return [curve[max(curve) if measure.epoch is None else measure.epoch] for curve in curves]
 
 
-def _of_cells(cells: Sequence[CellResult], measure: CellMeasure) -> Estimate | None:
-    if not cells:
-        return None
-    ids = tuple(cell.run_id for cell in cells)
-    each = [_quantity(cell, measure) for cell in cells]
-    known = [one for one in each if not math.isnan(one.value)]
-    if not known:
-        return Estimate(math.nan, math.nan, math.nan, ids)
-    if len(known) == 1:
-        return Estimate(*known[0], ids)
-    values = [one.value for one in known]
-    if measure.quantity in SHARES:
-        return Estimate(*over_seeds(values), ids)
-    return Estimate(float(np.mean(values)), math.nan, math.nan, ids)
+def measured(
+    cells: Sequence[CellResult], quantity: Share | Computed, epsilon: float | None = None
+) -> Interval:
+    """Return a quantity of the cells of all seeds: its mean, and an interval if there is one.
 
-
-def budget_index(cell: CellResult, epsilon: float | None) -> int:
-    """Return the index of a budget, as the attack writes it; None: the largest.
-
-    Raises:
-        KeyError: the cell was not attacked at that budget.
+    Args:
+        cells: one per seed.
+        quantity: what to measure.
+        epsilon: budget, as the attack writes it; None: the largest.
     """
-    if epsilon is None:
-        return len(cell.epsilons) - 1
-    unit = 1.0 if cell.bounded else 255.0
-    for index, known in enumerate(cell.epsilons):
-        if abs(known * unit - epsilon) < 1e-9:
-            return index
-    raise KeyError(f"{cell.attack}: no epsilon {epsilon:g} among {cell.epsilons}")
+    return quantity.over_seeds([quantity.measure(one) for one in _at(cells, epsilon)])
 
 
-def _quantity(cell: CellResult, measure: CellMeasure) -> Interval:
-    at = budget_index(cell, measure.epsilon)
+def quantity_of(measure: CellMeasure) -> Share | Computed:
+    """Return the quantity that a measure names."""
     if measure.of_class is not None:
-        return _only(_target(cell, at, measure.of_class, measure.quantity))
-    return QUANTITIES[measure.quantity](cell, at)
+        return target(measure.quantity, measure.of_class)
+    return OF_IMAGES[measure.quantity]
 
 
-def _drop(cell: CellResult, at: int) -> Interval:
-    return _only(float((cell.clean == cell.labels).mean() - cell.correct[at].mean()))
+def _sample(cells: Sequence[CellResult], measure: CellMeasure) -> Sample:
+    quantity, outcomes = quantity_of(measure), _at(cells, measure.epsilon)
+    values = [quantity.measure(outcome).value for outcome in outcomes]
+    if isinstance(quantity, Share):
+        return Sample(quantity, values, [quantity.hits(outcome) for outcome in outcomes])
+    return Sample(quantity, values)
 
 
-def _noise_level(cell: CellResult, at: int) -> Interval:
-    flipped = cell.flipped[at]
-    return _only(float(cell.noise_l2[at][flipped].mean()) if flipped.any() else math.nan)
-
-
-QUANTITIES: Mapping[str, Callable[[CellResult, int], Interval]] = {
-    "clean_accuracy": lambda cell, _: wilson(cell.clean == cell.labels),
-    "robust_accuracy": lambda cell, at: wilson(cell.correct[at]),
-    "success_rate": lambda cell, at: wilson(cell.flipped[at]),
-    "unchanged": lambda cell, at: wilson(cell.attacked[at] == cell.clean),
-    "drop": _drop,
-    "noise_level": _noise_level,
-    "concentration": lambda cell, at: _only(float(cell.concentration[at].mean())),
-}
-"""Accuracy without attack; with it; right before and wrong after / all attacked; predictions that
-stay; accuracy lost; mean L2 norm over successes (second paper, eq. 9); mean share of the change's
-energy that its 5 % largest pixels carry."""
-
-SHARES = ("clean_accuracy", "robust_accuracy", "success_rate", "unchanged")
-
-
-def _only(value: float) -> Interval:
-    return Interval(value, math.nan, math.nan)
-
-
-def _target(cell: CellResult, at: int, of_class: int, quantity: str) -> float:
-    """Return the class that images of one class end in most often, or least often."""
-    fooled = cell.attacked[at][cell.labels == of_class]
-    counts = np.bincount(fooled[fooled >= 0], minlength=int(cell.labels.max()) + 1)
-    others = np.delete(np.arange(len(counts)), of_class)
-    pick = np.argmax if quantity == "natural_target" else np.argmin
-    return float(others[pick(counts[others])])
+def _at(cells: Sequence[CellResult], epsilon: float | None) -> list[Outcome]:
+    return [cell.at(cell.index_of(epsilon)) for cell in cells]

@@ -1,9 +1,8 @@
-"""A paper's claims as data, and the verdict on each, computed from results."""
+"""A paper's claims as data: what is claimed, how it is measured, what is expected."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,16 +12,19 @@ from pydantic import Field, ValidationError, model_validator
 from gauntlet.errors import UsageError
 from gauntlet.report.claims.measures import Data, Measure
 
+Yaml = dict[str, Any]
+"""A mapping of a claims file before it is validated."""
+
 
 class Expect(Data):
-    """What must hold: of every measure, or of their order.
+    """What must hold for every measure, or for their order.
 
     Attributes:
-        near, within: a number and how far off it may be.
-        between: lowest and highest.
+        near, within: a number, and by how much a measure may differ from it.
+        between: lowest and highest value.
         at_most, at_least: a bound.
         equals: a text.
-        order: of the measures, each from the next by more than noise.
+        order: of the measures; each must differ from the next by more than noise.
     """
 
     near: float | None = None
@@ -75,7 +77,7 @@ class Check(Data):
 
 
 class Reading(Data):
-    """One way to understand a claim; it holds if all its checks do."""
+    """One way to understand a claim; it holds if all its checks hold."""
 
     name: str
     checks: Annotated[tuple[Check, ...], Field(min_length=1)]
@@ -88,10 +90,10 @@ class Claim(Data):
         id: short and stable, for links.
         where: section, table or figure.
         text: what is claimed, in our words.
-        published: the number or the order, as printed.
-        tolerance: why the checks allow what they allow.
+        published: the number or the order as printed. Figures and tables read it from here.
+        tolerance: why the checks accept what they accept.
         ambiguity: what the text leaves open.
-        readings: ways to understand it that were tried.
+        readings: the ways to understand it that were tried; the first is nearest to the text.
         not_checkable: why no reading can be tried.
     """
 
@@ -116,11 +118,20 @@ class Claim(Data):
 class PaperClaims(Data):
     """All claims of a paper.
 
-    A claim is often read in the same ways as others: behind the autoencoder or before it, at one
-    budget or another. In a file, `ways` maps a name to such ways, each of them the fields of a cell
-    measure by the way's name. A reading with `ways: NAME` stands for one reading per way, whose
-    fields complete each of its cell measures; what the measure itself says comes first. Such a
-    reading's own name, if it has one, stands before the way's.
+    Many claims are read in the same ways: behind the autoencoder or before it, at one budget or
+    another. `ways` is a macro for that: `{name: {way: fields}}`. A reading with `ways: name`
+    expands to one reading per way, with these fields as defaults of its cell measures:
+
+        ways:
+          network:
+            behind the autoencoder: {defence: encoded, threat_model: encoded}
+            before it: {defence: encoded, threat_model: white_box}
+        claims:
+          - id: fgsm
+            readings:
+              - {ways: network, checks: [{measures: [{attack: fgsm, ...}], expect: ...}]}
+
+    If the reading has a name of its own, each expanded name is "name: way".
     """
 
     paper: str
@@ -131,7 +142,7 @@ class PaperClaims(Data):
 
     @model_validator(mode="before")
     @classmethod
-    def _write_out_ways(cls, found: Any) -> Any:
+    def _write_out_ways(cls, found: object) -> object:
         if not isinstance(found, dict) or "ways" not in found:
             return found
         try:
@@ -147,7 +158,7 @@ class PaperClaims(Data):
         return self
 
 
-def _without_ways(found: dict[str, Any]) -> dict[str, Any]:
+def _without_ways(found: Yaml) -> Yaml:
     paper = dict(found)
     ways, claims = paper.pop("ways"), []
     for claim in paper["claims"]:
@@ -156,8 +167,8 @@ def _without_ways(found: dict[str, Any]) -> dict[str, Any]:
     return paper | {"claims": claims}
 
 
-def _each_way(reading: dict[str, Any], ways: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the readings that a file's reading stands for."""
+def _each_way(reading: Yaml, ways: Mapping[str, Mapping[str, Yaml]]) -> Iterator[Yaml]:
+    """Yield the readings that a reading of the file expands to."""
     if "ways" not in reading:
         yield reading
         return
@@ -178,58 +189,10 @@ def load_claims(file: Path) -> PaperClaims:
         UsageError: it is not there, or not what `PaperClaims` says; the line names the place.
     """
     try:
-        found: Any = yaml.safe_load(file.read_text())
-        return PaperClaims.model_validate(found)
+        return PaperClaims.model_validate(yaml.safe_load(file.read_text()))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UsageError(f"{file.name}: {place}: {first['msg']}") from None
     except (OSError, yaml.YAMLError) as error:
         raise UsageError(f"{file}: {error}") from None
-
-
-class Holds(StrEnum):
-    """What came out of a check, of a reading."""
-
-    YES = "holds"
-    NO = "does not hold"
-    NOISE = "inside the noise"
-    UNTESTED = "not tested"
-    MISSING = "not measured"
-
-
-class Verdict(StrEnum):
-    """What came out of a claim."""
-
-    REPRODUCED = "reproduced"
-    ONLY_UNDER = "reproduced only under"
-    NOT_REPRODUCED = "not reproduced"
-    NOT_TESTED = "not tested"
-    NOT_CHECKABLE = "not checkable"
-
-
-def all_of(found: Sequence[Holds]) -> Holds:
-    """Return what a reading comes to whose checks came to `found`: the worst of them."""
-    for outcome in (Holds.NO, Holds.MISSING, Holds.NOISE, Holds.UNTESTED):
-        if outcome in found:
-            return outcome
-    return Holds.YES
-
-
-def verdict(readings: Sequence[Holds]) -> Verdict:
-    """Return the verdict on a claim from its readings.
-
-    All hold: reproduced. Some hold: only under these. None holds, and one was contradicted: not
-    reproduced. None was contradicted, but of one the noise was not tested, so that it may hold yet:
-    not tested. An order inside the noise is one that did not show: not reproduced. Nothing
-    measured: not checkable.
-    """
-    held = readings.count(Holds.YES)
-    if readings and held == len(readings):
-        return Verdict.REPRODUCED
-    if held:
-        return Verdict.ONLY_UNDER
-    if Holds.UNTESTED in readings and Holds.NO not in readings:
-        return Verdict.NOT_TESTED
-    measured = set(readings) - {Holds.MISSING}
-    return Verdict.NOT_REPRODUCED if measured else Verdict.NOT_CHECKABLE

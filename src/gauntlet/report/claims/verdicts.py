@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gauntlet.evaluation.statistics import (
-    Interval,
-    holm,
-    over_seeds,
-    paired,
-    wilson,
-    worst_case,
-)
-from gauntlet.report.cell_result import CellResult
 from gauntlet.report.claims.measures import Measure
-from gauntlet.report.claims.orders import SIGNIFICANT, ordered
-from gauntlet.report.claims.results import Estimate, Results, budget_index
-from gauntlet.report.claims.schema import (
-    Check,
-    Claim,
-    Expect,
-    Holds,
-    Reading,
-    Verdict,
-    all_of,
-    verdict,
-)
+from gauntlet.report.claims.orders import ordered
+from gauntlet.report.claims.outcomes import Holds, Verdict, all_of, verdict
+from gauntlet.report.claims.results import Estimate, Results
+from gauntlet.report.claims.schema import Check, Claim, Expect, Reading
 
 
 class CheckOutcome(NamedTuple):
-    """What a check came to; the estimates are in the order of its measures, None: not measured."""
+    """A judged check; estimates are in the order of its measures, None where not measured."""
 
     measures: Sequence[Measure]
     estimates: Sequence[Estimate | None]
@@ -44,7 +23,7 @@ class CheckOutcome(NamedTuple):
 
 
 class ReadingOutcome(NamedTuple):
-    """What a reading came to."""
+    """A judged reading."""
 
     name: str
     checks: Sequence[CheckOutcome]
@@ -56,7 +35,7 @@ class ReadingOutcome(NamedTuple):
 
 
 class ClaimOutcome(NamedTuple):
-    """What a claim came to."""
+    """A judged claim."""
 
     claim: Claim
     readings: Sequence[ReadingOutcome]
@@ -82,35 +61,40 @@ class ClaimOutcome(NamedTuple):
 
     @property
     def _undecided(self) -> str:
-        """What of a claim that was not reproduced was not contradicted either."""
+        """Why a claim that was not reproduced may still be true; empty if it was contradicted."""
         if Holds.NO not in {reading.holds for reading in self.readings}:
             return f": {Holds.NOISE}"
         open_ = [reading.name for reading in self.readings if reading.holds == Holds.UNTESTED]
         return f", not tested under {'; '.join(open_)}" if open_ else ""
 
     @property
-    def measured(self) -> str:
-        """The numbers of the first reading that holds, else of the first; of many, their range."""
+    def shown(self) -> list[Estimate]:
+        """The estimates of the first reading that holds, or of the first one."""
         best_first = sorted(self.readings, key=lambda reading: reading.holds != Holds.YES)
-        found = [
-            e
+        return [
+            estimate
             for reading in best_first[:1]
             for check in reading.checks
-            for e in check.estimates
-            if e is not None
+            for estimate in check.estimates
+            if estimate is not None
         ]
-        texts = [str(e) for e in found]
+
+    @property
+    def measured(self) -> str:
+        """The shown estimates as text; many of them as their range."""
+        texts = [str(e) for e in self.shown]
         for few in (texts, list(dict.fromkeys(texts))):
             if len(few) <= _FEW:
                 return ", ".join(few)
-        values = [e.value for e in found if isinstance(e.value, float) and math.isfinite(e.value)]
+        numbers = [e.value for e in self.shown if isinstance(e.value, float)]
+        values = [value for value in numbers if math.isfinite(value)]
         if not values:
             return ", ".join(few)
         return f"{min(values):.4g} to {max(values):.4g} ({len(values)} numbers)"
 
 
 _FEW = 4
-"""More numbers than these do not fit a row of the table of verdicts."""
+"""At most so many numbers fit a row of the table of verdicts."""
 
 
 def judge(claims: Sequence[Claim], results: Results) -> list[ClaimOutcome]:
@@ -160,68 +144,6 @@ def _meets(value: float | str, expect: Expect) -> bool:
 
 
 def counts(outcomes: Sequence[ClaimOutcome]) -> dict[Verdict, int]:
-    """Return how often each verdict was reached, all of them named."""
+    """Return how many claims have each verdict, 0 included."""
     found = [outcome.verdict for outcome in outcomes]
     return {each: found.count(each) for each in Verdict}
-
-
-class Comparison(NamedTuple):
-    """Two defences on the same images, and whether their difference is more than noise."""
-
-    better: str
-    worse: str
-    difference: float
-    p_value: float
-
-    def __str__(self) -> str:
-        beyond = self.p_value < SIGNIFICANT
-        relation = "withstands more than" if beyond else "cannot be told from"
-        return (
-            f"{self.better} {relation} {self.worse}: {self.difference:+.4f}, "
-            f"p = {self.p_value:.2g} after Holm"
-        )
-
-
-def mean_rate(seeds: Sequence[NDArray[np.bool_]]) -> Interval:
-    """Return a share of images: one seed has Wilson's interval, several have t over seeds."""
-    each = [wilson(seed) for seed in seeds]
-    return each[0] if len(each) == 1 else over_seeds([one.value for one in each])
-
-
-def survivors(attacks: Sequence[Sequence[CellResult]], epsilon: float) -> list[NDArray[np.bool_]]:
-    """Return, per seed, which images `(n,)` withstand every attack within a Linf budget.
-
-    `attacks` has an item per attack, with a cell per seed; where some attacked fewer images than
-    others, the first that all of them attacked.
-    """
-    found = []
-    for seed in zip(*attacks, strict=True):
-        n = min(len(cell.labels) for cell in seed)
-        found.append(worst_case([c.correct[budget_index(c, epsilon)][:n] for c in seed]))
-    return found
-
-
-def least(left: Mapping[str, Sequence[NDArray[np.bool_]]]) -> tuple[str, list[Any]]:
-    """Return the threat model that leaves the least, and what it leaves, one array per seed.
-
-    All on the images of the first one, which may have attacked fewer. Of equals, the first one.
-    """
-    n = len(next(iter(left.values()))[0])
-    first = {name: [seed[:n] for seed in seeds] for name, seeds in left.items()}
-    found = min(first, key=lambda name: mean_rate(first[name]).value)
-    return found, first[found]
-
-
-def ranking(survivors: dict[str, list[Any]]) -> list[Comparison]:
-    """Return each defence beside the next best, by mean robust accuracy.
-
-    Args:
-        survivors: defence -> which images `(n,)` withstand every attack, one array per seed.
-    """
-    means = {name: float(np.mean([s.mean() for s in seeds])) for name, seeds in survivors.items()}
-    best_first = sorted(means, key=lambda name: -means[name])
-    pairs = list(pairwise(best_first))
-    p_values = holm([paired(survivors[a], survivors[b]) for a, b in pairs])
-    return [
-        Comparison(a, b, means[a] - means[b], p) for (a, b), p in zip(pairs, p_values, strict=True)
-    ]

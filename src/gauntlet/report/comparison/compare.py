@@ -1,14 +1,14 @@
-"""A comparison of finished runs: what differs, whether that is noise, and what to beware of."""
+"""A comparison of finished runs: what differs, whether that is noise, and warnings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from gauntlet.config.tables import READ_BY
+from gauntlet.evaluation.metrics import CountMatrix
 from gauntlet.report import chance
 from gauntlet.report.comparison.contests import (
     Contest,
@@ -24,13 +24,13 @@ from gauntlet.tracking.finished import FinishedRun
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that a comparison found.
+    """Everything that a comparison found.
 
     Attributes:
         runs: in the order of the tables.
-        worst: worst cases over shared attacks, one a threat model: the headline.
-        attacks: one a threat model and attack.
-        pairs: of all these, corrected together.
+        worst: worst cases over shared attacks, one per threat model: the headline.
+        attacks: one per threat model and attack.
+        pairs: those of all contests; their p-values are corrected together.
         left_out: cells that are compared with nothing.
     """
 
@@ -50,7 +50,7 @@ class Comparison:
             yield from map(str, self.pairs_of(contest))
 
     def verdicts(self) -> list[str]:
-        """Return what stands on top: the first comparand's pairs where the least is left."""
+        """Return the verdicts of the page's top: pairs of the first comparand in the headline."""
         return [
             str(pair)
             for top in headline(self.worst)[:1]
@@ -65,7 +65,7 @@ class Comparison:
         return {name: each for name, each in values.items() if len(set(each)) > 1}
 
     def warnings(self) -> Iterator[str]:
-        """Yield what a reader must know before believing a difference."""
+        """Yield what a reader must know before trusting a difference."""
         yield from _seeds(self.runs)
         yield from chance.warnings(_judged_models(self.attacks))
         yield from _lower_elsewhere(headline(self.worst))
@@ -108,13 +108,13 @@ def _seeds(runs: Sequence[FinishedRun]) -> Iterator[str]:
 
 
 def _judged_models(found: Sequence[Contest]) -> Iterator[chance.Judged]:
-    """Yield who was compared, each once."""
+    """Yield every comparand once."""
     cells = {who: contest.attacks[0].cells[who] for contest in found for who in contest.comparands}
     return (chance.Judged(who.name, cell.labels, cell.clean) for who, cell in cells.items())
 
 
 def _lower_elsewhere(found: Sequence[Contest]) -> Iterator[str]:
-    """Look for who withstands less than on top: one threat model need not be the worst for all."""
+    """Warn of comparands for whom another threat model than the headline's is worse."""
     for top in found[:1]:
         for other in found[1:]:
             for who in other.comparands:
@@ -138,7 +138,7 @@ def _compared_with_nothing(left_out: Sequence[LeftOut], found: Sequence[Contest]
 
 
 def _unlike_attacks(found: Sequence[Contest]) -> Iterator[str]:
-    """Look for attacks that were stronger in one run than in another."""
+    """Warn of attacks whose parameters differ between runs."""
     for attack in dict.fromkeys(contest.name for contest in found):
         runs = {
             who.run.id: who.run.config
@@ -163,7 +163,7 @@ def compare(
     Args:
         runs: finished, of the same test images.
         comparands: their defences, in the same order.
-        epsilon: budget in [0, 1] of all tables; None: each attack's reference.
+        epsilon: budget in [0, 1] of all tables; None: the reference budget of each attack.
     """
     shared, left_out = match(comparands, epsilon)
     worst, attacks = worst_cases(shared, epsilon), contests(shared, epsilon)
@@ -171,14 +171,15 @@ def compare(
     return Comparison(tuple(runs), tuple(worst), tuple(attacks), tuple(pairs), tuple(left_out))
 
 
-def matrix_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+def matrix_difference(one: CountMatrix, other: CountMatrix) -> CountMatrix:
     """Return the count matrix `other` minus `one`.
 
-    Where only one of them has a last class `rejected`, the other has none of it.
+    A last class `rejected` that only one of them has counts 0 in the other.
     """
-    larger = max(one, other, key=lambda matrix: len(matrix["counts"]))
+    larger = max(one, other, key=lambda matrix: len(matrix["counts"])).copy()
     difference = np.zeros_like(larger["counts"], dtype=np.int64)
     for matrix, sign in ((one, -1), (other, 1)):
         counts = np.asarray(matrix["counts"])
         difference[: len(counts), : len(counts)] += sign * counts
-    return {**larger, "counts": difference.tolist()}
+    larger["counts"] = difference.tolist()
+    return larger

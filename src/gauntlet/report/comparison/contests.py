@@ -1,4 +1,4 @@
-"""Shared attacks as contests: who withstands more, by how much, and whether it is noise."""
+"""Contests of comparands under a shared attack: who withstands more, and is it noise?"""
 
 from __future__ import annotations
 
@@ -11,30 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gauntlet.config.tables import ON_IMAGES
+from gauntlet.evaluation.quantities import CLEAN_ACCURACY
 from gauntlet.evaluation.statistics import (
+    SIGNIFICANT,
     Interval,
     holm,
     mcnemar,
     paired_difference,
-    wilson,
     worst_case,
 )
 from gauntlet.report.comparison.matching import Comparand, Shared, common_budgets, reference
 
 WORST_CASE = "worst_case"
-"""Stands for an attack: an image falls if any of the shared ones fells it."""
-
-SIGNIFICANT = 0.05
+"""Name in place of an attack's: an image is lost if any of the shared attacks succeeds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Contest:
-    """What stands in one table.
+    """One table of a comparison: all comparands under one attack, or under the worst case.
 
     Attributes:
-        threat_model: of all attacks.
-        name: the attack's, or `worst_case`.
-        attacks: one, or those that the worst case is over; all by the same comparands.
+        threat_model: of all its attacks.
+        name: of the attack, or `worst_case`.
+        attacks: the attack, or all attacks of the worst case; all have the same comparands.
         epsilon: budget in [0, 1] of the table.
     """
 
@@ -45,12 +44,12 @@ class Contest:
 
     @property
     def title(self) -> str:
-        """As headings show it."""
+        """The heading of its section."""
         return f"{self.name.replace('_case', ' case')} under {self.threat_model}"
 
     @property
     def budget(self) -> str:
-        """The table's budget as text, in the attack's own unit."""
+        """The budget of the table as text, in the attack's own unit."""
         bounded = self.attacks[0].one.bounded
         return f"{self.epsilon:g}" if bounded else f"{255 * self.epsilon:g}/255"
 
@@ -61,11 +60,11 @@ class Contest:
 
     @property
     def comparands(self) -> tuple[Comparand, ...]:
-        """Who takes part; the first is what others are compared with."""
+        """Who takes part; the first is the one that the others are compared with."""
         return tuple(self.attacks[0].cells)
 
     def withstood(self, comparand: Comparand, epsilon: float | None = None) -> NDArray[np.bool_]:
-        """Return which images `(n,)` no attack fells; at the table's budget unless one is given."""
+        """Return which images `(n,)` withstand all attacks, at `epsilon` or the table's budget."""
         at = self.epsilon if epsilon is None else epsilon
         return worst_case(
             [attack.cells[comparand].correct[attack.index(at)] for attack in self.attacks]
@@ -73,17 +72,16 @@ class Contest:
 
     def clean(self, comparand: Comparand) -> Interval:
         """Return accuracy without attack; a rejected image is an error."""
-        cell = self.attacks[0].cells[comparand]
-        return wilson(cell.clean == cell.labels)
+        return CLEAN_ACCURACY.measure(self.attacks[0].cells[comparand].at(-1))
 
     def curve(self, comparand: Comparand) -> tuple[list[float], list[float]]:
-        """Return the budgets that all attacks have, and robust accuracy at each."""
+        """Return the budgets that all attacks share, and robust accuracy at each."""
         common = common_budgets(self.attacks)
         return common, [float(self.withstood(comparand, e).mean()) for e in common]
 
 
 def contests(shared: Sequence[Shared], epsilon: float | None) -> list[Contest]:
-    """Return a contest per attack and threat model, at `epsilon` or each one's reference."""
+    """Return one contest per attack and threat model, at `epsilon` or the reference budget."""
     found = []
     for attack in shared:
         at = reference([attack]) if epsilon is None else epsilon
@@ -93,10 +91,10 @@ def contests(shared: Sequence[Shared], epsilon: float | None) -> list[Contest]:
 
 
 def worst_cases(shared: Sequence[Shared], epsilon: float | None) -> list[Contest]:
-    """Return a contest per threat model, over the attacks that all have made who take part.
+    """Return one contest per threat model, over the attacks that all its comparands share.
 
-    Attacks that keep neither budget nor box stay out, unless there are no others. A threat model
-    without an attack or a budget that all have is left out.
+    Attacks that keep neither budget nor box do not count, unless there are no others. A threat
+    model is left out if its comparands share no attack or no budget.
     """
     found = []
     for threat_model in dict.fromkeys(attack.threat_model for attack in shared):
@@ -111,9 +109,9 @@ def worst_cases(shared: Sequence[Shared], epsilon: float | None) -> list[Contest
 
 
 def strongest(found: Sequence[Contest], threat_model: str) -> Contest:
-    """Return the attack under a threat model that leaves the least, on average over comparands.
+    """Return the attack with the least robust accuracy, averaged over comparands.
 
-    Those that keep neither budget nor box do not count, unless there are no others.
+    Attacks that keep neither budget nor box do not count, unless there are no others.
     """
     here = [contest for contest in found if contest.threat_model == threat_model]
     judged = [contest for contest in here if contest.attacks[0].one.bounded] or here
@@ -121,10 +119,11 @@ def strongest(found: Sequence[Contest], threat_model: str) -> Contest:
 
 
 def headline(worst: Sequence[Contest]) -> list[Contest]:
-    """Return the worst cases that say how robust all comparands are; the first leaves the least.
+    """Return the worst cases that tell how robust the comparands are, the page's headline first.
 
-    They perturb the image, if any does, within the least budget that there is: a larger one always
-    leaves less. Those that all make who take part anywhere come first.
+    Only threat models that perturb the image count, if there are any, and only the smallest budget,
+    because a larger one always leaves less. Contests with more comparands come first; of equals,
+    the one that leaves less.
     """
     on_images = [contest for contest in worst if contest.threat_model in ON_IMAGES] or worst
     judged = [contest for contest in on_images if contest.attacks[0].one.bounded] or on_images
@@ -142,7 +141,8 @@ class Pair(NamedTuple):
     """Two comparands of a contest.
 
     Attributes:
-        contest, one, other: who against whom, in what.
+        contest: where they meet.
+        one, other: the comparands.
         difference: robust accuracy of `other` minus that of `one`, on the same images.
         p: McNemar's p-value, corrected (Holm) for all tests of the comparison.
     """
@@ -155,18 +155,18 @@ class Pair(NamedTuple):
 
     @property
     def is_beyond_noise(self) -> bool:
-        """Whether another draw of test images would hardly level the difference."""
+        """Whether the difference is significant over draws of test images."""
         return self.p < SIGNIFICANT
 
     @property
     def hypothesis(self) -> tuple[object, ...]:
-        """What is tested; a worst case over one attack is the same as that attack."""
+        """Identifies the test: a worst case over one attack is the same test as that attack."""
         attacks = tuple(attack.attack for attack in self.contest.attacks)
         return self.contest.threat_model, attacks, self.contest.epsilon, self.one, self.other
 
     @property
     def same_cells(self) -> bool:
-        """Whether both have the very same cells: a later run reused those of an earlier one."""
+        """Whether both have the same cells, because a later run reused those of an earlier one."""
         return all(
             attack.cells[self.one].run_id == attack.cells[self.other].run_id
             for attack in self.contest.attacks
@@ -189,7 +189,7 @@ def signed(difference: Interval) -> str:
 
 
 def all_pairs(found: Sequence[Contest]) -> list[Pair]:
-    """Return every pair of every contest; p-values are corrected for all tests together."""
+    """Return every pair of every contest; all p-values are corrected together (Holm)."""
     sides = [
         (contest, one, other)
         for contest in found
@@ -211,7 +211,7 @@ def all_pairs(found: Sequence[Contest]) -> list[Pair]:
 
 
 def tests(pairs: Sequence[Pair]) -> int:
-    """Return for how many tests the p-values of all pairs are corrected."""
+    """Return the number of tests that the p-values are corrected for."""
     return len({pair.hypothesis for pair in pairs})
 
 

@@ -1,4 +1,4 @@
-"""What of several runs can be set side by side, and why the rest cannot."""
+"""Which cells of several runs can be compared, and why the others cannot."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from gauntlet.report.cell_result import CellResult, reference_index
 from gauntlet.tracking.finished import FinishedRun
 
 
-# eq=False: one is another only if it is the same object, so it can be a key.
+# eq=False: compare by identity. The arrays inside are not hashable, and instances are dictionary
+# keys.
 @dataclass(frozen=True, eq=False)
 class Comparand:
-    """One defence of one run: what a comparison compares.
+    """One defence of one run: a participant in a comparison.
 
     Attributes:
         run: an attack run or a single cell.
         defence: one of its defences.
-        cells: all that this run measured of this defence.
+        cells: everything that this run measured of this defence.
     """
 
     run: FinishedRun
@@ -30,7 +31,7 @@ class Comparand:
 
     @property
     def name(self) -> str:
-        """For people: the run's name, as much of its id as tells it from others, the defence."""
+        """For people: the run's name, enough of its id to be unambiguous, and the defence."""
         return f"{self.run.label}, {self.defence}"
 
     @property
@@ -55,11 +56,11 @@ class Comparand:
 
 @dataclass(frozen=True, eq=False)
 class Shared:
-    """One attack under one threat model that several runs made: same budgets, same images.
+    """One attack under one threat model, made by several runs with the same budgets and images.
 
     Attributes:
         threat_model, attack: names.
-        cells: who made it, in the order that was asked for -> what came out.
+        cells: comparand -> its cell, in the order that was asked for.
     """
 
     threat_model: str
@@ -68,7 +69,7 @@ class Shared:
 
     @property
     def one(self) -> CellResult:
-        """Any of the cells: budgets, labels and kind are those of all."""
+        """Any of the cells: budgets, labels and kind of budget are the same for all."""
         return next(iter(self.cells.values()))
 
     def has(self, epsilon: float) -> bool:
@@ -76,7 +77,7 @@ class Shared:
         return any(abs(known - epsilon) < 1e-9 for known in self.one.epsilons)
 
     def index(self, epsilon: float) -> int:
-        """Return where a budget that it was made with stands among all of them."""
+        """Return the index of a budget that the attack was made with."""
         return int(np.abs(np.subtract(self.one.epsilons, epsilon)).argmin())
 
 
@@ -101,15 +102,15 @@ def match(
 ) -> tuple[list[Shared], list[LeftOut]]:
     """Find what can be compared.
 
-    Of one attack under one threat model there may be cells with several sets of budgets: those of
-    the set that most runs have are compared.
+    Runs may have made an attack with different sets of budgets. The cells of the set that most runs
+    have are compared.
 
     Args:
         comparands: in the order of the tables.
-        epsilon: budget in [0, 1] that must be there; None: each attack's reference.
+        epsilon: budget in [0, 1] that a cell must have; None: the reference budget of each attack.
 
     Returns:
-        What several runs share, by threat model and attack, and all other cells.
+        What several runs share, by threat model and attack; and all other cells.
     """
     shared: list[Shared] = []
     left_out: list[LeftOut] = []
@@ -124,7 +125,7 @@ def match(
 def _sort_out(
     all_cells: Shared, epsilon: float | None, shared: list[Shared], left_out: list[LeftOut]
 ) -> None:
-    """Put the cells of one attack under one threat model where they belong."""
+    """Sort the cells of one attack under one threat model into shared and left out."""
     groups = _by_terms(all_cells)
     best = max(groups, key=lambda terms: len(_runs(groups[terms])))
     for terms, cells in groups.items():
@@ -144,7 +145,7 @@ def _by_terms(found: Shared) -> dict[_Terms, dict[Comparand, CellResult]]:
 
 
 def _terms(comparand: Comparand, cell: CellResult) -> _Terms:
-    # Elsewhere `relative_budget` changes nothing.
+    # `relative_budget` has an effect under `encoded` alone.
     asked = comparand.run.config.get("relative_budget") == "true"
     relative = asked and cell.threat_model == "encoded"
     return _Terms(tuple(round(e, 9) for e in cell.epsilons), relative, cell.labels.tobytes())
@@ -161,7 +162,7 @@ def _reason(
     groups: Mapping[_Terms, Mapping[Comparand, CellResult]],
     epsilon: float | None,
 ) -> str:
-    """Say why a group is not compared; empty: it is."""
+    """Return why a group is not compared; empty: it is compared."""
     if len({run for cells in groups.values() for run in _runs(cells)}) == 1:
         return "stands in one run only"
     if terms != best or len(_runs(group.cells)) == 1:
@@ -203,9 +204,10 @@ def common_budgets(shared: Sequence[Shared]) -> list[float]:
 
 
 def reference(shared: Sequence[Shared]) -> float | None:
-    """Return the budget that tables show of attacks that are bounded, or of some that are not.
+    """Return the budget in [0, 1] that tables show; the attacks are all bounded or all unbounded.
 
-    It is 0.1 (16 grey levels) if all have it, else the largest that all have; None: there is none.
+    It is 0.1 (16 grey levels for unbounded attacks) if all attacks have it, else the largest that
+    all have; None: they share no budget.
     """
     common = common_budgets(shared)
     return common[reference_index(common, shared[0].one.bounded)] if common else None

@@ -1,22 +1,31 @@
-"""A comparison as tables and as the document that is written about it."""
+"""A comparison as tables and as a document."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from gauntlet.evaluation.quantities import ROBUST_ACCURACY
 from gauntlet.evaluation.statistics import wilson
 from gauntlet.report.comparison.compare import Comparison
 from gauntlet.report.comparison.contests import Contest, Pair, signed, tests
-from gauntlet.report.document.model import Block, Document, Figure, Section, Table, Text
+from gauntlet.report.document.csv_table import NO_BREAK
+from gauntlet.report.document.model import (
+    Block,
+    Document,
+    Figure,
+    Number,
+    Section,
+    Table,
+    Text,
+    slug,
+)
 
 DIFFERENCE = ("difference", "p (McNemar, Holm)")
 HEADER = ("", "clean accuracy", "robust accuracy", "difference to the first", DIFFERENCE[1])
 HEADLINE = ("threat model, epsilon", *HEADER)
 
-NO_BREAK = "\N{NO-BREAK SPACE}"
-
 Figures = Mapping[tuple[str, str], Sequence[Figure]]
-"""Threat model and name of a contest -> the pictures of its section."""
+"""Threat model and name of a contest -> the figures of its section."""
 
 HOW_TO_READ = (
     "Robust accuracy counts test images that keep their true class, or are rejected, under attack. "
@@ -43,9 +52,10 @@ def rows(comparison: Comparison, contest: Contest) -> list[list[str]]:
     }
     table = []
     for who in contest.comparands:
-        pair, clean = against_first.get(who), f"{contest.clean(who).value:.4f}"
+        pair, clean = against_first.get(who), contest.clean(who)
         numbers = _numbers(pair) if pair else ("", "")
-        table.append([who.name, clean, str(wilson(contest.withstood(who))), *numbers])
+        left = Number.of(wilson(contest.withstood(who)))
+        table.append([who.name, Number.of(clean, f"{clean.value:.4f}"), left, *numbers])
     return table
 
 
@@ -87,31 +97,42 @@ def _sections(comparison: Comparison, figures: Figures) -> Iterator[Section]:
 
 def _section(comparison: Comparison, contest: Contest, figures: Figures) -> Section:
     attacks = ", ".join(attack.attack for attack in contest.attacks)
-    caption = f"{contest.title} (`{attacks}`) at epsilon {contest.budget}"
-    blocks: list[Block] = [_table(HEADER, rows(comparison, contest), caption)]
+    caption = (
+        f"{contest.title} (`{attacks}`) at epsilon {contest.budget}, over {ROBUST_ACCURACY.over} "
+        f"({contest.images})"
+    )
+    name = slug(f"{contest.name}_{contest.threat_model}")
+    blocks: list[Block] = [_table(name, HEADER, rows(comparison, contest), caption)]
     others = [
         pair for pair in comparison.pairs_of(contest) if pair.one is not contest.comparands[0]
     ]
     if others:
-        blocks.append(_other_pairs(others))
+        blocks.append(_other_pairs(f"{name}_other_pairs", others))
     return Section(
         contest.title, [*blocks, *figures.get((contest.threat_model, contest.name), ())], 3
     )
 
 
-def _other_pairs(pairs: Sequence[Pair]) -> Table:
+def _other_pairs(name: str, pairs: Sequence[Pair]) -> Table:
     table = [[f"{pair.other.short} minus {pair.one.short}", *_numbers(pair)] for pair in pairs]
-    return _table(("", *DIFFERENCE), table, "All other pairs")
+    caption = "All other pairs: difference of their robust accuracies, on the same images"
+    return _table(name, ("", *DIFFERENCE), table, caption)
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> Table:
-    """Return a table whose numbers stay with their intervals: a name breaks more easily."""
-    unbroken = [[name, *(text.replace(" ", NO_BREAK) for text in texts)] for name, *texts in rows]
-    return Table(header, unbroken, caption)
+def _table(name: str, header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> Table:
+    """Return a table in which lines break in the names, not between a number and its interval."""
+    unbroken = [[who, *map(_unbroken, texts)] for who, *texts in rows]
+    return Table(name, header, unbroken, caption)
+
+
+def _unbroken(text: str) -> str:
+    unbroken = text.replace(" ", NO_BREAK)
+    return Number(unbroken, text.parts) if isinstance(text, Number) else unbroken
 
 
 def _numbers(pair: Pair) -> tuple[str, str]:
-    return signed(pair.difference), f"{pair.p:.2g}"
+    difference = Number.of(pair.difference, signed(pair.difference))
+    return difference, Number(f"{pair.p:.2g}", {"value": pair.p})
 
 
 def _parameters(comparison: Comparison) -> Block:
@@ -119,7 +140,8 @@ def _parameters(comparison: Comparison) -> Block:
     if not differing:
         return Text("All parameters are equal.")
     header = ("parameter", *(run.label for run in comparison.runs))
-    return Table(header, [[f"`{name}`", *values] for name, values in differing.items()])
+    table = [[f"`{name}`", *values] for name, values in differing.items()]
+    return Table("parameters", header, table, "Parameters that are not equal in all runs.")
 
 
 def _left_out(comparison: Comparison) -> Block:
@@ -129,7 +151,8 @@ def _left_out(comparison: Comparison) -> Block:
         [one.comparand.name, one.cell.threat_model, one.cell.attack, one.reason]
         for one in comparison.left_out
     ]
-    return Table(("", "threat model", "attack", "why not"), table)
+    header = ("", "threat model", "attack", "why not")
+    return Table("not_compared", header, table, "Cells that are compared with nothing.")
 
 
 def _runs(comparison: Comparison) -> Table:
@@ -144,4 +167,4 @@ def _runs(comparison: Comparison) -> Table:
         ]
         for run in comparison.runs
     ]
-    return Table(header, table)
+    return Table("runs", header, table, "The compared runs, one per seed.")

@@ -1,16 +1,15 @@
-"""Documents: what a report says, once; shown as one self-contained HTML file and as Markdown."""
+"""What a report says, once: paragraphs, tables, figures in sections. Pages are rendered from it."""
 
 from __future__ import annotations
 
 import base64
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup, escape
+from gauntlet.evaluation.statistics import Interval
 
 
 @dataclass(frozen=True)
@@ -22,6 +21,14 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Items:
+    """A list; each line is marked up like a paragraph."""
+
+    lines: Sequence[str]
+    kind: ClassVar[str] = "items"
+
+
+@dataclass(frozen=True)
 class Commands:
     """Lines to type."""
 
@@ -29,14 +36,55 @@ class Commands:
     kind: ClassVar[str] = "commands"
 
 
+class Number(str):
+    """The text of a table cell that also carries the numbers in it, unrounded.
+
+    Pages show the text; CSV files have a column for each of the numbers too.
+
+    Attributes:
+        parts: name -> number, such as `value`, `low` and `high` of an interval.
+    """
+
+    __slots__ = ("parts",)
+    parts: Mapping[str, float]
+
+    def __new__(cls, text: str, parts: Mapping[str, float]) -> Number:
+        """Return the text with its numbers; those that are undefined (NaN) are left out."""
+        number = super().__new__(cls, text)
+        number.parts = {name: value for name, value in parts.items() if not math.isnan(value)}
+        return number
+
+    @classmethod
+    def of(cls, interval: Interval, text: str | None = None) -> Number:
+        """Return a number with its interval, shown as `text` or as intervals are shown."""
+        return cls(str(interval) if text is None else text, interval._asdict())
+
+
 @dataclass(frozen=True)
 class Table:
-    """Text in rows; cells are paragraphs' text, without line breaks."""
+    """Text in rows; cells are marked up like paragraphs, without line breaks.
 
+    Attributes:
+        name: of its files, without a suffix: letters, digits, `_` and `-`; unique in a document.
+        header: titles of the columns.
+        rows: a cell per column; a `Number` where the text contains an interval.
+        caption: what the numbers are, and what they count over.
+    """
+
+    name: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
     kind: ClassVar[str] = "table"
+
+    def __post_init__(self) -> None:
+        if self.name != slug(self.name):
+            raise ValueError(f"expected a table named like {slug(self.name)}; received {self.name}")
+
+    @property
+    def label(self) -> str:
+        """The caption and where the files are, for pages."""
+        return f"{self.caption} (`tables/{self.name}.csv`, `.tex`)".strip()
 
 
 @dataclass(frozen=True)
@@ -60,11 +108,11 @@ class Figure:
         return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
 
 
-Block = Text | Commands | Table | Figure
+Block = Text | Items | Commands | Table | Figure
 
 
 class Section(NamedTuple):
-    """A heading and what stands under it; `level` 2 is the highest."""
+    """A heading and the blocks under it; `level` 2 is the highest."""
 
     title: str
     blocks: Sequence[Block]
@@ -72,7 +120,7 @@ class Section(NamedTuple):
 
     @property
     def anchor(self) -> str:
-        """The section's address in the page."""
+        """The address of the section in the page."""
         return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
 
 
@@ -89,46 +137,26 @@ class Document(NamedTuple):
         for section in self.sections:
             yield from (block for block in section.blocks if isinstance(block, Figure))
 
-
-def as_html(document: Document) -> str:
-    """Return one HTML file with its style and its pictures inside."""
-    return _render("document.html", document)
-
-
-def as_markdown(document: Document, folder: str = "figures") -> str:
-    """Return Markdown whose pictures are files of `folder`, each named after its figure."""
-    text = _render("document.md", document, folder=folder)
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    @property
+    def tables(self) -> Iterator[Table]:
+        """Every table, in order."""
+        for section in self.sections:
+            yield from (block for block in section.blocks if isinstance(block, Table))
 
 
-def write(document: Document, folder: Path, name: str) -> list[Path]:
-    """Write `name`.html, `name`.md and `figures/` into a folder; return the files."""
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
-    files = {
-        folder / f"{name}.html": as_html(document).encode(),
-        folder / f"{name}.md": as_markdown(document).encode(),
-    }
-    files |= {folder / "figures" / f"{one.name}.png": one.png for one in document.figures}
-    for path, content in files.items():
-        path.write_bytes(content)
-    return list(files)
+def slug(text: str) -> str:
+    """Return a text as a part of a file's name: letters, digits, `_` and `-` alone."""
+    return re.sub(r"[^A-Za-z0-9-]+", "_", text).strip("_")
 
 
-def _render(template: str, document: Document, **names: str) -> str:
-    pages = Environment(
-        loader=PackageLoader("gauntlet.report.document"),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters["inline"] = _inline
-    pages.filters["cell"] = lambda text: str(text).replace("|", r"\|").replace("\n", " ")
-    return pages.get_template(template).render(document=document, **names)
+LINK = re.compile(r"\[([^\[\]]+)\]\((#[\w-]+)\)")
+CODE = re.compile(r"`(.+?)`")
+STRONG = re.compile(r"\*\*(.+?)\*\*")
+"""The markup of paragraphs and cells."""
 
 
-def _inline(text: str) -> Markup:
-    """Return a paragraph's text as HTML."""
-    html = re.sub(r"`(.+?)`", r"<code>\1</code>", str(escape(text)))
-    html = re.sub(r"\[([^\[\]]+)\]\((#[\w-]+)\)", r'<a href="\2">\1</a>', html)
-    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html))  # noqa: S704 -- escaped
+def plain(text: str) -> str:
+    """Return a text without its markup."""
+    for mark in (LINK, CODE, STRONG):
+        text = mark.sub(r"\1", text)
+    return text
