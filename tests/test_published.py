@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gauntlet.config.vigouroux2018 import STEPS
 from gauntlet.errors import UsageError
 from gauntlet.report import vigouroux2018
+from gauntlet.report.cell_result import CellResult
 from gauntlet.report.claims.published import published_numbers
-from gauntlet.report.claims.results import Key
+from gauntlet.report.claims.results import Key, Results
 from gauntlet.report.claims.schema import PaperClaims, load_claims
+from gauntlet.report.document.model import Number, Table
 from gauntlet.steps.reproduce import CLAIMS
 
 
@@ -39,6 +42,52 @@ def test_numbers_of_the_second_papers_tables() -> None:
 def test_parts_with_published_steps_are_in_the_plan() -> None:
     parts = {f"steps {steps}" for steps in STEPS} | {"table 1"}
     assert set(vigouroux2018.PUBLISHED_STEPS) <= parts
+
+
+def _cell(attack: str) -> CellResult:
+    """Return a cell of ten images of class 3, of which two fall, with changes of norm 1."""
+    three, flat = np.full(10, 3), np.ones((1, 10), np.float32)
+    attacked = np.where(np.arange(10) < 2, 5, 3)[None]
+    args = ("features", "white_box", attack, (0.005,), three, three, attacked, flat, flat)
+    return CellResult(*args, True, attack)
+
+
+PRINTED = {
+    "DeepFool L2, 50 steps": ("94.41 % / 1.25", "0.54 % / 0.0075"),
+    "DeepFool Linf, 50 steps": ("100 % / 1.81", "4.13 % / 1.13"),
+    "FGSM, epsilon 0.005": ("0.41 % / 0.07", "1.61 % / 0.04"),
+    "Iterative, epsilon 0.005": ("1.04 % / 0.08", "1.25 % / 0.04"),
+    "Single Pixel": ("9.17 % / 1", "4.72 % / 1"),
+    "LocalSearch, lowest score (as in 2018)": ("44.41 % / 5.22", "27.51 % / 9.71"),
+    "LocalSearch, highest score (as intended)": ("", ""),
+    "DeepFool L2, 200 steps": ("", "1.35 %"),
+    "DeepFool L2, 1000 steps": ("", "15.25 % / 0.73"),
+    "DeepFool Linf, 200 steps": ("", "89.2 %"),
+    "DeepFool Linf, 1000 steps": ("", ""),
+    "Carlini-Wagner L2": ("", ""),
+}
+"""What the paper printed for its classic network and for FUNN."""
+
+
+def test_second_papers_tables_show_what_it_printed_beside_ours() -> None:
+    cells = {
+        _key(network, line.part, line.attack): [_cell(line.attack)]
+        for line in vigouroux2018.TABLE_1
+        for network in vigouroux2018.NETWORKS
+    }
+    claims = load_claims(CLAIMS / "vigouroux2018.yaml")
+    sections = vigouroux2018.sections(Results(cells, {}, {}), claims)
+    tables = {b.name: b for s in sections for b in s.blocks if isinstance(b, Table)}
+    assert {row[0]: (row[3], row[5]) for row in tables["table_1"].rows} == PRINTED
+    ours = tables["table_1"].rows[0][2]
+    assert ours == "20.00 % [5.67, 50.98] / 1" and isinstance(ours, Number)
+    assert (ours.parts["value"], ours.parts["noise_level"]) == (0.2, 1.0)
+    assert [(row[4], row[6]) for row in tables["table_2"].rows] == [
+        ("0.6 %", "4.13 %"),
+        ("3.2 %", "1.61 %"),
+        ("4.8 %", "1.25 %"),
+    ]
+    assert all(table.caption for table in tables.values())
 
 
 def _claims(*published: str) -> PaperClaims:

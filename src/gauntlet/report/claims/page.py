@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gauntlet.evaluation.quantity import Quantity
 from gauntlet.report import chance
 from gauntlet.report.claims.behind import Facts, behind, short_ids
-from gauntlet.report.claims.measures import CellMeasure, Measure
 from gauntlet.report.claims.outcomes import Holds
 from gauntlet.report.claims.ranking import RankedPair
 from gauntlet.report.claims.results import Estimate, Results, quantity_of
@@ -76,11 +74,11 @@ _RULE = (
     "different ones), every number of several seeds by the paired t test over seeds (Holm's "
     "correction over the pairs that were tested, 5 %). If a difference is inside the noise, the "
     "order did not show. Losses, drops, noise levels and concentrations of one seed are shown, but "
-    "not tested: they make an order neither hold nor fail, and a claim of which nothing else "
-    "decides is not tested. A training that diverged has an infinite loss, above that of any that "
-    "did not, whatever the noise; if another seed diverges, one seed does not tell. Brackets are "
-    "95 % intervals: Wilson's over images for one seed, t over seeds for several. Success rates "
-    "are over all attacked images; what was misclassified before is no success."
+    "not tested: such an order neither holds nor fails, and a claim that nothing else decides is "
+    "not tested. A diverged training counts as an infinite loss, above every finite one whatever "
+    "the noise; if only some seeds diverge, the order is not tested. Brackets are 95 % intervals: "
+    "Wilson's over images for one seed, t over seeds for several. Success rates are over all "
+    "attacked images; images that are misclassified without attack are no successes."
 )
 
 
@@ -114,7 +112,7 @@ def _overview(outcomes: Sequence[ClaimOutcome]) -> Table:
                 f"{o.claim.text} ([{o.claim.id}](#{o.claim.id}))",
                 o.claim.where,
                 o.claim.published,
-                _number(o.measured, o.shown),
+                _number(o.measured, o.shown if len(o.shown) == 1 else ()),
                 f"**{o.verdict}**{o.sentence.removeprefix(o.verdict)}",
             ]
             for o in outcomes
@@ -156,32 +154,28 @@ def _claim(outcome: ClaimOutcome) -> Section:
 def _denominators(outcome: ClaimOutcome) -> str:
     """Return what the claim's quantities are, and what they count over."""
     measures = (m for r in outcome.readings for check in r.checks for m in check.measures)
-    quantities = {q.name: q for q in map(_quantity, measures) if q is not None}
+    quantities = {quantity.name: quantity for quantity in map(quantity_of, measures)}
     return "; ".join(f"`{name}`: {quantity}" for name, quantity in quantities.items())
-
-
-def _quantity(measure: Measure) -> Quantity | None:
-    """Return the quantity of attacked images; other measures say themselves what they are."""
-    return quantity_of(measure) if isinstance(measure, CellMeasure) else None
 
 
 def _rows(reading: ReadingOutcome) -> Iterator[list[str]]:
     for check in reading.checks:
         pairs = list(zip(check.measures, check.estimates, strict=True))
-        texts = "; ".join(f"{m}: {Holds.MISSING if e is None else e}" for m, e in pairs)
-        found = [e for e in check.estimates if e is not None]
-        ids = (run_id for estimate in found for run_id in estimate.run_ids)
-        measured = _number(texts, found)
+        text = "; ".join(f"{m}: {Holds.MISSING if e is None else e}" for m, e in pairs)
+        ids = (i for _, e in pairs if e is not None for i in e.run_ids)
+        measured = _number(text, check.estimates)
         yield [reading.name, measured, str(check.expect), check.holds.value, short_ids(ids)]
 
 
-def _number(text: str, estimates: Sequence[Estimate]) -> str:
-    """Return a text as a number, if it shows a single one."""
-    numbers = [estimate for estimate in estimates if isinstance(estimate.value, float)]
-    if len(estimates) > 1 or not numbers:
-        return text
-    (one,) = numbers
-    return Number(text, {"value": float(one.value), "low": one.low, "high": one.high})
+def _number(text: str, estimates: Sequence[Estimate | None]) -> str:
+    """Return a text with its numbers; those of several estimates are counted: `value 2`."""
+    parts: dict[str, float] = {}
+    for count, estimate in enumerate(estimates, start=1):
+        end = "" if len(estimates) == 1 else f" {count}"
+        if estimate is not None and isinstance(estimate.value, float):
+            numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+            parts |= {f"{name}{end}": number for name, number in numbers.items()}
+    return Number(text, parts)
 
 
 def warnings(results: Results) -> Iterator[str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gauntlet.evaluation.outcomes import Outcome
 from gauntlet.evaluation.quantities import OF_DATA, OF_IMAGES, OF_TRAININGS, PARAMETER, target
-from gauntlet.evaluation.quantity import Computed, Sample, Share
+from gauntlet.evaluation.quantity import Computed, Quantity, Sample, Share
 from gauntlet.evaluation.statistics import Interval
 from gauntlet.report.cell_result import CellResult
 from gauntlet.report.claims.measures import CellMeasure, DataMeasure, Measure, TrainingMeasure
@@ -122,7 +122,7 @@ class Results:
         if not cells:
             return None
         ids = tuple(cell.run_id for cell in cells)
-        return Estimate(*measured(cells, quantity_of(measure), measure.epsilon), ids)
+        return Estimate(*measured(cells, of_cells(measure), measure.epsilon), ids)
 
     def curves(self, network: str) -> Mapping[str, Mapping[int, float]]:
         """Return the autoencoder's metrics of a network's first seed: name -> epoch -> value."""
@@ -133,11 +133,9 @@ class Results:
         """Return a measure's numbers for the noise test, one per seed."""
         if isinstance(measure, CellMeasure):
             return _sample(self.cells_of(measure), measure)
-        if isinstance(measure, DataMeasure):
-            return Sample(OF_DATA, ())
-        if measure.config is not None:
-            return Sample(PARAMETER, ())
-        return Sample(OF_TRAININGS, self._each_seed(measure))
+        if isinstance(measure, TrainingMeasure) and measure.metric is not None:
+            return Sample(OF_TRAININGS, self._each_seed(measure))
+        return Sample(quantity_of(measure), ())
 
     def _each_seed(self, measure: TrainingMeasure) -> Sequence[float]:
         """Return a metric of every seed; empty: not known for each.
@@ -200,15 +198,24 @@ def measured(
     return quantity.over_seeds([quantity.measure(one) for one in _at(cells, epsilon)])
 
 
-def quantity_of(measure: CellMeasure) -> Share | Computed:
-    """Return the quantity that a measure names."""
+def quantity_of(measure: Measure) -> Quantity:
+    """Return what a measure measures."""
+    if isinstance(measure, CellMeasure):
+        return of_cells(measure)
+    if isinstance(measure, DataMeasure):
+        return OF_DATA
+    return OF_TRAININGS if measure.config is None else PARAMETER
+
+
+def of_cells(measure: CellMeasure) -> Share | Computed:
+    """Return the quantity of attacked cells that a measure names."""
     if measure.of_class is not None:
         return target(measure.quantity, measure.of_class)
     return OF_IMAGES[measure.quantity]
 
 
 def _sample(cells: Sequence[CellResult], measure: CellMeasure) -> Sample:
-    quantity, outcomes = quantity_of(measure), _at(cells, measure.epsilon)
+    quantity, outcomes = of_cells(measure), _at(cells, measure.epsilon)
     values = [quantity.measure(outcome).value for outcome in outcomes]
     if isinstance(quantity, Share):
         return Sample(quantity, values, [quantity.hits(outcome) for outcome in outcomes])
