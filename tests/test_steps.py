@@ -156,7 +156,7 @@ def test_summary_and_its_tables_are_artifacts_of_the_run(attacked, client, paren
         io.StringIO(mlflow.artifacts.load_text(f"runs:/{run_id}/tables/robust_accuracy.csv"))
     )
     worst = [float(line["worst case: value"]) for line in lines]
-    assert worst == [row.worst_at_reference.value for row in attacked.rows]
+    assert worst == [row.worst_at_reference.value for row in attacked.summary.rows]
 
 
 def test_summary_shows_the_examples_accuracies(attacked, client, parent):
