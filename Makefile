@@ -12,9 +12,11 @@ MOVED := $(shell [ ! -e .venv ] || [ "$$(pwd -P)" = "$$(cat .venv/.place 2>/dev/
 RESOLVE := $(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-header --quiet
 COMPILE := $(RESOLVE) pyproject.toml --group dev
+# --fresh-env: Sphinx repeats no warning of a page that it need not read again.
+SPHINX := $(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --fresh-env --quiet docs build/docs
 
 .DEFAULT_GOAL := help
-.PHONY: help attack test test-slow check format lock ui dashboard bench clean moved
+.PHONY: help attack test test-slow check docs mlproject format lock ui dashboard bench clean moved
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -28,11 +30,19 @@ test: $(READY) ## fast tests
 test-slow: $(READY) ## real MLflow projects, servers, full MNIST
 	$(BIN)/python -m pytest $(WORKERS) -m slow $(ARGS)
 
-check: $(READY) ## lint, format, types, layers
+check: $(READY) ## lint, format, types, layers, manual
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(SPHINX)
+
+docs: $(READY) ## build the manual into build/docs
+	$(BIN)/python docs/generate.py
+	$(SPHINX)
+
+mlproject: $(READY) ## write MLproject from the catalogue
+	$(BIN)/python -m gauntlet.mlproject > MLproject.new && mv MLproject.new MLproject
 
 format: $(READY) ## format the code and mend what ruff can
 	$(BIN)/ruff check --fix
@@ -60,7 +70,7 @@ bench: $(READY) $(FOOLBOX1)/.ready ## measure speed
 clean: ## delete the environment and the caches; runs stay
 	rm -rf .venv $(FOOLBOX1) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	rm -rf src/*.egg-info
-	find src tests benchmarks tuning -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests benchmarks tuning docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment: exactly the lock, checked by hash. GPU: make attack LOCK=requirements-cuda.lock
 # The stamp comes last, and the old one goes first: an interrupted installation is done again.

@@ -1,1 +1,1 @@
-"""Speed as ratios measured side by side in one process; absolute times say little."""
+"""Speed as ratios of two times measured in turn, because absolute times depend on the machine."""

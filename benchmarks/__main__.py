@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: measure everything, or what is named; print one table."""
+"""`python -m benchmarks [NAME ...]`: run the named benchmarks, or all; print one table."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ NAMES = ("attacks", "peers", "limits", "memory", "training", "studies", "trackin
 
 
 def main() -> int:
-    """Return 0 if every ratio that has a bound keeps it."""
+    """Return 0 if every ratio keeps its bound, if it has one; otherwise 1."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     names = sys.argv[1:] or NAMES
     if unknown := set(names) - set(NAMES):
         sys.exit(unknown_name("benchmark", min(unknown), NAMES))
-    from gauntlet.runtime import configure_tensorflow
+    from gauntlet.training.runtime import configure_tensorflow
 
     configure_tensorflow()
     table = Table("ratio", "median", "rounds", "wanted", "reached", "seconds", title="Benchmarks")

@@ -1,9 +1,8 @@
-"""Attacks against plain cleverhans calls and against the gradients that nobody can do without."""
+"""Attacks compared with plain cleverhans calls, and with the bare gradients that they need."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import keras
 import numpy as np
@@ -12,25 +11,25 @@ from cleverhans.tf2.attacks.basic_iterative_method import basic_iterative_method
 from cleverhans.tf2.attacks.fast_gradient_method import fast_gradient_method
 
 from benchmarks.timing import Comparison, compare
+from gauntlet.arrays import Tensor
 from gauntlet.attacks.base import BATCH, Attack
 from gauntlet.attacks.iterative import BIM
 from gauntlet.attacks.single_step import FGSM
 from gauntlet.attacks.threat_models import logits_of
-from gauntlet.classifiers.dense import build_dense
-from gauntlet.config.models import ClassifierConfig
-from gauntlet.runtime import start_from
+from gauntlet.config.training import ClassifierConfig
+from gauntlet.training.runtime import start_from
 
 IMAGES, STEPS, EPSILON = 10_000, 40, 0.1
 SWEEP = [round(0.03 * i, 2) for i in range(1, 11)]
 
 
 def run() -> Iterator[Comparison]:
-    """Compare on the first paper's dense network; its weights do not matter for speed."""
+    """Compare on the first paper's dense network, untrained: weights do not matter for speed."""
     start_from(0)
-    model = build_dense(ClassifierConfig(), (28, 28, 1), 10)
+    model = ClassifierConfig().training.create((28, 28, 1), 10, 0)
     logits = logits_of(model)
 
-    def plain(batch: tf.Tensor) -> tf.Tensor:
+    def plain(batch: Tensor) -> Tensor:
         return model(batch, training=False)
 
     rng = np.random.default_rng(0)
@@ -91,14 +90,14 @@ def run() -> Iterator[Comparison]:
     )
 
 
-def bare_gradient(model: keras.Model) -> Callable[[Any, Any], Any]:
+def bare_gradient(model: keras.Model) -> Callable[[Tensor, Tensor], Tensor]:
     """Compile `(images, labels) -> gradient` of the cross entropy, and nothing else."""
 
-    def run(x: Any, y: Any) -> Any:
+    def run(x: Tensor, y: Tensor) -> Tensor:
         with tf.GradientTape() as tape:
             tape.watch(x)
             loss = tf.nn.sparse_softmax_cross_entropy_with_logits(y, model(x, training=False))
         return tape.gradient(loss, x)
 
-    compiled: Callable[[Any, Any], Any] = tf.function(run)
+    compiled: Callable[[Tensor, Tensor], Tensor] = tf.function(run)
     return compiled

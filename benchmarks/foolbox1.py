@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from gauntlet.arrays import Floats, Images, Labels
 
 ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-foolbox1/bin/python"
@@ -22,10 +23,10 @@ class Outcome:
     """What foolbox found with one seed.
 
     Attributes:
-        success: an image each; an image that is misclassified already is a success of norm 0.
-        l2: norm of the change; None: nothing was found.
-        linf: the same.
-        seconds: of all the images together.
+        success: one per image; an image that is misclassified already is a success of norm 0.
+        l2: L2 norm of each image's change; None where nothing was found.
+        linf: Linf norm of each image's change; None where nothing was found.
+        seconds: wall time for all images together.
     """
 
     success: list[bool]
@@ -36,9 +37,9 @@ class Outcome:
 
 def attack(
     name: str,
-    layers: list[tuple[NDArray[np.float32], NDArray[np.float32]]],
-    images: NDArray[np.float32],
-    labels: NDArray[np.int64],
+    layers: list[tuple[Floats, Floats]],
+    images: Images,
+    labels: Labels,
     *,
     seeds: int = 1,
     **options: Any,

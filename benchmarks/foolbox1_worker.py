@@ -1,8 +1,8 @@
-"""Run an attack of foolbox 1.8 on a dense ReLU network; for that environment's Python alone.
+"""Run an attack of foolbox 1.8 on a dense ReLU network; only foolbox 1's environment can run this.
 
-`python foolbox1_worker.py NETWORK.npz ATTACK SEEDS OPTIONS` writes JSON to stdout: one object a
-seed, as `benchmarks.foolbox1.Outcome` describes. NETWORK has `images` (n, h, w, c), `labels` (n,)
-and, a layer, `kernel_0`, `bias_0`, ...; OPTIONS is JSON, the attack's own.
+`python foolbox1_worker.py NETWORK.npz ATTACK SEEDS OPTIONS` writes JSON to stdout: one object per
+seed, as `benchmarks.foolbox1.Outcome` describes. NETWORK holds `images` (n, h, w, c), `labels` (n,)
+and, for each layer, `kernel_0`, `bias_0`, ...; OPTIONS is JSON, the attack's own parameters.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class DenseNetwork(foolbox.models.DifferentiableModel):
     def predictions_and_gradient(self, image, label):
         logits = self.predictions(image)
         d_logits = foolbox.utils.softmax(logits)
-        d_logits[label] -= 1  # of the cross entropy
+        d_logits[label] -= 1  # the gradient of the cross entropy
         return logits, self.backward(d_logits, image)
 
     def backward(self, gradient, image):
@@ -64,7 +64,7 @@ class DenseNetwork(foolbox.models.DifferentiableModel):
 
 
 def run(network, images, labels, name, seed, options):
-    """Attack one image after the other, as foolbox 1 does; `None` stands for a failure."""
+    """Attack one image after the other, as foolbox 1 does; `None` means that it failed."""
     foolbox.rngs.set_seeds(seed)
     attack = ATTACKS[name](network)
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""foolbox 3 and ART, imported without their noise and without traces in the user's home."""
+"""foolbox 3 and ART, imported without their warnings and without files in the user's home."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unittest import mock
 
 @functools.cache
 def foolbox() -> ModuleType:
-    """Return foolbox, which imports what SciPy deprecates."""
+    """Return foolbox, which imports deprecated parts of SciPy."""
     with warnings.catch_warnings(action="ignore"):
         import foolbox
     return foolbox

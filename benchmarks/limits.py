@@ -1,7 +1,7 @@
-"""Attacks against the calls that nobody can do without: gradients, Jacobians, forward passes.
+"""Attacks compared with the bare calls that they need: gradients, Jacobians, forward passes.
 
-On the network and images of `benchmarks.peers`; the calls are what `AttackResult` says, an image
-on average.
+The network and the images are those of `benchmarks.peers`. The numbers of calls per image are those
+that the attack itself reports in `AttackResult`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import tensorflow as tf
 from benchmarks.attacks import bare_gradient
 from benchmarks.peers import CLASSES, ITERATED, STEPS, Target, ours, trained
 from benchmarks.timing import Comparison, measured, seconds
+from gauntlet.arrays import Tensor
 
 LIMITS: dict[str, dict[str, Any]] = {
     "bim": ITERATED,
@@ -30,7 +31,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "single_pixel": {},
     "local_search": {"local_search_rounds": 10},
 }
-"""Attacks whose cost over their bare calls is told, with parameters that keep it short."""
+"""Attacks to compare, with parameters that keep them short."""
 
 BY_JACOBIANS = ("deepfool_l2", "deepfool_linf")
 
@@ -65,12 +66,12 @@ def over_limit(name: str, options: dict[str, Any], target: Target, rounds: int =
     )
 
 
-def _jacobian(model: keras.Model) -> Callable[[Any, Any], Any]:
-    def run(x: Any, _: Any) -> Any:
+def _jacobian(model: keras.Model) -> Callable[[Tensor, Tensor], Tensor]:
+    def run(x: Tensor, _: Tensor) -> Tensor:
         with tf.GradientTape() as tape:
             tape.watch(x)
             z = model(x, training=False)
         return tape.batch_jacobian(z, x)
 
-    compiled: Callable[[Any, Any], Any] = tf.function(run)
+    compiled: Callable[[Tensor, Tensor], Tensor] = tf.function(run)
     return compiled

@@ -1,4 +1,4 @@
-"""What the hungriest attacks take in memory on 10,000 images, each in a process of its own."""
+"""Memory that the most demanding attacks take on 10,000 images, each in its own process."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ HUNGRY: dict[str, dict[str, Any]] = {
     "single_pixel": {"max_pixels": 100},
     "local_search": {"local_search_rounds": 3},
 }
-"""Attacks with few steps: more of them take longer, not more memory."""
+"""Attacks with few steps: more steps take longer, but no more memory."""
 
 
 def run() -> Iterator[Comparison]:
-    """Measure each; the seconds that the table shows are no comparison here."""
+    """Measure each attack; both numbers of seconds in the table are the same one here."""
     for name, options in HUNGRY.items():
         command = [sys.executable, "-m", "benchmarks.memory", name, json.dumps(options)]
         said = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603
@@ -38,15 +38,14 @@ def run() -> Iterator[Comparison]:
 
 
 def main() -> None:
-    """Print the GiB above the process's own, and the seconds."""
+    """Print as JSON the GiB that the attack added to the process, and the seconds that it took."""
     from benchmarks.peers import Target, ours
     from benchmarks.timing import seconds
-    from gauntlet.classifiers.dense import build_dense
-    from gauntlet.config.models import ClassifierConfig
-    from gauntlet.runtime import start_from
+    from gauntlet.config.training import ClassifierConfig
+    from gauntlet.training.runtime import start_from
 
     start_from(0)
-    model = build_dense(ClassifierConfig(), (28, 28, 1), 10)
+    model = ClassifierConfig().training.create((28, 28, 1), 10, 0)
     images = np.random.default_rng(0).random((IMAGES, 28, 28, 1), np.float32)
     labels = model.predict(images, verbose=0).argmax(axis=1)  # nothing is misclassified already
     own = psutil.Process().memory_info().rss
@@ -56,9 +55,9 @@ def main() -> None:
 
 
 def _peak() -> int:
-    """Return the largest resident memory so far, from Linux.
+    """Return the largest resident memory of this process so far, in bytes (Linux only).
 
-    Not `resource.getrusage`: there a new process starts from the peak of the one that started it.
+    `resource.getrusage` would not do: a new process inherits its parent's peak there.
     """
     (line,) = (s for s in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in s)
     return 1024 * int(line.split()[1])

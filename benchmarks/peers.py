@@ -1,7 +1,7 @@
-"""Attacks against foolbox 3, ART and foolbox 1.8.
+"""Attacks compared with those of foolbox 3, ART and foolbox 1.8.
 
-On the first paper's dense network, trained, and the first test images of MNIST. Seconds are of
-`IMAGES` images; what is slow gets fewer, and counts in proportion.
+All attack the first paper's dense network, trained, on the first test images of MNIST. Seconds are
+for `IMAGES` images; slow attacks get fewer images, and their time is scaled up.
 """
 
 from __future__ import annotations
@@ -12,20 +12,18 @@ from functools import cache, cached_property, partial
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from benchmarks import foolbox1
 from benchmarks.libraries import art, foolbox
 from benchmarks.timing import Comparison, measured, seconds
-from gauntlet.attacks.base import AttackResult
-from gauntlet.attacks.registry import build_attack
+from gauntlet.arrays import Images, Labels
+from gauntlet.attacks.base import Attack, AttackResult
 from gauntlet.attacks.threat_models import logits_of
-from gauntlet.classifiers.training import train_classifier
+from gauntlet.catalogue.attacks import ATTACKS
+from gauntlet.catalogue.units import WHOLE_RANGE
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.models import ClassifierConfig
-from gauntlet.config.tables import MINIMUM_NORM, WHOLE_BOX
+from gauntlet.config.training import ClassifierConfig
 from gauntlet.data.registry import load
 
 IMAGES, CLASSES = 1000, 10
@@ -34,15 +32,15 @@ STEPS, EPSILON, REL_STEP = 40, 0.1, 0.25
 
 @dataclass(frozen=True)
 class Target:
-    """A trained network with images `(n, 28, 28, 1)` and labels `(n,)`, as each library wants."""
+    """A trained network with images `(n, 28, 28, 1)` and labels, wrapped as each library wants."""
 
     model: keras.Model
-    images: NDArray[np.float32]
-    labels: NDArray[np.int64]
+    images: Images
+    labels: Labels
 
     @cached_property
     def for_foolbox(self) -> Any:
-        """Compiled, which makes foolbox a fifth faster than the plain model that it documents."""
+        """The compiled network: foolbox is a fifth faster with it than as its manual shows."""
         compiled = tf.function(partial(self.model, training=False))
         return foolbox().TensorFlowModel(compiled, bounds=(0, 1), device="/CPU:0")
 
@@ -54,16 +52,16 @@ class Target:
         )
 
     def first(self, n: int) -> Target:
-        """Return the same with the first images alone."""
+        """Return the same network with the first n images."""
         return Target(self.model, self.images[:n], self.labels[:n])
 
 
 Peer = Callable[[Target], float]
-"""Attacks all images of a target and returns the seconds."""
+"""Function that attacks all images of a target and returns the seconds."""
 
 
 def by_foolbox(name: str, epsilon: float | None = None, **options: Any) -> Peer:
-    """Return an attack of foolbox 3; no epsilon: the nearest adversarial images."""
+    """Return an attack of foolbox 3; without an epsilon it looks for the nearest images."""
 
     def run(target: Target) -> float:
         attack = getattr(foolbox().attacks, name)(**options)
@@ -85,7 +83,7 @@ def by_art(name: str, **options: Any) -> Peer:
 
 
 def by_foolbox1(name: str, **options: Any) -> Peer:
-    """Return an attack of foolbox 1.8, which knows one image at a time."""
+    """Return an attack of foolbox 1.8, which takes one image at a time."""
 
     def run(target: Target) -> float:
         weights = iter(target.model.get_weights())
@@ -100,13 +98,13 @@ class Duel:
     """One of our attacks against a peer's.
 
     Attributes:
-        attack: name in the registry.
-        against: what the table says of the peer.
-        peer: the other side.
+        attack: name of ours in the catalogue.
+        against: name of the peer in the table.
+        peer: the peer's attack.
         wanted: least speed-up.
         options: parameters of ours.
-        images: that ours gets; the time of `IMAGES` is in proportion.
-        sample: that the peer gets, the same.
+        images: number of images that ours gets; its time is scaled to `IMAGES`.
+        sample: number of images that the peer gets; its time is scaled too.
     """
 
     attack: str
@@ -197,7 +195,7 @@ DUELS = (
 
 
 def run() -> Iterator[Comparison]:
-    """Train the network, then every duel."""
+    """Train the network, then measure every duel."""
     target = trained()
     for duel in DUELS:
         yield fight(duel, target)
@@ -208,8 +206,8 @@ def trained() -> Target:
     """Return the network after five epochs, with the first `IMAGES` test images."""
     mnist = load("mnist")
     config = ClassifierConfig(classifier_epochs=5)
-    model = train_classifier(config, mnist.x_train, mnist.y_train, CLASSES, lambda *_: None)
-    return Target(model, mnist.x_test, mnist.y_test).first(IMAGES)
+    trained = config.training.run(mnist.x_train, mnist.y_train, CLASSES, lambda *_: None)
+    return Target(trained.model, mnist.x_test, mnist.y_test).first(IMAGES)
 
 
 def fight(duel: Duel, target: Target, rounds: int = 3) -> Comparison:
@@ -225,9 +223,10 @@ def fight(duel: Duel, target: Target, rounds: int = 3) -> Comparison:
 
 
 def ours(name: str, options: dict[str, Any], target: Target) -> AttackResult:
-    """Run our attack at one budget; of a minimum-norm attack the one that bounds nothing."""
-    epsilon = WHOLE_BOX if name in MINIMUM_NORM else EPSILON
-    attack = build_attack(name, AttackConfig(**options))
+    """Run our attack at one budget; a minimum-norm attack gets one that accepts everything."""
+    entry = ATTACKS[name]
+    epsilon = WHOLE_RANGE if entry.finds_minimum else EPSILON
+    attack: Attack = AttackConfig(**options).attack(entry).create()
     logits = logits_of(target.model)
     (result,) = attack(logits, target.images, target.labels, epsilons=[epsilon])
     return result

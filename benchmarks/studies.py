@@ -1,6 +1,7 @@
-"""What a trial of a study adds to its bare training: the storage, the run, the reports.
+"""What a trial of a study costs beyond its bare training: the storage, the run, the reports.
 
-Both are of the same trial: the machine's speed drifts by more than the cost from one to the next.
+Both times come from the same trial, because the machine's speed drifts by more than this cost from
+one trial to the next.
 """
 
 from __future__ import annotations
@@ -13,18 +14,17 @@ from typing import Any
 from unittest import mock
 
 from benchmarks.timing import Comparison, seconds
-from gauntlet.config.tune import TuneConfig
-from gauntlet.tracking.experiments import STUDIES
 from gauntlet.tracking.runs import tracked_run
 from gauntlet.tracking.store import open_store
 from tuning import measure as measuring
 from tuning import worker
+from tuning.config import EXPERIMENT, TuneConfig
 
 EPOCHS, ROUNDS = 10, 5
 
 
 class _Clock:
-    """Adds up what a function takes."""
+    """Wraps a function and adds up the seconds of its calls."""
 
     def __init__(self, function: Any) -> None:
         self._function = function
@@ -44,7 +44,7 @@ def run() -> Iterator[Comparison]:
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
         open_store()
         config = TuneConfig(space=f"epochs={EPOCHS} widths=504,28 activation=relu")
-        with tracked_run(STUDIES, "benchmark", config, tags={}) as parent:
+        with tracked_run(EXPERIMENT, "benchmark", config.as_json(), tags={}) as parent:
             pairs = [_trial(config, parent, trials) for trials in range(1, ROUNDS + 2)][1:]
     name = f"study: a trial of {EPOCHS} epochs over its bare training"
     whole, bare = (sorted(side)[ROUNDS // 2] for side in zip(*pairs, strict=True))
@@ -52,13 +52,13 @@ def run() -> Iterator[Comparison]:
 
 
 def _trial(config: TuneConfig, parent: Any, trials: int) -> tuple[float, float]:
-    """Run one more trial; return the seconds of all of it, and of its training alone."""
+    """Run one more trial; return its seconds, and those of its training alone."""
     measure, reports = _Clock(measuring.measure), _Clock(worker._Reports.__call__)
 
     def report(self: Any, epoch: int, metrics: dict[str, float]) -> None:
         reports(self, epoch, metrics)
 
-    more = config.model_copy(update={"trials": trials})
+    more = config.replace(trials=trials)
     with (
         mock.patch.object(measuring, "measure", measure),
         mock.patch.object(worker._Reports, "__call__", report),

@@ -1,4 +1,4 @@
-"""Time two pieces of work in turn, so that a machine whose speed drifts slows both."""
+"""Time two pieces of work in turn: if the speed of the machine drifts, it drifts for both."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Comparison:
 
     Attributes:
         name: what is compared with what.
-        ratios: of each round.
-        wanted: the least (`>=`) or most (`<=`) that the median ratio should be; none: told only.
-        seconds: medians of both sides.
+        ratios: one per round.
+        wanted: bound of the median ratio, as `>= 1.15` or `<= 1.05`; empty if there is none.
+        seconds: median times of both sides.
     """
 
     name: str
@@ -26,12 +26,12 @@ class Comparison:
 
     @property
     def median(self) -> float:
-        """The ratio to quote."""
+        """The median ratio, the one to quote."""
         return statistics.median(self.ratios)
 
     @property
     def reached(self) -> str:
-        """Whether the median is as wanted."""
+        """Whether the median keeps its bound: `yes`, `NO`, or empty if there is none."""
         if not self.wanted:
             return ""
         sign, bound = self.wanted.split()
@@ -62,7 +62,7 @@ def measured(
     wanted: str,
     rounds: int,
 ) -> Comparison:
-    """As `compare`, of two pieces of work that measure their own seconds."""
+    """Do as `compare` with two pieces of work that measure their own seconds."""
     ours()
     theirs()
     pairs = [(ours(), theirs()) for _ in range(rounds)]

@@ -1,7 +1,8 @@
 """What tracking costs: the share of a whole cold attack run that is spent in MLflow's calls.
 
-Counted: every call of MLflow's client in the main thread, and every sample of the system metrics
-in its own. Not counted: drawing figures, which is work that a user asked for; it is told beside.
+This counts every call of MLflow's client in the main thread, and every sample of the system metrics
+in their own thread. It leaves out the drawing of figures, which the user asked for and which has a
+line of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from benchmarks.timing import Comparison
 from gauntlet.config.attack import AttackConfig
-from gauntlet.steps import attack
+from gauntlet.entry_points import attack
 
 CLIENT = [
     name
@@ -32,7 +33,7 @@ SAMPLING = ["start", "finish", "collect_metrics", "publish_metrics"]
 
 
 class Stopwatch:
-    """Adds up the time in wrapped calls; a call within a call counts once a thread."""
+    """Adds up the seconds in wrapped calls; a call within a call of the same thread counts once."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

@@ -1,65 +1,82 @@
-"""Training against plain Keras `fit`, and against the matrix products that it cannot do without."""
+"""Training compared with plain Keras `fit`, and with the bare matrix products that it needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from benchmarks.timing import Comparison, compare
-from gauntlet.autoencoders.architecture import build_autoencoder
+from gauntlet.arrays import Images, Tensor
 from gauntlet.autoencoders.attacker import mean_squared_error
-from gauntlet.autoencoders.funn import Game, _run_epoch
+from gauntlet.autoencoders.funn import Game, Rules, _run_epoch
 from gauntlet.autoencoders.layers import CODE
 from gauntlet.autoencoders.training import reconstruction_loss
-from gauntlet.config.models import AutoencoderConfig
-from gauntlet.networks import fit
-from gauntlet.runtime import start_from
+from gauntlet.catalogue.autoencoders import Autoencoder
+from gauntlet.catalogue.trainings import Training
+from gauntlet.config.training import AutoencoderConfig
+from gauntlet.training.keras_loops import fit
+from gauntlet.training.runtime import start_from
 
 EPOCHS = 2
 WIDTHS = (784, 504, 28, 28, 504, 784)
+
+Gradients = Callable[[Tensor, Tensor], list[Tensor]]
+"""`(images, codes) -> gradients`, one per weight."""
 
 
 def run() -> Iterator[Comparison]:
     """Compare on the first paper's autoencoder with 60,000 images."""
     start_from(0)
-    config = AutoencoderConfig(epochs=EPOCHS)
+    training = AutoencoderConfig(epochs=EPOCHS).autoencoder()
     images = np.random.default_rng(0).random((60_000, 28, 28, 1), np.float32)
-    ours, theirs = (_compiled(config) for _ in range(2))
-    work = partial(fit, ours, images, images, config, lambda *_: None, seed=0)
+    batch = training.training_arguments["batch_size"]
+    ours, theirs = (_compiled(training) for _ in range(2))
+    work = partial(
+        fit,
+        ours,
+        images,
+        images,
+        lambda *_: None,
+        epochs=EPOCHS,
+        batch_size=batch,
+        validation_size=0,
+        seed=0,
+    )
     yield compare(
         "training: cost over plain Keras fit",
         work,
-        lambda: theirs.fit(images, images, epochs=EPOCHS, batch_size=config.batch_size, verbose=0),
+        lambda: theirs.fit(images, images, epochs=EPOCHS, batch_size=batch, verbose=0),
         wanted="<= 1.02",
     )
     yield compare(
         "training: cost over its bare matrix products",
         work,
-        lambda: _matrix_products(config.batch_size, EPOCHS * -(-len(images) // config.batch_size)),
+        lambda: _matrix_products(batch, EPOCHS * -(-len(images) // batch)),
         wanted="",
         rounds=3,
     )
     yield _funn(images[:2048])
 
 
-def _funn(images: NDArray[np.float32]) -> Comparison:
+def _funn(images: Images) -> Comparison:
     """Compare an epoch of FUNN's second phase with the two gradients per batch that it needs.
 
-    One after the other: the defender sees what the attacker has learned from the same batch.
+    They cannot be one gradient: the defender learns from the attacker that has just been updated.
     """
-    config = AutoencoderConfig(autoencoder="funn")
-    game = Game(config, images.shape[1:])
-    step, size, batch = game.step(images), len(images), config.batch_size
-    width = config.features + config.attacker_noise
+    training = AutoencoderConfig(autoencoder="funn").autoencoder()
+    given = training.training_arguments
+    rules = Rules(**{field.name: given[field.name] for field in fields(Rules)})
+    game = Game(training, images.shape[1:], rules)
+    step, size, batch = game.step(images), len(images), given["batch_size"]
+    width = training.arguments["features"] + rules.attacker_noise
     codes = np.random.default_rng(0).random((size, width), np.float32)
-    by_attacker, by_encoder = _bare_gradients(game, config)
+    by_attacker, by_encoder = _bare_gradients(game, rules.gamma)
 
     def bare() -> None:
         for i in range(0, size, batch):
@@ -75,20 +92,20 @@ def _funn(images: NDArray[np.float32]) -> Comparison:
     )
 
 
-def _bare_gradients(game: Game, config: AutoencoderConfig) -> tuple[Any, Any]:
+def _bare_gradients(game: Game, gamma: float) -> tuple[Gradients, Gradients]:
     """Return the gradient of the attacker's generator, and that of the defender's encoder."""
     encoder = keras.Model(game.defender.input, game.defender.get_layer(CODE).output)
 
     @tf.function
-    def by_attacker(x: Any, code: Any) -> Any:
+    def by_attacker(x: Tensor, code: Tensor) -> list[Tensor]:
         with tf.GradientTape() as tape:
             attacked = game.attacker.generator(code)
             error = mean_squared_error(x, game.defender(attacked))
-            loss = mean_squared_error(x, attacked) + config.gamma * game.hinge(error)
+            loss = mean_squared_error(x, attacked) + gamma * game.hinge(error)
         return tape.gradient(loss, game.attacker.generator.trainable_weights)
 
     @tf.function
-    def by_encoder(x: Any, code: Any) -> Any:
+    def by_encoder(x: Tensor, code: Tensor) -> list[Tensor]:
         attacked = game.attacker.generator(code)
         with tf.GradientTape() as tape:
             loss = mean_squared_error(x, game.defender(attacked))
@@ -97,14 +114,16 @@ def _bare_gradients(game: Game, config: AutoencoderConfig) -> tuple[Any, Any]:
     return by_attacker, by_encoder
 
 
-def _compiled(config: AutoencoderConfig) -> keras.Model:
-    model = build_autoencoder(config, (28, 28, 1))
-    model.compile(keras.optimizers.Adam(config.learning_rate), reconstruction_loss(config))
+def _compiled(training: Training[Autoencoder]) -> keras.Model:
+    model = training.create((28, 28, 1), training.seed)
+    given = training.training_arguments
+    loss = reconstruction_loss(given["loss"])
+    model.compile(keras.optimizers.Adam(given["learning_rate"]), loss)
     return model
 
 
 def _matrix_products(batch: int, steps: int) -> None:
-    """Do the products of forward and backward: three a layer, but two for the first."""
+    """Do the products of the forward and the backward pass: three per layer, two for the first."""
     for _ in range(steps):
         for i, (n_in, n_out) in enumerate(pairwise(WIDTHS)):
             x, w, g = (tf.ones(shape) for shape in ((batch, n_in), (n_in, n_out), (batch, n_out)))

@@ -18,9 +18,9 @@ import mlflow
 import pytest
 from servers import postgresql, tracking_to
 
-from gauntlet.config.base import RunConfig
-from gauntlet.config.entry_points import parse
-from gauntlet.report.attack_summary import Summary
+from gauntlet.config.command_line import parse
+from gauntlet.config.data import RunConfig
+from gauntlet.report.attack.summary import Summary
 
 TINY = {
     "preset": "smoke",
@@ -95,7 +95,7 @@ def store(new_store, tmp_path) -> Iterator[mlflow.MlflowClient]:
 @pytest.fixture(scope="session")
 def attacked(new_store, tiny, tmp_path_factory) -> Attacked:
     """One small attack run; look at it through `tracking_to(attacked.uri, folder)`."""
-    from gauntlet.steps import attack
+    from gauntlet.entry_points import attack
 
     uri, config = new_store(), tiny("attack")
     said = io.StringIO()

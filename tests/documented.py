@@ -1,4 +1,4 @@
-"""The commands that README, CONTRIBUTING and `--help` show, as the texts have them."""
+"""The commands that README, CONTRIBUTING, the manual and `--help` show, as the texts have them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from itertools import pairwise
 from pathlib import Path
 
 from gauntlet.__main__ import _examples
-from gauntlet.config.entry_points import ENTRY_POINTS
+from gauntlet.catalogue.entry_points import ENTRY_POINTS
 
 ROOT = Path(__file__).resolve().parents[1]
-TEXTS = ("README.md", "CONTRIBUTING.md")
+TEXTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md")))
 PROGRAMS = ("mlflow", "python", "make")
-BLOCK, SPAN = re.compile(r"^    (?! )(.+)$", re.MULTILINE), re.compile(r"`([^`]+)`")
+BLOCK = re.compile(r"^(?: {4}| {7})(?! )(.+)$", re.MULTILINE)
+"""A line of code: indented, also below a numbered step."""
+
+SPAN = re.compile(r"`([^`]+)`")
 ASSIGNMENT = re.compile(r"[A-Z_]+=\S*")
 
 PLACEHOLDERS = {
@@ -22,6 +25,7 @@ PLACEHOLDERS = {
     "runs=...": f"runs={'a' * 32},{'b' * 32}",
     "study=...": "study=funn",
     "psycopg://...": "psycopg://user@host/name",
+    "-P name=value": "-P seed=1",
 }
 """What a reader must fill in."""
 
@@ -45,15 +49,15 @@ def parameters(words: list[str]) -> dict[str, str]:
 
 
 def _shown() -> Iterator[list[str]]:
-    for text in [*((ROOT / name).read_text() for name in TEXTS), *_helps()]:
+    for text in [*(path.read_text() for path in TEXTS), *_helps()]:
         blocks = BLOCK.findall(text)
         for code in [*blocks, *SPAN.findall(BLOCK.sub("", text))]:
             yield _words(code)
 
 
 def _helps() -> Iterator[str]:
-    for name, model in ENTRY_POINTS.items():
-        lines = _examples(name, *model.example).splitlines()
+    for entry in ENTRY_POINTS.values():
+        lines = _examples(entry).splitlines()
         yield "\n".join(f"  {line}" for line in lines)
 
 

@@ -12,18 +12,18 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from gauntlet.arrays import Images, Labels
 from gauntlet.attacks.base import Attack
-from gauntlet.attacks.registry import build_attack
+from gauntlet.attacks.logistic_regression import LogisticRegressionAttack
 from gauntlet.attacks.threat_models import logits_of
 from gauntlet.autoencoders.encoder import encoder_of
-from gauntlet.autoencoders.training import train_autoencoder
-from gauntlet.classifiers.training import train_classifier
+from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
+from gauntlet.config.training import AutoencoderConfig, ClassifierConfig
 from gauntlet.defences.defended_model import DefendedModel
 from gauntlet.defences.features import FeaturesModel
 from gauntlet.defences.magnet import MagNet
-from gauntlet.networks import predict
+from gauntlet.training.keras_loops import EpochReport, predict
 
 # Keras collects garbage before each training: half a second with all of TensorFlow in memory.
 gc.freeze()
@@ -44,6 +44,10 @@ TRAINING = {
     "learning_rate": 0.01,
     "widths": (12, 6),
 }
+
+
+def ignore(epoch: int, metrics: dict[str, float]) -> None:
+    """Report of a training that nobody watches."""
 
 
 def frozen(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
@@ -68,7 +72,7 @@ def classifier(kind: str) -> keras.Model:
     """Return a trained classifier of `blobs`."""
     own = {"classifier_epochs": 15, "classifier_batch_size": 6} if kind == "convolutional" else {}
     config = ClassifierConfig(**TRAINING | own, classifier=kind)
-    return train_classifier(config, *blobs(60, seed=1), N_CLASSES, ignore)
+    return train_classifier(config, *blobs(60, seed=1), N_CLASSES)
 
 
 @cache
@@ -76,7 +80,7 @@ def autoencoder() -> keras.Model:
     """Return a trained autoencoder of `blobs`, smooth, with outputs in (0, 1)."""
     smooth = {"activation": "tanh", "pre_output_activation": "tanh", "output_activation": "sigmoid"}
     config = AutoencoderConfig(**TRAINING, **smooth, loss="mean_squared_error")
-    return train_autoencoder(config, blobs(60, seed=1)[0], ignore)
+    return train_autoencoder(config, blobs(60, seed=1)[0])
 
 
 @cache
@@ -86,7 +90,7 @@ def head() -> keras.Model:
     fast = {"classifier_epochs": 40, "classifier_batch_size": 12, "classifier_rate": 0.02}
     config = ClassifierConfig(**TRAINING, **fast, train_on="features", head_units=8)
     features = predict(encoder_of(autoencoder()), images)
-    return train_classifier(config, features, labels, N_CLASSES, ignore)
+    return train_classifier(config, features, labels, N_CLASSES)
 
 
 @cache
@@ -106,6 +110,43 @@ def defended(name: str) -> DefendedModel:
     if name == "features":
         return FeaturesModel(head(), autoencoder())
     return DefendedModel(classifier(name))
+
+
+def train_autoencoder(
+    config: AutoencoderConfig, images: Images, report: EpochReport = ignore, **more: Any
+) -> keras.Model:
+    """Return the autoencoder of a config, trained."""
+    return config.autoencoder().run(images, report, **more).model
+
+
+def train_classifier(
+    config: ClassifierConfig,
+    images: Images,
+    labels: Labels,
+    n_classes: int,
+    report: EpochReport = ignore,
+    **more: Any,
+) -> keras.Model:
+    """Return the classifier of a config, trained."""
+    return config.training.run(images, labels, n_classes, report, **more).model
+
+
+def build_autoencoder(config: AutoencoderConfig, shape: tuple[int, ...]) -> keras.Model:
+    """Return the untrained autoencoder of a config."""
+    return config.autoencoder().create(shape, config.seed)
+
+
+def build_classifier(
+    config: ClassifierConfig, shape: tuple[int, ...], n_classes: int
+) -> keras.Model:
+    """Return the untrained classifier of a config."""
+    return config.training.create(shape, n_classes, config.seed)
+
+
+def train_regression(images: Images, labels: Labels, report: EpochReport = ignore) -> keras.Model:
+    """Return a fitted logistic regression."""
+    config = ClassifierConfig(classifier="logistic_regression")
+    return train_classifier(config, images, labels, len(np.unique(labels)), report)
 
 
 def logits(name: str) -> Callable[[Any], Any]:
@@ -148,7 +189,7 @@ def attack(name: str, **changes: Any) -> Attack:
         "cw_rate": 0.05,
         "local_search_rounds": 20,
     }
-    return build_attack(name, AttackConfig(**(small | changes)))
+    return AttackConfig(**(small | changes)).attack(ATTACKS[name]).create()
 
 
 def run(
@@ -156,9 +197,6 @@ def run(
 ) -> NDArray[np.float32]:
     """Return the adversarial images of one budget; of `blobs(N)`, unless `data` says otherwise."""
     images, labels = options.pop("data", blobs(N))
-    (result,) = attack(logits, images, labels, epsilons=[epsilon], **options)
+    keeps = not isinstance(attack, LogisticRegressionAttack)
+    (result,) = attack(logits, images, labels, epsilons=[epsilon], keeps_budget=keeps, **options)
     return result.adversarial
-
-
-def ignore(epoch: int, metrics: dict[str, float]) -> None:
-    """Report of a training that nobody watches."""

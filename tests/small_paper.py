@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gauntlet.config.entry_points import parse
-from gauntlet.config.models import AutoencoderConfig
-from gauntlet.config.plan import Network, Part, attack_config, network
-from gauntlet.config.reproduce import ReproduceConfig
-from gauntlet.steps import reproduce
+from gauntlet.config.command_line import parse
+from gauntlet.config.training import AutoencoderConfig
+from gauntlet.papers.config import ReproduceConfig
+from gauntlet.papers.paper import PAPERS, Paper
+from gauntlet.papers.plan import Network, Part, attack_config, network, shared
 
 PARAMETERS = {
     "dataset": "digits",
@@ -44,7 +44,8 @@ claims:
 """
 
 
-def _plan(config: ReproduceConfig) -> list[Network]:
+def networks(config: ReproduceConfig) -> list[Network]:
+    """The paper's plan."""
     own = {
         "epochs": 20,
         "widths": (32, 16),
@@ -55,18 +56,42 @@ def _plan(config: ReproduceConfig) -> list[Network]:
         "attacks": "fgsm,bim",
         "epsilons": (0.0, 0.05, 0.1, 0.2, 0.3),
     }
-    tanh = AutoencoderConfig(**config.data, epochs=2, widths=(16, 4), activation="tanh")
-    return [
-        network("vanilla", Part("dense", attack_config(config, **own), 50)),
-        Network("tanh throughout", 0, tanh, ()),
-    ]
+    tanh = AutoencoderConfig(**shared(config), epochs=2, widths=(16, 4), activation="tanh")
+    vanilla = network("vanilla", Part("dense", attack_config(config, **own), 50))
+    return [vanilla, Network("tanh throughout", tanh, ())]
+
+
+class SmallPaper(Paper):
+    """A paper whose claims lie where the test writes them."""
+
+    folder: Path
+
+    @property
+    def claims(self) -> Path:
+        """The file of its claims."""
+        return self.folder / "sivaslioglu2020.yaml"
+
+
+def know(folder: Path) -> None:
+    """Let `reproduce` know this paper in the place of the first; its claims lie in `folder`."""
+    first = PAPERS["sivaslioglu2020"]
+    SmallPaper.folder = folder
+    PAPERS._entries[first.name] = SmallPaper(
+        name=first.name,
+        sentence="a small one",
+        code="small_paper:networks",
+        report=first.report,
+        data="gauntlet.papers.vigouroux2018.data:measures",
+        parameters=first.parameters,
+        first_images=first.first_images,
+    )
 
 
 def small_paper(folder: Path, monkeypatch: Any, **more: str) -> ReproduceConfig:
     """Let `reproduce` know this paper alone; return the config that writes into `folder`."""
     (folder / "sivaslioglu2020.yaml").write_text(CLAIMS)
-    monkeypatch.setattr(reproduce, "CLAIMS", folder)
-    monkeypatch.setitem(reproduce.NETWORKS, "sivaslioglu2020", _plan)
+    monkeypatch.setitem(PAPERS._entries, "sivaslioglu2020", PAPERS["sivaslioglu2020"])
+    know(folder)
     found = parse("reproduce", PARAMETERS | {"output": str(folder / "reports")} | more)
     assert isinstance(found, ReproduceConfig)
     return found

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import mlflow
+from mlflow.entities import Run
+
 from gauntlet.tracking import artifacts
 from gauntlet.tracking.artifacts import StoredModel
 from gauntlet.tracking.finished import read_sealed
@@ -18,3 +21,10 @@ def stored_model(run_id: str) -> StoredModel:
 def load_arrays(run_id: str, name: str) -> Mapping[str, Any]:
     """The arrays of an npz artifact."""
     return read_sealed(run_id).arrays(name)
+
+
+def examination_of(client: mlflow.MlflowClient, run_id: str) -> Run:
+    """The run that measured a training on test images."""
+    experiment = client.get_run(run_id).info.experiment_id
+    (found,) = client.search_runs([experiment], f"tags.`gauntlet.input.model` = '{run_id}'")
+    return found

@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gauntlet.catalogue.units import GREY_LEVELS, PIXEL_RANGE
+from gauntlet.cells.result import CellResult
 from gauntlet.report import chance
-from gauntlet.report.attack_summary import header, markdown, norm_table, summarise, table
-from gauntlet.report.cell_result import CellResult, reference_index
+from gauntlet.report.attack.page import as_document, header, norm_table, table
+from gauntlet.report.attack.summary import Summary, summarise
+from gauntlet.report.document.pages import TABLES, as_markdown
 
 N = 10
 
@@ -41,8 +44,9 @@ def _cell(
         attacked,
         np.full(attacked.shape, 2.0),
         np.full(attacked.shape, 0.5),
-        bounded,
-        "r",
+        keeps_budget=bounded,
+        unit=PIXEL_RANGE if bounded else GREY_LEVELS,
+        run_id="r",
     )
 
 
@@ -50,6 +54,10 @@ def _masked(threat_model: str, survivors: int, defence: str = "reformer") -> Cel
     """Return a cell of 1000 images, wide enough for narrow intervals."""
     fallen = range(999 - survivors)
     return _cell(defence, threat_model, fallen=(range(0), fallen), n=1000)
+
+
+def _markdown(summary: Summary, title: str = "t", *notes: str) -> str:
+    return as_markdown(as_document(summary, title, notes))
 
 
 # --- cells ---
@@ -80,11 +88,8 @@ REFERENCES = {
 
 @pytest.mark.parametrize(("epsilons", "bounded", "index"), REFERENCES.values(), ids=REFERENCES)
 def test_reference_budget(epsilons: tuple[float, ...], bounded: bool, index: int) -> None:
-    assert reference_index(epsilons, bounded) == index
-
-
-def test_reference_budget_is_bounded_unless_it_is_said() -> None:
-    assert reference_index((0.0, 16 / 255, 0.1, 0.3)) == 2
+    unit = PIXEL_RANGE if bounded else GREY_LEVELS
+    assert unit.index_of_reference(epsilons) == index
 
 
 @pytest.mark.parametrize(
@@ -299,7 +304,7 @@ def test_model_that_learned_nothing_is_a_warning(labels, clean, said: str) -> No
     assert len(lines) == bool(said)
     for line in lines:
         assert line.startswith("none: ") and said in line and "--epochs" in line
-        assert f"> {line}" in markdown(summary, "t", [])
+        assert f"\nWarning: {line}.\n" in _markdown(summary)
 
 
 def test_defences_that_learned_nothing_are_named_once_together() -> None:
@@ -340,28 +345,43 @@ def test_table_and_header_agree() -> None:
     ]
 
 
-GOLDEN = """\
+GOLDEN = f"""\
 # Attacks
 
-- seed 0
-- MNIST
+**reformer: robust accuracy 0.1000 [0.0829, 0.1202] under transfer at epsilon 0.1 (clean 0.9990, \
+strongest attack fgsm)**
+
+Warning: fgsm on reformer: transfer leaves 0.1000, white_box 0.4000: the white-box gradient is \
+masked, so its number overstates robustness.
+
+{TABLES}
+
+<a id="robust-accuracy"></a>
+
+## Robust accuracy
+
+Accuracy over all 1000 attacked images, without attack (a rejected image is an error) and under \
+each attack at its reference budget (a rejected image is correct). Worst case: an image is lost if \
+any attack changes its class. Wilson's 95 % interval over images. \
+(`tables/robust_accuracy.csv`, `.tex`)
 
 | defence | threat model | clean | fgsm ε=0.1 | worst case | 95 % interval |
 | --- | --- | --- | --- | --- | --- |
 | reformer | white_box | 0.9990 | 0.4000 | 0.4000 | [0.3701, 0.4307] |
 | reformer | transfer | 0.9990 | 0.1000 | 0.1000 | [0.0829, 0.1202] |
 
-**reformer: robust accuracy 0.1000 [0.0829, 0.1202] under transfer at epsilon 0.1 (clean 0.9990, \
-strongest attack fgsm)**
+<a id="notes"></a>
 
-> fgsm on reformer: transfer leaves 0.1000, white_box 0.4000: the white-box gradient is masked, so \
-its number overstates robustness
+## Notes
+
+- seed 0
+- MNIST
 """
 
 
 def test_markdown() -> None:
     summary = summarise([_masked("white_box", 400), _masked("transfer", 100)])
-    assert markdown(summary, "Attacks", ["seed 0", "MNIST"]) == GOLDEN
+    assert _markdown(summary, "Attacks", "seed 0", "MNIST") == GOLDEN
 
 
 # --- minimum-norm attacks and threat models that not all attacks have ---
@@ -391,7 +411,7 @@ def test_minimum_norm_table_is_over_all_that_was_found() -> None:
             "2",
         ]
     ]
-    assert "deepfool_l2 | 0.8000" in markdown(summarise([cell]), "t", [])
+    assert "deepfool_l2 | 0.8000" in _markdown(summarise([cell]))
 
 
 def test_noise_level_is_of_successes_alone() -> None:

@@ -12,21 +12,23 @@ from hypothesis import strategies as st
 from models import DEFENDED, FURTHER, N_CLASSES, SHAPE, N, attack, blobs, defended, logits, run
 
 from gauntlet.attacks import base
-from gauntlet.attacks.base import TOLERANCE, Crafted
+from gauntlet.attacks.base import TOLERANCE, AttackResult, Crafted, Logits
 from gauntlet.attacks.iterative import PGD
-from gauntlet.attacks.registry import BUILDERS
 from gauntlet.attacks.single_step import FGSM
-from gauntlet.config.tables import BY_QUERIES, MINIMUM_NORM, WHOLE_BOX
-from gauntlet.evaluation.statistics import defeated
+from gauntlet.catalogue.attacks import ATTACKS
+from gauntlet.catalogue.units import WHOLE_RANGE
+from gauntlet.evaluation.outcomes import defeated
 
-BOUNDED = [name for name in BUILDERS if not name.startswith("lr_")]
-PUBLISHED = [name for name in BUILDERS if name.startswith("lr_")]
+BOUNDED = [name for name, entry in ATTACKS.items() if entry.keeps_budget]
+PUBLISHED = [name for name in ATTACKS if name not in BOUNDED]
+MINIMUM_NORM = [name for name, entry in ATTACKS.items() if entry.finds_minimum]
 FILLS_ITS_BUDGET = [name for name in BOUNDED if name not in (*MINIMUM_NORM, "spsa")]
-RANDOM = ("pgd", "noise", "apgd_ce", "apgd_dlr", "square", "spsa", "single_pixel", "local_search")
-DETERMINISTIC = [name for name in BUILDERS if name not in RANDOM]
+RANDOM = [name for name, entry in ATTACKS.items() if entry.random]
+DETERMINISTIC = [name for name in ATTACKS if name not in RANDOM]
+FOLLOWING = [name for name, entry in ATTACKS.items() if entry.needs == "gradients"]
 BOXES = ((0.0, 1.0), (-2.0, 3.0), None)
 
-every_attack = pytest.mark.parametrize("name", BUILDERS)
+every_attack = pytest.mark.parametrize("name", ATTACKS)
 every_model = pytest.mark.parametrize("model", DEFENDED)
 
 
@@ -34,9 +36,15 @@ def _accuracy(images: np.ndarray, model: str) -> float:
     return float(defeated(blobs(N)[1], defended(model).predict(images)).mean())
 
 
+def _all(name: str, model: Logits, epsilons: list[float], seed: int = 0) -> list[AttackResult]:
+    """Attack `blobs(N)` at several budgets."""
+    keeps = ATTACKS[name].keeps_budget
+    return [*attack(name)(model, *blobs(N), epsilons=epsilons, seed=seed, keeps_budget=keeps)]
+
+
 def _shows(name: str, epsilon: float) -> float:
     """Return a budget at which an attack changes something: a search may find nothing so near."""
-    return WHOLE_BOX if name in MINIMUM_NORM else epsilon
+    return WHOLE_RANGE if name in MINIMUM_NORM else epsilon
 
 
 def _constant(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -82,11 +90,6 @@ def test_keeps_budget_and_box(name: str, model: str, epsilon: float) -> None:
 def test_uses_its_budget(name: str, model: str) -> None:
     # 5 %: uniform noise on 192 pixels comes that near to its bound, or these seeds would differ.
     assert np.abs(run(attack(name), logits(model), 0.05) - blobs(N)[0]).max() > 0.95 * 0.05
-
-
-@pytest.mark.parametrize("name", BUILDERS)
-def test_only_the_published_attacks_are_declared_unbounded(name: str) -> None:
-    assert attack(name).bounded == (name in BOUNDED)
 
 
 @every_model
@@ -160,7 +163,7 @@ def test_rounding_of_large_negative_pixels_is_no_broken_budget() -> None:
 @every_attack
 def test_contract_holds_for_further_defences(name: str, model: str) -> None:
     images = blobs(N)[0]
-    results = list(attack(name)(logits(model), *blobs(N), epsilons=[0, 0.2], seed=7))
+    results = _all(name, logits(model), [0, 0.2], seed=7)
     unchanged, adversarial = (result.adversarial for result in results)
     assert np.array_equal(unchanged, images) and np.isfinite(adversarial).all()
     assert np.array_equal(adversarial, run(attack(name), logits(model), 0.2, seed=7))
@@ -211,7 +214,7 @@ def test_batch_size_does_not_matter(name: str, monkeypatch) -> None:
 @every_attack
 def test_each_budget_is_attacked_for_itself_and_in_order(name: str) -> None:
     budgets = [0.2, 0.0, 0.05]
-    results = list(attack(name)(logits("dense"), *blobs(N), epsilons=budgets))
+    results = _all(name, logits("dense"), budgets)
     assert [r.epsilon for r in results] == budgets
     for result in results:
         alone = run(attack(name), logits("dense"), result.epsilon)
@@ -262,19 +265,19 @@ def test_bad_input_is_refused(change: dict, said: str, name: str) -> None:
 
 @dataclass(frozen=True)
 class TwiceTheBudget(FGSM):
-    def _perturb(self, logits, batch, epsilon, box, state, seed):
-        return Crafted(base.clip_to(box, batch.images + 2 * epsilon * state), 1, 0)
+    def _perturb(self, threat, batch, epsilon, state):
+        return Crafted(base.clip_to(threat.box, batch.images + 2 * epsilon * state), 1, 0)
 
 
 @dataclass(frozen=True)
 class OutOfTheBox(FGSM):
-    def _perturb(self, logits, batch, epsilon, box, state, seed):
+    def _perturb(self, threat, batch, epsilon, state):
         return Crafted(batch.images + epsilon * state, 1, 0)
 
 
 @dataclass(frozen=True)
 class NotANumber(FGSM):
-    def _perturb(self, logits, batch, epsilon, box, state, seed):
+    def _perturb(self, threat, batch, epsilon, state):
         return Crafted(batch.images * np.nan, 1, 0)
 
 
@@ -301,14 +304,14 @@ def test_misclassified_images_are_treated_as_documented(name: str) -> None:
     wrong[::2] = (labels[::2] + 1) % N_CLASSES
     adversarial = run(attack(name), logits("dense"), 0.3, data=(images, wrong))
     moved = np.abs(adversarial - images).max(axis=(1, 2, 3)) > 0
-    assert moved[::2].any() != attack(name).skips_misclassified
+    assert moved[::2].any() != ATTACKS[name].skips_misclassified
 
 
 # --- gradients that fail ---
 
 
 @pytest.mark.parametrize("variant", ["gradient", "sign"])
-@pytest.mark.parametrize("name", [name for name in BUILDERS if name not in ("noise", *BY_QUERIES)])
+@pytest.mark.parametrize("name", FOLLOWING)
 def test_zero_gradient_changes_nothing(name: str, variant: str) -> None:
     assert np.array_equal(run(attack(name, lr_variant=variant), _constant, 0.1), blobs(N)[0])
 
@@ -353,7 +356,7 @@ def _counting(seen: dict[str, int]):
 @every_attack
 def test_costs_are_what_the_model_sees(name: str, eager) -> None:
     seen = {"forward": 0, "backward": 0}
-    (result,) = attack(name)(_counting(seen), *blobs(N), epsilons=[0.1])
+    (result,) = _all(name, _counting(seen), [0.1])
     assert seen["backward"] == pytest.approx(result.gradient_calls * N)
     # A backward pass a pair of classes shares one forward pass.
     jacobian = N_CLASSES - 1 if name.startswith("deepfool_") else 1

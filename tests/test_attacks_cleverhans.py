@@ -12,7 +12,7 @@ from cleverhans.tf2.attacks.fast_gradient_method import fast_gradient_method
 from cleverhans.tf2.attacks.momentum_iterative_method import momentum_iterative_method
 from models import DEFENDED, N, attack, blobs, logits, plain, run
 
-from gauntlet.attacks.base import Batch
+from gauntlet.attacks.batch import Batch
 from gauntlet.attacks.iterative import BIM, MIM, PGD
 from gauntlet.seeding import child_seed
 

@@ -11,7 +11,7 @@ from models import N, blobs, defended, logits, run
 
 from gauntlet.attacks import active_set
 from gauntlet.attacks.auto_pgd import AutoPGD, checkpoints
-from gauntlet.attacks.base import Batch
+from gauntlet.attacks.batch import Batch
 from gauntlet.attacks.gradients import LOSSES, evaluate
 from gauntlet.attacks.iterative import PGD
 from gauntlet.seeding import child_seed

@@ -16,16 +16,17 @@ from playwright.sync_api import Page, expect, sync_playwright
 from servers import mlflow_server, tracking_to
 from small_paper import small_paper
 
-from gauntlet.steps import reproduce
+from gauntlet.entry_points import reproduce
+from gauntlet.papers.paper import PAPERS
 from gauntlet.tracking.store import PROJECT_ROOT
 
 CHROMIUM = shutil.which("chromium")
 SECONDS = 60_000  # milliseconds that a page of the UI may take on a busy machine
 
 SCREENSHOTS = os.environ.get("GAUNTLET_SCREENSHOTS")
-"""Folder, as seen from the project, that keeps what the README shows; without it none is kept."""
+"""Folder, as seen from the project, that keeps what the manual shows; without it none is kept."""
 
-COMMITTED = [PROJECT_ROOT / "reports" / paper / "report.html" for paper in reproduce.NETWORKS]
+COMMITTED = [PROJECT_ROOT / "reports" / paper / "report.html" for paper in PAPERS]
 
 pytestmark = [
     pytest.mark.slow,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gauntlet.checkpoint import Checkpoint, Saved
+from gauntlet.training.checkpoint import Checkpoint, Saved
 
 ARRAYS = [
     np.array(7, np.int64),

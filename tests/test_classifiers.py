@@ -9,18 +9,24 @@ from functools import cache
 import keras
 import numpy as np
 import pytest
-from models import N_CLASSES, SHAPE, blobs, ignore
+from models import (
+    N_CLASSES,
+    SHAPE,
+    blobs,
+    build_classifier,
+    ignore,
+    train_classifier,
+    train_regression,
+)
 from sklearn.linear_model import LogisticRegression
 
-from gauntlet.classifiers.convolutional import build_convolutional
-from gauntlet.classifiers.dense import build_dense
-from gauntlet.classifiers.logistic_regression import as_frozen_dense, train_logistic_regression
-from gauntlet.classifiers.training import train_classifier
-from gauntlet.config.models import ClassifierConfig
+from gauntlet.catalogue.classifiers import CLASSIFIERS
+from gauntlet.classifiers.logistic_regression import as_frozen_dense
+from gauntlet.config.training import ClassifierConfig
 from gauntlet.data.registry import load
-from gauntlet.networks import PREDICT_BATCH, predict
+from gauntlet.training.keras_loops import PREDICT_BATCH, predict
 
-KINDS = ("dense", "convolutional", "logistic_regression")
+KINDS = [c.typed for c in CLASSIFIERS.values() if "raw" in c.inputs]
 IMAGES, LABELS = blobs(60, seed=1)
 
 
@@ -94,7 +100,7 @@ def test_other_seed_other_weights() -> None:
 
 
 def test_dense_architecture_of_the_paper() -> None:
-    model = build_dense(ClassifierConfig(), (28, 28, 1), 10)
+    model = build_classifier(ClassifierConfig(), (28, 28, 1), 10)
     dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     assert [layer.units for layer in dense] == [504, 28, 10]
     assert [layer.activation.__name__ for layer in dense] == ["relu", "relu", "linear"]
@@ -115,7 +121,7 @@ def test_dense_reports_loss_and_accuracy_of_both_parts() -> None:
 
 
 def test_convolutional_architecture_of_the_paper() -> None:
-    model = build_convolutional(ClassifierConfig(classifier="convolutional"), (28, 28, 1), 10)
+    model = build_classifier(ClassifierConfig(classifier="convolutional"), (28, 28, 1), 10)
     # 28 - 2 - 2, pooled; 12 - 2 - 2, pooled.
     sides = [layer.output.shape[1] for layer in model.layers if len(layer.output.shape) == 4]
     assert sides == [28, 26, 24, 12, 10, 8, 4]
@@ -126,13 +132,14 @@ def test_convolutional_architecture_of_the_paper() -> None:
 
 @pytest.mark.parametrize("side", [4, 8, 19, 20])
 def test_convolutional_stands_on_small_images(side: int) -> None:
-    model = build_convolutional(ClassifierConfig(), (side, side, 1), 10)
+    model = build_classifier(ClassifierConfig(classifier="convolutional"), (side, side, 1), 10)
     assert min(layer.output.shape[1] for layer in model.layers) >= 1
 
 
 def test_dropout_is_seeded_and_off_at_inference() -> None:
     models = [
-        build_convolutional(ClassifierConfig(seed=seed), SHAPE, N_CLASSES) for seed in (0, 0, 1)
+        build_classifier(ClassifierConfig(classifier="convolutional", seed=seed), SHAPE, N_CLASSES)
+        for seed in (0, 0, 1)
     ]
     for model in models[1:]:
         model.set_weights(models[0].get_weights())
@@ -153,7 +160,7 @@ def test_convolutional_learns_by_nesterov_momentum() -> None:
 def test_frozen_dense_is_scikit_learns_decision_function() -> None:
     images, labels = load("digits").x_train[:300], load("digits").y_train[:300]
     regression = _scikit_learn(_grey(images), labels)
-    logits = predict(train_logistic_regression(images, labels), images)
+    logits = predict(train_regression(images, labels), images)
     # float32 against float64, logits of size 10 to 100.
     np.testing.assert_allclose(logits, regression.decision_function(_grey(images)), atol=1e-3)
 
@@ -169,7 +176,7 @@ def test_frozen_dense_of_any_weights(n_classes: int) -> None:
 
 def test_two_classes_get_a_logit_each() -> None:
     labels = LABELS % 2
-    model = train_logistic_regression(IMAGES, labels)
+    model = train_regression(IMAGES, labels)
     logits = predict(model, IMAGES)
     expected = _scikit_learn(_grey(IMAGES), labels).decision_function(_grey(IMAGES))
     assert logits.shape == (60, 2) and (logits[:, 0] == 0).all()
@@ -185,7 +192,7 @@ def test_grey_levels_are_whole_numbers_again() -> None:
 def test_logistic_regression_is_silent_about_its_iterations() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        train_logistic_regression(IMAGES, LABELS)
+        train_regression(IMAGES, LABELS)
 
 
 def test_logistic_regression_reports_each_iteration() -> None:
@@ -194,7 +201,7 @@ def test_logistic_regression_reports_each_iteration() -> None:
     _train("logistic_regression", report=report)
     iterations = int(_scikit_learn(_grey(IMAGES), LABELS).n_iter_[0])
     assert reported == [(number, {}) for number in range(1, iterations + 1)]
-    assert iterations <= _config("logistic_regression").iterations
+    assert iterations <= _config("logistic_regression").training.reports
 
 
 # --- predict ---

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import pytest
 
 from gauntlet.__main__ import main, read_arguments
-from gauntlet.config.entry_points import ENTRY_POINTS, parse
+from gauntlet.catalogue.entry_points import ENTRY_POINTS
+from gauntlet.config.command_line import config_class, parse
 
 HEAVY = ("tensorflow", "keras", "mlflow", "numpy", "sklearn", "matplotlib")
 
@@ -38,7 +39,7 @@ MISTAKES: list[tuple[Sequence[str], Sequence[str]]] = [
     (["attack", "--epsilons", ""], ["--epsilons", "''"]),
     (["attack", "--attacks", ""], ["--attacks", "''"]),
     (["attack", "--attacks", "fgsm,fgsm"], ["--attacks", "once"]),
-    (["attack", "--grey_epsilons", "256"], ["--grey_epsilons", "[0, 255]"]),
+    (["attack", "--grey_epsilons", "256"], ["--grey_epsilons", "expected grey levels in [0, 255]"]),
     (["attack", "--lr_clip", "perhaps"], ["--lr_clip", "bool", "'perhaps'"]),
     (["attack", "--target", "12"], ["--target", "0 to 9", "12"]),
     (
@@ -116,9 +117,9 @@ def test_help_documents_every_parameter(entry_point: str, capsys) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([entry_point, "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    for name, field in ENTRY_POINTS[entry_point].model_fields.items():
+    for name, parameter in config_class(entry_point).parameters().items():
         assert f"--{name} VALUE" in text
-        assert field.description and " ".join(field.description.split()) in text
+        assert parameter.help and " ".join(parameter.help.split()) in text
 
 
 def test_hyphens_and_underscores_are_the_same() -> None:
@@ -126,10 +127,10 @@ def test_hyphens_and_underscores_are_the_same() -> None:
     assert hyphens == read_arguments(
         ["attack", "--threat_models", "white_box", "--rel_step", "0.5"]
     )
-    assert parse(*hyphens).rel_step == 0.5
+    assert parse(*hyphens)["rel_step"] == 0.5
 
 
 def test_presets_fill_what_is_not_given() -> None:
     given = parse(*read_arguments(["attack", "--preset", "smoke", "--epochs", "3"]))
-    assert (given.dataset, given.epochs, given.batch_size) == ("digits", 3, 64)
+    assert (given["dataset"], given["epochs"], given["batch_size"]) == ("digits", 3, 64)
     assert parse("attack", {"epochs": "preset"}) == parse("attack", {})

@@ -6,15 +6,15 @@ import re
 
 import pytest
 
-from gauntlet.report.claims import load_claims
-from gauntlet.steps.reproduce import CLAIMS, NETWORKS
+from gauntlet.papers.paper import PAPERS
+from gauntlet.report.claims.schema import load_claims
 from gauntlet.tracking.store import PROJECT_ROOT
 
 MOST = 5_000_000
 """Bytes a paper."""
 
 
-@pytest.fixture(params=NETWORKS)
+@pytest.fixture(params=PAPERS)
 def paper(request) -> str:
     return str(request.param)
 
@@ -23,7 +23,7 @@ def test_every_claim_has_its_verdict(paper: str) -> None:
     text = (PROJECT_ROOT / "reports" / paper / "report.md").read_text()
     verdicts = text.split("## Verdicts")[1].split("\n## ")[0]
     shown = re.findall(r"\(\[([\w-]+)\]\(#\1\)\)", verdicts)
-    assert shown == [claim.id for claim in load_claims(CLAIMS / f"{paper}.yaml").claims]
+    assert shown == [claim.id for claim in load_claims(PAPERS[paper].claims).claims]
     assert all(f"\n### {claim}\n" in text for claim in shown)
 
 
@@ -37,10 +37,11 @@ def test_every_claim_that_was_not_reproduced_has_its_reason(paper: str) -> None:
     assert failed and sorted(failed) == sorted(explained)
 
 
-def test_readme_counts_the_verdicts_of_the_report(paper: str) -> None:
+def test_manual_counts_the_verdicts_of_the_report(paper: str) -> None:
     text = (PROJECT_ROOT / "reports" / paper / "report.md").read_text()
     counted = re.findall(r"\d+", text.split("**")[1])
-    row = re.search(rf"^\| \[`{paper}`\].*$", (PROJECT_ROOT / "README.md").read_text(), re.M)
+    manual = (PROJECT_ROOT / "docs" / "reproductions.md").read_text()
+    row = re.search(rf"^\| \[`{paper}`\].*$", manual, re.M)
     assert row and row.group().split(" | ")[1 : len(counted) + 1] == counted
 
 

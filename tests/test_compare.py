@@ -13,11 +13,13 @@ from typing import Any
 import mlflow
 import pytest
 from servers import tracking_to
+from vocabulary import unnamed
 
 from gauntlet.config.compare import CompareConfig
+from gauntlet.entry_points import attack, compare
 from gauntlet.errors import UsageError
-from gauntlet.report.comparison import Comparison
-from gauntlet.steps import attack, compare
+from gauntlet.report.comparison.compare import Comparison
+from gauntlet.tracking.names import Of
 
 pytestmark = pytest.mark.slow
 
@@ -78,11 +80,13 @@ def test_run_holds_the_report_and_names_its_inputs(two, compared) -> None:
     assert run.info.status == "FINISHED" and "gauntlet.seed" not in run.data.tags
     assert [run.data.tags[f"gauntlet.input.run_{i}"] for i in (1, 2)] == [first, second]
     assert run.data.params["config/runs"] == f"{first}, {second}"
-    assert {"compare.html", "compare.md", "figures"} <= {
+    assert {"compare.html", "compare.md", "figures", "tables"} <= {
         file.path for file in client.list_artifacts(run.info.run_id)
     }
     figures = {Path(file.path).name for file in client.list_artifacts(run.info.run_id, "figures")}
     assert figures == {file.name for file in (folder / "figures").iterdir()}
+    kinds, without_a_name = unnamed(client)
+    assert Of.COMPARISON in kinds and without_a_name == []
     assert run.inputs.dataset_inputs[0].dataset.name == "digits"
 
 
@@ -109,7 +113,12 @@ def test_pictures_are_files_and_stand_in_the_page(two, compared) -> None:
         "matrix_differences": 1,
         "images": 10,
     }
-    assert {file.name for file in folder.iterdir()} == {"compare.html", "compare.md", "figures"}
+    assert {file.name for file in folder.iterdir()} == {
+        "compare.html",
+        "compare.md",
+        "figures",
+        "tables",
+    }
 
 
 def test_filter_finds_what_ids_name_and_a_budget_can_be_chosen(two, tmp_path, capsys) -> None:

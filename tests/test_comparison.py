@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gauntlet.catalogue.units import GREY_LEVELS, PIXEL_RANGE
+from gauntlet.cells.result import CellResult
 from gauntlet.evaluation.statistics import paired_difference
-from gauntlet.report.cell_result import CellResult
-from gauntlet.report.comparable import Comparand
-from gauntlet.report.comparison import Comparison, compare, matrix_difference
-from gauntlet.report.comparison_page import as_document, headline_rows, rows
-from gauntlet.report.contests import metrics, strongest
-from gauntlet.report.document import as_html, as_markdown
+from gauntlet.report.comparison.compare import Comparison, compare, matrix_difference
+from gauntlet.report.comparison.contests import metrics, strongest
+from gauntlet.report.comparison.matching import Comparand
+from gauntlet.report.comparison.page import as_document, headline_rows, rows
+from gauntlet.report.document.csv_table import NO_BREAK
+from gauntlet.report.document.files import texts
+from gauntlet.report.document.pages import as_html, as_markdown
 from gauntlet.tracking.finished import FinishedRun
 
 N = 10
@@ -51,8 +56,9 @@ def _cell(
         attacked,
         zeros,
         zeros,
-        bounded,
-        run_id,
+        keeps_budget=bounded,
+        unit=PIXEL_RANGE if bounded else GREY_LEVELS,
+        run_id=run_id,
     )
 
 
@@ -425,6 +431,20 @@ def test_page_has_the_headline_first_and_what_was_left_out() -> None:
     assert "| run a (aaaaaaaa), none | white_box | bim | stands in one run only |" in text
     assert "| `seed` | 0 | 1 |" in text and "one seed stands behind each run" in text
     assert "corrected (Holm) for all pairs of this page together (tests: 1)" in text
+
+
+def test_tables_say_what_they_count_over_and_have_numbers_for_machines() -> None:
+    one, other = _comparand(_run(A), _cell(fallen=range(4))), _comparand(_run(B), _cell())
+    found = _compare(one, other)
+    page = as_document(found, {})
+    assert all(table.caption for table in page.tables)
+    files = texts(page, "compare")
+    _, second = csv.DictReader(io.StringIO(files["tables/worst_case_white_box.csv"]))
+    (pair,) = found.pairs_of(found.worst[0])
+    for part in ("value", "low", "high"):
+        assert float(second[f"difference to the first: {part}"]) == getattr(pair.difference, part)
+    assert NO_BREAK not in "".join(second.values())
+    assert r"\caption{worst case under white\_box" in files["tables/worst_case_white_box.tex"]
 
 
 def test_names_are_no_markup_on_the_page() -> None:

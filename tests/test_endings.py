@@ -11,7 +11,7 @@ import pytest
 from servers import tracking_to, wait_until
 
 from gauntlet.interruption import OPENED_RUN
-from gauntlet.steps.session import session
+from gauntlet.pipeline.session import session
 from gauntlet.tracking.runs import tracked_run
 
 STARTS_WITHIN = 120
@@ -36,7 +36,7 @@ def _statuses(client: mlflow.MlflowClient) -> list[str]:
 
 
 def _open(tiny, **how):
-    return tracked_run("attacks", "a name", tiny("autoencoder"), tags={}, **how)
+    return tracked_run("attacks", "a name", tiny("autoencoder").as_json(), tags={}, **how)
 
 
 # --- MLFLOW_RUN_ID of another run ---
@@ -69,12 +69,12 @@ def test_run_of_an_mlflow_without_our_launcher_is_taken_over(store, tiny, monkey
 
 TWO_RUNS = """
 import os, time
-from gauntlet.config.entry_points import parse
+from gauntlet.config.command_line import parse
 from gauntlet.tracking.runs import tracked_run
 from gauntlet.tracking.store import open_store
 
 open_store()
-config = parse("autoencoder", {})
+config = parse("autoencoder", {}).as_json()
 with tracked_run("attacks", "parent", config, tags={}, entry=True) as parent:
     with tracked_run("attacks", "child", config, tags={}, parent=parent):
         time.sleep(300)

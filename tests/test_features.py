@@ -5,13 +5,21 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from models import N_CLASSES, SHAPE, N, autoencoder, blobs, defended, head
+from models import (
+    N_CLASSES,
+    SHAPE,
+    N,
+    autoencoder,
+    blobs,
+    build_autoencoder,
+    build_classifier,
+    defended,
+    head,
+)
 
-from gauntlet.autoencoders.architecture import build_autoencoder
 from gauntlet.autoencoders.encoder import decoder_of, encoder_of
-from gauntlet.classifiers.head import build_head
-from gauntlet.config.models import AutoencoderConfig, ClassifierConfig
-from gauntlet.networks import predict
+from gauntlet.config.training import AutoencoderConfig, ClassifierConfig
+from gauntlet.training.keras_loops import predict
 
 CODES = {"vanilla": 6, "sparse": 6, "denoising": 6, "variational": 2}
 
@@ -43,7 +51,7 @@ def test_variational_features_are_the_mean() -> None:
 
 
 def test_head_of_the_paper() -> None:
-    model = build_head(ClassifierConfig(train_on="features"), (64,), 10)
+    model = build_classifier(ClassifierConfig(train_on="features"), (64,), 10)
     assert [layer.units for layer in model.layers[1:]] == [64, 10]
     assert [layer.activation.__name__ for layer in model.layers[1:]] == ["relu", "linear"]
 
@@ -58,4 +66,4 @@ def test_graph_is_the_head_behind_the_encoder() -> None:
 
 def test_grid_shows_the_reconstruction() -> None:
     expected = predict(autoencoder(), blobs(N)[0])
-    assert np.array_equal(defended("features").encode(blobs(N)[0]), expected)
+    assert np.array_equal(defended("features").reconstruct(blobs(N)[0]), expected)

@@ -10,24 +10,21 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from models import SHAPE, blobs, ignore
+from models import SHAPE, blobs, ignore, train_autoencoder
+from stored import examination_of
 
 from gauntlet.autoencoders.attacker import Attacker, game_metrics
-from gauntlet.autoencoders.funn import Game, train_funn
-from gauntlet.autoencoders.training import (
-    reconstruct,
-    reconstruction_loss,
-    reconstruction_metrics,
-    train_autoencoder,
-)
-from gauntlet.config.models import AutoencoderConfig
+from gauntlet.autoencoders.encoder import reconstruct
+from gauntlet.autoencoders.funn import Game, Rules
+from gauntlet.config.training import AutoencoderConfig
 from gauntlet.data.registry import load
+from gauntlet.entry_points import autoencoder
 from gauntlet.errors import DivergenceError
-from gauntlet.networks import predict
-from gauntlet.runtime import start_from
-from gauntlet.steps import autoencoder
-from gauntlet.steps.inputs import load_data
-from gauntlet.tracking.artifacts import load_model
+from gauntlet.examination.funn import examine
+from gauntlet.pipeline.inputs import load_data
+from gauntlet.pipeline.trainings import loaded
+from gauntlet.training.keras_loops import EpochReport, predict
+from gauntlet.training.runtime import start_from
 
 IMAGES = blobs(36)[0]
 ROWS = tf.range(12)
@@ -53,7 +50,18 @@ def _config(**changes) -> AutoencoderConfig:
 
 def _game(**changes) -> Game:
     start_from(1)
-    return Game(_config(**changes), SHAPE)
+    training = _config(**changes).autoencoder()
+    schedule = ("epochs", "init_epochs", "batch_size", "validation_size")
+    rules = {k: v for k, v in training.training_arguments.items() if k not in schedule}
+    return Game(training, SHAPE, Rules(**rules))
+
+
+def train_funn(
+    config: AutoencoderConfig, images: np.ndarray, report: EpochReport
+) -> tuple[keras.Model, Attacker]:
+    """Return defender and attacker, trained."""
+    outcome = config.autoencoder().run(images, report)
+    return outcome.model, Attacker.of(outcome.others)
 
 
 @cache
@@ -270,10 +278,10 @@ def test_train_autoencoder_returns_the_defender_with_the_same_bits() -> None:
 
 
 def test_loss_is_the_squared_error_whatever_is_asked_for() -> None:
-    config = _config(loss="categorical_crossentropy")
-    assert reconstruction_loss(config).kind == "mean_squared_error"
-    output = reconstruct(_trained()[0], IMAGES)
-    metrics = dict(reconstruction_metrics(config, IMAGES, output))
+    training = _config(loss="categorical_crossentropy").autoencoder()
+    defender, attacker, _ = _trained()
+    models = {"model": defender, **attacker.models}
+    metrics = dict(examine(training, models, IMAGES, np.zeros(len(IMAGES), np.int64)).metrics)
     assert metrics["test/loss"] == pytest.approx(metrics["test/mean_squared_error"], rel=1e-5)
 
 
@@ -299,8 +307,8 @@ def test_stored_defender_gives_the_same_output_without_code_of_the_project(tmp_p
     model = _trained()[0]
     assert "gauntlet" not in model.to_json()
     model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
-    assert np.array_equal(predict(loaded, IMAGES), predict(model, IMAGES))
+    restored = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert np.array_equal(predict(restored, IMAGES), predict(model, IMAGES))
 
 
 def test_divergence_names_the_rates(eagerly) -> None:
@@ -315,10 +323,12 @@ def test_divergence_names_the_rates(eagerly) -> None:
 
 def test_run_keeps_the_defender_and_measures_the_game(store, tiny) -> None:
     config = tiny("autoencoder", autoencoder="funn", filters="4", features="4", init_epochs="2")
-    stored = autoencoder.run(config)
-    metrics = store.get_run(stored.run_id).data.metrics
-    images = load_data(config).for_training.x_test
-    output = reconstruct(load_model(stored), images)
+    trained = autoencoder.run(config)
+    training = store.get_run(trained.stored.run_id)
+    examination = examination_of(store, training.info.run_id)
+    metrics = training.data.metrics | examination.data.metrics
+    images = load_data(config).with_all_test_images.x_test
+    output = reconstruct(loaded(trained), images)
     assert metrics["test/loss"] == pytest.approx(np.square(images - output).mean(), rel=1e-5)
     names = {
         "attacker_distortion",
@@ -330,5 +340,9 @@ def test_run_keeps_the_defender_and_measures_the_game(store, tiny) -> None:
     assert {f"test/{name}" for name in names} <= set(metrics)
     for name in ("attacker_distortion", "defender_error"):
         assert metrics[f"test/{name}"] == pytest.approx(metrics[f"train/{name}"], rel=0.5)
-    files = {file.path for file in store.list_artifacts(stored.run_id)}
+    files = {
+        file.path
+        for run in (training, examination)
+        for file in store.list_artifacts(run.info.run_id)
+    }
     assert {"images.png", "learning_curve.png"} <= files

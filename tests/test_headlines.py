@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from gauntlet.config.tables import STRONG
-from gauntlet.report import sivaslioglu2020, vigouroux2018
-from gauntlet.report.cell_result import CellResult
-from gauntlet.report.results import Key, Results
+from gauntlet.catalogue.attacks import ENSEMBLES
+from gauntlet.cells.result import CellResult
+from gauntlet.papers.sivaslioglu2020 import report as sivaslioglu2020
+from gauntlet.papers.vigouroux2018 import report as vigouroux2018
+from gauntlet.report.claims.results import Key, Results
 
 N = 10
+STRONG = ENSEMBLES["strong"]
 
 
 def _cell(attack: str, epsilons: tuple[float, ...], fallen: Iterable[range]) -> CellResult:
@@ -21,7 +23,7 @@ def _cell(attack: str, epsilons: tuple[float, ...], fallen: Iterable[range]) -> 
         row[list(lost)] = 5
     three, flat = np.full(N, 3), np.ones((len(epsilons), N), np.float32)
     return CellResult(
-        "it", "white_box", attack, epsilons, three, three, attacked, flat, flat, True, attack
+        "it", "white_box", attack, epsilons, three, three, attacked, flat, flat, run_id=attack
     )
 
 

@@ -14,10 +14,10 @@ import psutil
 import pytest
 from servers import tracking_to, wait_until
 
-from gauntlet.config.base import to_string
+from gauntlet.catalogue.parameters import to_string
+from gauntlet.cells import measure
+from gauntlet.entry_points import attack, autoencoder
 from gauntlet.errors import DivergenceError
-from gauntlet.steps import attack, autoencoder
-from gauntlet.steps.cell_runner import CellRunner
 from gauntlet.tracking.store import PROJECT_ROOT
 
 STARTS_WITHIN = 120
@@ -135,7 +135,7 @@ def attacked_copy(attacked, tmp_path) -> str:
 @pytest.mark.slow
 def test_signal_kills_cell_and_attack_run(attacked, attacked_copy, start, tmp_path):
     budgets = ",".join(f"{i / 1000:g}" for i in range(1, 900))
-    values = {name: to_string(value) for name, value in attacked.config}
+    values = {name: to_string(value) for name, value in attacked.config.values.items()}
     values |= {
         "attacks": "bim",
         "epsilons": budgets,
@@ -181,14 +181,14 @@ def test_divergence_keeps_its_last_epoch_and_logs_no_model(store, tiny):
 @pytest.fixture
 def failing_cell(monkeypatch):
     """The second attack fails while its cell is judged."""
-    judge = CellRunner._judge
+    judge = measure.measure
 
-    def fail(runner, run, cell, *more):
-        if cell.attack == "t_fgsm":
+    def fail(cell, *more):
+        if cell.attack.name == "t_fgsm":
             raise ZeroDivisionError("one by nought")
-        judge(runner, run, cell, *more)
+        return judge(cell, *more)
 
-    monkeypatch.setattr(CellRunner, "_judge", fail)
+    monkeypatch.setattr(measure, "measure", fail)
 
 
 @pytest.fixture

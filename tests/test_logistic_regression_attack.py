@@ -7,9 +7,10 @@ from functools import partial
 import numpy as np
 import pytest
 import tensorflow as tf
-from models import run
+from models import run, train_regression
 
-from gauntlet.attacks.base import BATCH, _batches
+from gauntlet.attacks.base import BATCH
+from gauntlet.attacks.batch import batches_of
 from gauntlet.attacks.gradients import compiled_gradient
 from gauntlet.attacks.logistic_regression import (
     LogisticRegressionAttack,
@@ -18,7 +19,7 @@ from gauntlet.attacks.logistic_regression import (
     this_class,
 )
 from gauntlet.attacks.threat_models import logits_of
-from gauntlet.classifiers.logistic_regression import as_frozen_dense, train_logistic_regression
+from gauntlet.classifiers.logistic_regression import as_frozen_dense
 from gauntlet.data.registry import load
 
 ZERO_SUM = np.array([[1, 0, -1, 2], [0, 1, 1, -1], [-1, -1, 0, -1]], np.float32)
@@ -179,14 +180,16 @@ def mnist():
 
 @pytest.fixture(scope="module")
 def regression(mnist):
-    return train_logistic_regression(mnist.x_train, mnist.y_train)
+    return train_regression(mnist.x_train, mnist.y_train)
 
 
 def _predictions(regression, mnist, rule: str, variant: str, greys) -> list[np.ndarray]:
     """Return the classes under attack at each grey level."""
     attack = gradient_attack(rule, variant=variant, target=7, targets_at=TARGETS_AT)
     budgets = [grey / 255 for grey in greys]
-    results = attack(logits_of(regression), mnist.x_test, mnist.y_test, epsilons=budgets)
+    results = attack(
+        logits_of(regression), mnist.x_test, mnist.y_test, epsilons=budgets, keeps_budget=False
+    )
     return [regression(r.adversarial).numpy().argmax(axis=1) for r in results]
 
 
@@ -208,7 +211,7 @@ def test_published_accuracies(regression, mnist, rule, variant, greys, golden) -
 @pytest.mark.slow
 @pytest.mark.parametrize(("rule", "grey"), TARGETS)
 def test_published_targets(regression, mnist, rule: str, grey: int) -> None:
-    batches = list(_batches(mnist.x_test, mnist.y_test, BATCH))
+    batches = list(batches_of(mnist.x_test, mnist.y_test, BATCH))
     attack = gradient_attack(rule, targets_at=float(grey))
     assert attack.targets(logits_of(regression), batches).tolist() == TARGETS[rule, grey]
 

@@ -17,21 +17,23 @@ from models import (
     affine,
     attack,
     blobs,
+    build_autoencoder,
     classifier,
     ignore,
     logits,
     magnet,
     run,
+    train_autoencoder,
 )
 
 from gauntlet.attacks.base import IMAGE_BOX
 from gauntlet.attacks.gradients import LOSSES, compiled_gradient
-from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario, fold_rejection, logits_of
-from gauntlet.autoencoders.magnet import build_magnet, noisy_once
-from gauntlet.autoencoders.training import train_autoencoder
-from gauntlet.config.models import AutoencoderConfig
+from gauntlet.attacks.threat_models import Scenario, fold_rejection, logits_of
+from gauntlet.autoencoders.magnet import noisy_once
+from gauntlet.catalogue.threat_models import THREAT_MODELS
+from gauntlet.config.training import AutoencoderConfig
 from gauntlet.defences.magnet import MagNet, divergence, threshold
-from gauntlet.networks import predict
+from gauntlet.training.keras_loops import predict
 
 PIXELS = math.prod(SHAPE)
 
@@ -43,6 +45,10 @@ def _config(kind: str = "magnet_1", **changes) -> AutoencoderConfig:
     return AutoencoderConfig(autoencoder=kind, preset="smoke", **changes)
 
 
+def _noisy(config: AutoencoderConfig, images: np.ndarray) -> np.ndarray:
+    return noisy_once(images, config["noise"], config["validation_size"], config.seed)
+
+
 @pytest.mark.parametrize(
     ("kind", "sides", "parameters"),
     [
@@ -52,7 +58,7 @@ def _config(kind: str = "magnet_1", **changes) -> AutoencoderConfig:
     ],
 )
 def test_architecture(kind: str, sides: list[int], parameters: int) -> None:
-    model = build_magnet(_config(kind), (28, 28, 1))
+    model = build_autoencoder(_config(kind), (28, 28, 1))
     assert [layer.output.shape[1] for layer in model.layers] == sides
     assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == parameters
     convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
@@ -62,16 +68,16 @@ def test_architecture(kind: str, sides: list[int], parameters: int) -> None:
 
 @pytest.mark.parametrize("shape", [(5, 8, 1), (8, 7, 3), (9, 9, 1)])
 def test_odd_sides_come_back_whole(shape: tuple[int, ...]) -> None:
-    assert build_magnet(_config(), shape).output_shape[1:] == shape
+    assert build_autoencoder(_config(), shape).output_shape[1:] == shape
 
 
 def test_noise_is_drawn_once_and_held_out_images_stay_clean() -> None:
     images = np.full((400, *SHAPE), 0.5, np.float32)
     images[:100] = 0.98
     config = _config(noise=0.1, validation_size=60)
-    noisy = noisy_once(config, images)
-    assert np.array_equal(noisy, noisy_once(config, images))
-    assert not np.array_equal(noisy, noisy_once(_config(noise=0.1, seed=1), images))
+    noisy = _noisy(config, images)
+    assert np.array_equal(noisy, _noisy(config, images))
+    assert not np.array_equal(noisy, _noisy(_config(noise=0.1, validation_size=60, seed=1), images))
     assert np.array_equal(noisy[340:], images[340:]) and noisy.dtype == np.float32
     assert (noisy[100:340] - 0.5).std() == pytest.approx(0.1, rel=0.05)  # of 3,840 numbers
     assert noisy.max() == 1.0
@@ -85,7 +91,7 @@ def test_training_sees_noise_and_aims_at_clean_images(monkeypatch) -> None:
     )
     config, images = _config(validation_size=12), blobs(60)[0]
     train_autoencoder(config, images, ignore)
-    assert np.array_equal(seen["inputs"], noisy_once(config, images))
+    assert np.array_equal(seen["inputs"], _noisy(config, images))
     assert np.array_equal(seen["targets"], images)
 
 
@@ -163,6 +169,19 @@ def test_rejection_by_hand(by_hand) -> None:
     assert reformed.tolist() == [1] * 4 and rejected.tolist() == [False, True, True, True]
 
 
+def test_parts_are_scored_by_hand(by_hand) -> None:
+    images, labels = _greys(0.55, 0.85, 0.15), np.array([1, 0, 0])
+    # The first is accepted, and reformed to class 1; bare, the second is 0 and the third is 1.
+    assert dict(by_hand.part_metrics(images[1:], labels[1:])) == {
+        "magnet/accuracy_none": 1 / 2,
+        "magnet/accuracy_detector": 1,
+        "magnet/accuracy_reformer": 0,
+        "magnet/accuracy_both": 1,
+    }
+    assert dict(by_hand.part_metrics(images[:1], labels[:1]))["magnet/accuracy_both"] == 1
+    assert dict(by_hand.own_metrics(images))["magnet/false_positive_rate"] == 2 / 3
+
+
 def test_last_logit_by_hand(by_hand) -> None:
     found = predict(by_hand.graph, _greys(0.5, 0.85))
     # Reformed to 0.5 both: logits 0.5, 0.55, 0. Worst marks over limits: 0.3 / 0.4, 0.65 / 0.4.
@@ -232,7 +251,9 @@ def test_adaptive_attack_passes_detectors_that_stop_the_oblivious_one() -> None:
 
 
 def test_grid_shows_the_reformed_image() -> None:
-    assert np.array_equal(magnet().encode(blobs(N)[0]), predict(magnet().autoencoder, blobs(N)[0]))
+    assert np.array_equal(
+        magnet().reconstruct(blobs(N)[0]), predict(magnet().autoencoder, blobs(N)[0])
+    )
 
 
 def test_same_callable_for_the_sameaffine() -> None:

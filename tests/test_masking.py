@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
@@ -13,13 +14,13 @@ import pytest
 from mlflow.entities import Run
 
 from gauntlet.__main__ import main
-from gauntlet.config.entry_points import parse
-from gauntlet.config.tune import TuneConfig
+from gauntlet.config.command_line import parse
 from gauntlet.errors import TrackingError, UsageError
 from gauntlet.masking import mask, mask_address, remember
-from gauntlet.steps.console import say, show_log
+from gauntlet.pipeline.console import say, show_log
 from gauntlet.tracking.runs import tracked_run
 from gauntlet.tracking.store import tracking_uri
+from tuning.config import TuneConfig
 
 ROOT = Path(__file__).parents[1]
 PG = "postgresql+psycopg://"
@@ -190,10 +191,18 @@ def test_storage_that_is_refused_is_not_shown(url: str) -> None:
 def test_variable_stands_for_the_storage(given: dict[str, str], monkeypatch) -> None:
     monkeypatch.setenv("GAUNTLET_STORAGE", f"{PG}me:P4ssword@host/db")
     config = parse("tune", given)
-    assert config.storage == f"{PG}me:P4ssword@host/db"
-    worker = TuneConfig.model_validate_json(config.model_dump_json())
-    assert worker == config
-    assert "P4ssword" not in config.model_dump_json() + repr(config)
+    assert config["storage"] == f"{PG}me:P4ssword@host/db"
+    sent = json.dumps(config.as_json(config.given))
+    assert TuneConfig(**json.loads(sent)) == config
+    assert "P4ssword" not in sent + json.dumps(config.as_json()) + repr(config)
+
+
+@pytest.mark.parametrize("given", [{}, {"storage": "auto"}])
+def test_variable_that_holds_no_storage_is_refused_and_not_shown(given, monkeypatch) -> None:
+    monkeypatch.setenv("GAUNTLET_STORAGE", "mysql://me:P4ssword@host/db")
+    with pytest.raises(UsageError, match=r"^--storage: expected auto, sqlite") as error:
+        parse("tune", given)
+    assert "P4ss" not in str(error.value) and "\n" not in str(error.value)
 
 
 def test_run_tells_no_secret(store, monkeypatch) -> None:
@@ -201,7 +210,8 @@ def test_run_tells_no_secret(store, monkeypatch) -> None:
     config = parse("tune", {"storage": f"{PG}me:P4ssword@host/db"})
     tags = {"note": "T0ken-one"}
     try:
-        with tracked_run("studies", "it", config, tags=tags, params={"x": "P4ssword"}) as run:
+        opened = tracked_run("studies", "it", config.as_json(), tags=tags, params={"x": "P4ssword"})
+        with opened as run:
             run.table("table.json", {"column": ["T0ken-one"]})
             raise RuntimeError("lost http://me:P4ssword@host, T0ken-one" + " " * 5000)
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""MLproject, conda.yaml and the lock files say what the code says."""
+"""MLproject, conda.yaml, the lock files and the packaging say what the code says."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from packaging.utils import canonicalize_name
 from parameters import REQUIRED
 
 from gauntlet.__main__ import read_arguments
-from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse
+from gauntlet.catalogue.entry_points import ENTRY_POINTS
+from gauntlet.config.command_line import config_class, default_string, parse
+from gauntlet.mlproject import text
 from gauntlet.tracking.launcher import PROJECT
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = yaml.safe_load((ROOT / "MLproject").read_text())
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = ("requirements.lock", "requirements-cuda.lock")
 HOSTILE = ("$(touch pwned)", "'; touch pwned; '", '"; touch pwned #', "`touch pwned`", "a b", "*")
 
@@ -42,6 +45,10 @@ def _arguments(command: str, tmp_path: Path) -> list[str]:
     return done.stdout.split("\0")
 
 
+def test_file_is_what_make_mlproject_writes() -> None:
+    assert (ROOT / "MLproject").read_text() == text()
+
+
 def test_same_entry_points_in_flow_order() -> None:
     assert SPEC["name"] == PROJECT
     assert list(SPEC["entry_points"]) == list(ENTRY_POINTS)
@@ -49,9 +56,9 @@ def test_same_entry_points_in_flow_order() -> None:
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_same_parameters_and_defaults(entry_point: str) -> None:
-    model = ENTRY_POINTS[entry_point]
+    """The quotes of YAML change nothing."""
     declared = SPEC["entry_points"][entry_point]["parameters"]
-    expected = {name: default_string(model, name) for name in model.model_fields}
+    expected = {n: default_string(p) for n, p in config_class(entry_point).parameters().items()}
     assert {name: spec.get("default") for name, spec in declared.items()} == expected
     assert {spec["type"] for spec in declared.values()} <= {"float", "string"}
 
@@ -61,8 +68,7 @@ def test_command_passes_each_parameter_once_and_bare(entry_point: str) -> None:
     spec = SPEC["entry_points"][entry_point]
     head, *flags = re.split(r" (?=--)", spec["command"])
     assert flags == [f"--{name} {{{name}}}" for name in spec["parameters"]]
-    module = head.removeprefix('PYTHONPATH="$PWD/src" python -m gauntlet ')
-    assert ENTRY_POINTS[module] is ENTRY_POINTS[entry_point]
+    assert head == f'PYTHONPATH="$PWD/src" python -m gauntlet {entry_point}'
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
@@ -105,8 +111,7 @@ def _locked(lock: str) -> dict[str, Requirement]:
 @pytest.mark.parametrize("lock", LOCKS)
 def test_lock_covers_the_dependencies_and_names_no_host(lock: str) -> None:
     locked = _locked(lock)
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = pyproject["project"]["dependencies"] + pyproject["dependency-groups"]["dev"]
+    wanted = PYPROJECT["project"]["dependencies"] + PYPROJECT["dependency-groups"]["dev"]
     for requirement in map(Requirement, wanted):
         (pin,) = locked[canonicalize_name(requirement.name)].specifier
         assert requirement.specifier.contains(pin.version), requirement
@@ -118,3 +123,12 @@ def test_cuda_lock_only_adds_to_the_lock() -> None:
     plain, cuda = (_locked(lock) for lock in LOCKS)
     assert {name: cuda.get(name) for name in plain} == plain
     assert all(name.startswith("nvidia-") for name in cuda.keys() - plain.keys())
+
+
+def test_what_is_no_module_is_installed_too() -> None:
+    package = ROOT / "src" / "gauntlet"
+    installed = PYPROJECT["tool"]["setuptools"]["package-data"]["gauntlet"]
+    found = {file for file in package.rglob("*") if file.is_file()}
+    assert {file for pattern in installed for file in package.glob(pattern)} == {
+        file for file in found if file.suffix not in (".py", ".pyc")
+    }

@@ -17,7 +17,7 @@ import pytest
 from servers import gate_to, mlflow_server, tracking_to
 
 from gauntlet.errors import TrackingError
-from gauntlet.steps.session import session
+from gauntlet.pipeline.session import session
 from gauntlet.tracking import patience
 from gauntlet.tracking.runs import tracked_run
 
@@ -36,7 +36,7 @@ def _statuses(client: mlflow.MlflowClient) -> list[str]:
 
 
 def _open(tiny, **how):
-    return tracked_run("attacks", "a name", tiny("autoencoder"), tags={}, **how)
+    return tracked_run("attacks", "a name", tiny("autoencoder").as_json(), tags={}, **how)
 
 
 # --- a store that refuses ---
@@ -175,12 +175,12 @@ WAITING = """
 import sys
 from gauntlet import __main__
 from gauntlet.tracking import runs
-from gauntlet.steps import attack
-from gauntlet.steps.session import session
+from gauntlet.entry_points import attack
+from gauntlet.pipeline.session import session
 
 def run(config):
-    with session("attack"), runs.tracked_run("attacks", "a", config, tags={}) as parent:
-        with runs.tracked_run("attacks", "b", config, tags={}, parent=parent) as run:
+    with session("attack"), runs.tracked_run("attacks", "a", config.as_json(), tags={}) as parent:
+        with runs.tracked_run("attacks", "b", config.as_json(), tags={}, parent=parent) as run:
             print("begun", flush=True)
             sys.stdin.readline()
             print("failing", flush=True)

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from gauntlet.checkpoint import Checkpoint
 from gauntlet.errors import disk_fault
+from gauntlet.training.checkpoint import Checkpoint
 
 SAYS = """
 import sys
 from gauntlet.output import never_fail
 
 never_fail()
-from gauntlet.steps.console import progress, say, show_table
+from gauntlet.pipeline.console import progress, say, show_table
 
 say("0.5 ± 0.1 → ½ 漢")
 show_table("τ — table", ["ε", "β"], [["0.5 ± 0.1", "…"], ["1", "2"]])

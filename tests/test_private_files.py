@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gauntlet.checkpoint import Checkpoint
-from gauntlet.config.tune import TuneConfig
 from gauntlet.data.cache import CacheEntry
 from gauntlet.data.dataset import KEYS
+from gauntlet.entry_points import autoencoder
 from gauntlet.private_files import create_private, private_folder, private_lock
-from gauntlet.steps import autoencoder
+from gauntlet.training.checkpoint import Checkpoint
+from tuning.config import TuneConfig
 from tuning.study import open_study
 
 ROOT = Path(__file__).parents[1]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from stored import load_arrays
+from stored import examination_of, load_arrays
 
-from gauntlet.report.cell_result import CellResult
-from gauntlet.steps import attack
-from gauntlet.steps.inputs import load_data
+from gauntlet.cells.result import CellResult
+from gauntlet.entry_points import attack
+from gauntlet.pipeline.inputs import load_data
 
 EPSILON = 0.1
 ENCODED = {
@@ -41,7 +41,8 @@ def _largest_change(cell: CellResult) -> float:
 def test_variational_training_draws_its_latent_plane(store, tiny) -> None:
     cell = attack.run(tiny("attack", threat_models="encoded", **ENCODED)).rows[0].cells[0]
     training = store.get_run(cell.run_id).data.tags["gauntlet.input.autoencoder"]
-    assert {item.path for item in store.list_artifacts(training)} >= {
+    examination = examination_of(store, training).info.run_id
+    assert {item.path for item in store.list_artifacts(examination)} >= {
         "latent_space.png",
         "manifold.png",
     }

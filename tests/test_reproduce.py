@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 from small_paper import PARAMETERS, small_paper
+from vocabulary import unnamed
 
-from gauntlet.config import sivaslioglu2020, vigouroux2018
-from gauntlet.config.entry_points import parse
-from gauntlet.config.models import AutoencoderConfig
-from gauntlet.config.plan import attack_config
-from gauntlet.config.reproduce import ReproduceConfig
+from gauntlet.cells import measure
+from gauntlet.config.command_line import parse
+from gauntlet.entry_points import reproduce
 from gauntlet.errors import DivergenceError, IncompleteError, UsageError
-from gauntlet.steps import attack, matrix, reproduce
+from gauntlet.papers.config import ReproduceConfig
+from gauntlet.papers.sivaslioglu2020 import plan as first
+from gauntlet.papers.vigouroux2018 import plan as second
+from gauntlet.pipeline import matrix
+from gauntlet.tracking.names import Of
 
 
 @pytest.fixture
@@ -55,9 +58,14 @@ def test_report_says_what_was_found_and_where(store, config, capsys) -> None:
         "report.html",
         "report.md",
         "matrix.json",
+        "tables",
     }
+    assert (folder / "tables" / "claim_fgsm-encoded.csv").is_file()
+    assert (folder / "tables" / "verdicts.tex").is_file()
     said = capsys.readouterr().out
     assert "1 reproduced" in said and str(folder / "report.html") in said
+    kinds, without_a_name = unnamed(store)
+    assert Of.REPRODUCTION in kinds and without_a_name == []
     assert not re.search(r"""(src|href)=["']https?:""", page)
     for figure in re.findall(r"\]\((figures/.*?)\)", text):
         assert (folder / figure).is_file()
@@ -102,25 +110,26 @@ def test_second_time_nothing_is_computed_and_the_report_is_the_same(store, confi
 
 def _cells(store: Any) -> int:
     experiments = [e.experiment_id for e in store.search_experiments()]
-    return len(store.search_runs(experiments, "tags.`gauntlet.step` = 'cell'"))
+    finished = "tags.`gauntlet.step` = 'cell' and attributes.status = 'FINISHED'"
+    return len(store.search_runs(experiments, finished))
 
 
 @pytest.mark.slow
 def test_failed_cell_is_named_and_the_others_are_done(store, config, monkeypatch) -> None:
-    run = attack.CellRunner.run
+    judge = measure.measure
 
-    def broken(self: Any, cell: Any, parent: Any) -> None:
-        if cell.attack == "bim":
+    def broken(cell: Any, *more: Any) -> Any:
+        if cell.attack.name == "bim":
             raise RuntimeError("it broke")
-        run(self, cell, parent)
+        return judge(cell, *more)
 
-    monkeypatch.setattr(attack.CellRunner, "run", broken)
+    monkeypatch.setattr(measure, "measure", broken)
     with pytest.raises(IncompleteError, match="1 computations failed"):
         reproduce.run(config)
     assert _cells(store) == 1 and _parents(store)[0].info.status == "FAILED"
     text = (reproduce.folder(config) / "report.md").read_text()
     assert "it broke" in text and "### Failed" in text
-    monkeypatch.setattr(attack.CellRunner, "run", run)
+    monkeypatch.setattr(measure, "measure", judge)
     reproduce.run(config)  # goes on with what is missing
     assert _cells(store) == 2 and _parents(store)[1].info.status == "FINISHED"
 
@@ -129,10 +138,10 @@ def test_failed_cell_is_named_and_the_others_are_done(store, config, monkeypatch
 def test_diverged_training_is_a_result(store, config, monkeypatch) -> None:
     train = matrix.ensure_autoencoder
 
-    def diverge(model: Any, data: Any) -> Any:
-        if model.activation == "tanh":
+    def diverge(training: Any, data: Any) -> Any:
+        if training.values["activation"] == "tanh":
             raise DivergenceError("training diverged in epoch 1")
-        return train(model, data)
+        return train(training, data)
 
     monkeypatch.setattr(matrix, "ensure_autoencoder", diverge)
     reproduce.run(config)
@@ -154,9 +163,11 @@ def test_cached_report_needs_no_tensorflow(store, config, tmp_path) -> None:
     reproduce.run(config)
     (parent,) = _parents(store)
     code = (
-        "import sys; from pathlib import Path; from gauntlet.steps import reproduce; "
-        "from gauntlet.config.entry_points import parse; "
-        f"reproduce.CLAIMS = Path({str(tmp_path)!r}); "
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
+        "from pathlib import Path; from gauntlet.entry_points import reproduce; "
+        "from gauntlet.config.command_line import parse; "
+        "from small_paper import know; "
+        f"know(Path({str(tmp_path)!r})); "
         f"config = parse('reproduce', {PARAMETERS | {'output': str(tmp_path / 'again')}!r}); "
         f"reproduce.report_again({parent.info.run_id!r}, config); "
         "print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
@@ -184,27 +195,26 @@ def test_refusals(values: dict[str, str], said: str) -> None:
 
 
 def test_first_paper_has_its_whole_matrix() -> None:
-    networks = list(sivaslioglu2020.networks(ReproduceConfig(seeds=2)))
+    networks = list(first.networks(ReproduceConfig(seeds=2)))
     names = [(n.name, n.seed) for n in networks]
     assert len(names) == len(set(names)) == 2 * (4 + 1 + 6)
     vanilla, sparse, denoising, variational, *_ = networks
-    assert [n.autoencoder.autoencoder for n in networks[:4]] == list(sivaslioglu2020.KINDS)
-    assert denoising.autoencoder.noise == 0.5 and vanilla.autoencoder.noise == 0
-    assert {n.autoencoder.epochs for n in networks} == {35}
+    assert [n.config["autoencoder"] for n in networks[:4]] == list(first.KINDS)
+    assert denoising.config["noise"] == 0.5 and vanilla.config["noise"] == 0
+    assert {n.config["epochs"] for n in networks} == {35}
     parts = {part.name: part.config for part in sparse.parts}
-    assert parts["dense"].attacks == ("fgsm", "t_fgsm", "bim") and parts["dense"].target == 5
+    assert parts["dense"]["attacks"] == ("fgsm", "t_fgsm", "bim")
+    assert parts["dense"]["target"] == 5
     linear = parts["logistic regression"]
-    assert (
-        len(linear.attacks) == 4
-        and linear.lr_target == 7
-        and linear.classifier == ("logistic_regression")
-    )
-    assert parts["dense, relative"].relative_budget and not parts["dense"].relative_budget
-    assert variational.autoencoder.latent == 2
+    assert len(linear.attacks) == 4 and linear["lr_target"] == 7
+    assert linear["classifier"] == "logistic_regression"
+    assert parts["dense, relative"]["relative_budget"]
+    assert not parts["dense"]["relative_budget"]
+    assert variational.config["latent"] == 2
 
 
 def test_second_paper_trains_and_attacks_as_published() -> None:
-    networks = list(vigouroux2018.networks(ReproduceConfig(seeds=2, seed=4)))
+    networks = list(second.networks(ReproduceConfig(seeds=2, seed=4)))
     assert [(n.name, n.seed) for n in networks] == [
         ("classic", 4),
         ("funn", 4),
@@ -213,24 +223,20 @@ def test_second_paper_trains_and_attacks_as_published() -> None:
         ("magnet", 4),
     ]
     funn = networks[1]
-    own = funn.autoencoder
-    assert (own.epochs, own.init_epochs, own.batch_size) == (40, 9, 128)
-    assert (own.gamma, own.beta, own.constraint) == (5.0, 0.01, "at_least")
+    own = funn.config
+    assert (own["epochs"], own["init_epochs"], own["batch_size"]) == (40, 9, 128)
+    assert (own["gamma"], own["beta"], own["constraint"]) == (5.0, 0.01, "at_least")
     parts = {part.name: part for part in funn.parts}
     table = parts["table 1"]
-    assert table.images == "all" and table.config.budgets("fgsm") == (0.005,)
-    assert (table.config.deepfool_variant, table.config.deepfool_steps) == ("foolbox1", 50)
-    assert parts["lowest"].config.local_search_selection == "lowest"
-    curve = [p.config.deepfool_steps for name, p in parts.items() if name.startswith("steps")]
+    assert table.images == "all" and table.config["epsilons"] == (0.005,)
+    assert table.config["deepfool_variant"] == "foolbox1" and table.config["deepfool_steps"] == 50
+    assert parts["lowest"].config["local_search_selection"] == "lowest"
+    curve = [p.config["deepfool_steps"] for name, p in parts.items() if name.startswith("steps")]
     assert curve[0] == 10 and curve[-1] == 1000
 
 
 def test_classic_differs_from_funn_in_the_autoencoder_alone() -> None:
-    classic, funn, *_ = vigouroux2018.networks(ReproduceConfig())
+    classic, funn, *_ = second.networks(ReproduceConfig())
     for one, other in zip(classic.parts, funn.parts, strict=True):
-        alike = attack_config(
-            ReproduceConfig(),
-            **one.config.model_dump(exclude={*AutoencoderConfig.model_fields})
-            | {"autoencoder": "funn", "filters": (16, 32, 64)},
-        )
-        assert alike == other.config and one[0::2] == other[0::2]
+        assert one.config.replace(autoencoder="funn") == other.config
+        assert one[0::2] == other[0::2]

@@ -11,17 +11,16 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
-from models import blobs
+from models import blobs, train_autoencoder
 from servers import tracking_to, wait_until
 from stored import stored_model
 
-from gauntlet import networks
-from gauntlet.autoencoders.training import train_autoencoder
-from gauntlet.checkpoint import Checkpoint
-from gauntlet.config.models import AutoencoderConfig
-from gauntlet.steps import classifier
-from gauntlet.steps.training_run import TrainingRun
+from gauntlet.config.training import AutoencoderConfig
+from gauntlet.entry_points import classifier
+from gauntlet.pipeline.training_run import TrainingRun
 from gauntlet.tracking.runs import resume_from
+from gauntlet.training import keras_loops
+from gauntlet.training.checkpoint import Checkpoint
 
 IMAGES = blobs(36)[0]
 TINY = {
@@ -34,11 +33,14 @@ TINY = {
     "features": 3,
 }
 History = dict[int, dict[str, float]]
-Train = Callable[[networks.EpochReport, Checkpoint | None], list[np.ndarray]]
+Train = Callable[[keras_loops.EpochReport, Checkpoint | None], list[np.ndarray]]
 
 
-def _train(*how, **changes) -> list[np.ndarray]:
-    return train_autoencoder(AutoencoderConfig(**TINY, **changes), IMAGES, *how).get_weights()
+def _train(
+    report: keras_loops.EpochReport, checkpoint: Checkpoint | None, **changes
+) -> list[np.ndarray]:
+    config = AutoencoderConfig(**TINY, **changes)
+    return train_autoencoder(config, IMAGES, report, checkpoint=checkpoint).get_weights()
 
 
 TRAININGS: dict[str, tuple[Train, list[int]]] = {
@@ -50,14 +52,14 @@ TRAININGS: dict[str, tuple[Train, list[int]]] = {
 
 @pytest.fixture(autouse=True)
 def every_epoch_is_kept(monkeypatch) -> None:
-    monkeypatch.setattr(networks, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(keras_loops, "CHECKPOINT_SECONDS", -1.0)
 
 
 class _CutError(Exception):
     """The end of a process, as far as the files are concerned."""
 
 
-def _report(into: History, cut_in: int | None = None) -> networks.EpochReport:
+def _report(into: History, cut_in: int | None = None) -> keras_loops.EpochReport:
     def report(epoch: int, metrics: dict[str, float]) -> None:
         if epoch == cut_in:
             raise _CutError  # before the epoch is kept
@@ -95,13 +97,15 @@ def test_finished_training_is_not_trained_further(tmp_path) -> None:
 
 
 def test_short_epochs_are_not_kept_each(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(networks, "CHECKPOINT_SECONDS", 3600.0)
+    monkeypatch.setattr(keras_loops, "CHECKPOINT_SECONDS", 3600.0)
     _train(_report({}), Checkpoint(tmp_path / "c.npz", "training", "run"))
     assert not list(tmp_path.iterdir())
 
 
 def test_epochs_see_the_images_in_orders_of_their_own() -> None:
-    orders = [networks.shuffled(36, networks.epoch_seed(3, epoch)).numpy() for epoch in (1, 2)]
+    orders = [
+        keras_loops.shuffled(36, keras_loops.epoch_seed(3, epoch)).numpy() for epoch in (1, 2)
+    ]
     assert all(sorted(order) == list(range(36)) for order in orders)
     assert not np.array_equal(*orders) and not np.array_equal(orders[0], np.arange(36))
 
@@ -126,9 +130,10 @@ def _interrupt_in(epoch: int, monkeypatch) -> None:
     monkeypatch.setattr(TrainingRun, "report", interrupted)
 
 
-def _runs(client: mlflow.MlflowClient):
-    """Return all runs, the oldest first."""
-    found = client.search_runs([e.experiment_id for e in client.search_experiments()])
+def _trainings(client: mlflow.MlflowClient):
+    """Return the runs of all trainings, the oldest first."""
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    found = client.search_runs(experiments, "tags.`gauntlet.step` != 'examination'")
     return sorted(found, key=lambda run: run.info.start_time)
 
 
@@ -144,9 +149,9 @@ def test_killed_run_is_resumed_by_the_next(store, cache, tiny, monkeypatch, caps
         classifier.run(config)
     assert len(list((cache / "checkpoints").iterdir())) == 1
     assert "resumed" not in capsys.readouterr().out
-    stored = classifier.run(config)
+    network = classifier.run(config)
     assert "resumed after epoch 2 of 4\n" in capsys.readouterr().out
-    killed, finished = _runs(store)
+    killed, finished = _trainings(store)
     assert (killed.info.status, finished.info.status) == ("KILLED", "FINISHED")
     assert finished.data.tags["gauntlet.resumed_from"] == killed.info.run_id
     assert "gauntlet.resumed_from" not in killed.data.tags
@@ -154,7 +159,7 @@ def test_killed_run_is_resumed_by_the_next(store, cache, tiny, monkeypatch, caps
         before, after = (_curve(store, run.info.run_id, name) for run in (killed, finished))
         assert before and after[: len(before)] == before
     assert not list((cache / "checkpoints").iterdir())
-    assert stored.run_id == finished.info.run_id
+    assert network.stored.run_id == finished.info.run_id
 
 
 @pytest.mark.slow
@@ -163,7 +168,7 @@ def test_interrupted_run_may_be_gone(store, cache, tiny, monkeypatch, capsys) ->
         _interrupt_in(3, patch)
         classifier.run(tiny("classifier"))
     monkeypatch.setattr(
-        "gauntlet.steps.training_run.resume_from", lambda run, _: resume_from(run, "0" * 32)
+        "gauntlet.pipeline.training_run.resume_from", lambda run, _: resume_from(run, "0" * 32)
     )
     classifier.run(tiny("classifier"))
     assert "resumed after epoch 2 of 4\n" in capsys.readouterr().out
@@ -177,8 +182,9 @@ FLAGS = {
 }
 IMPATIENT = """
 import sys
-from gauntlet import __main__, networks
-networks.CHECKPOINT_SECONDS = 0.1
+from gauntlet import __main__
+from gauntlet.training import keras_loops
+keras_loops.CHECKPOINT_SECONDS = 0.1
 sys.exit(__main__.main(sys.argv[1:]))
 """
 
@@ -201,7 +207,7 @@ def test_kill_9_and_resume_gives_the_same_bits(kind, new_store, start, tmp_path)
     digests = []
     for uri in uris.values():
         with tracking_to(uri, tmp_path) as client:
-            runs = _runs(client)
+            runs = _trainings(client)
             digests.append(stored_model(runs[-1].info.run_id).weights_sha256)
         killed = ["KILLED"] if uri == uris["cut"] else []
         assert [run.info.status for run in runs] == [*killed, "FINISHED"]

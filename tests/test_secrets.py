@@ -15,9 +15,9 @@ import psycopg
 import pytest
 from servers import PASSWORD, mlflow_server, postgresql, tracking_to, wait_until
 
-from gauntlet.config.tune import TuneConfig
 from gauntlet.errors import TrackingError
 from gauntlet.masking import mask_address
+from tuning.config import TuneConfig
 from tuning.study import open_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

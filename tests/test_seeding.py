@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow.python.framework.config import is_op_determinism_enabled
 
-from gauntlet.runtime import configure_tensorflow, start_from
 from gauntlet.seeding import child_seed
+from gauntlet.training.runtime import configure_tensorflow, start_from
 
 names = st.lists(st.text("abc_", min_size=1, max_size=5), max_size=3)
 seeds = st.integers(0, 2**63 - 1)

@@ -17,10 +17,10 @@ from mlflow.entities import Run
 from servers import PASSWORD, mlflow_server, tracking_to
 from stored import load_arrays
 
-from gauntlet.config.base import RunConfig, to_string
+from gauntlet.config.command_line import typed
+from gauntlet.config.data import RunConfig
 from gauntlet.errors import TrackingError
-from gauntlet.tracking.artifacts import FILE_SHA256, MODEL_ID
-from gauntlet.tracking.finished import SEAL
+from gauntlet.tracking import names
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def served(request, attacked, tmp_path_factory) -> Iterator[Finished]:
 
 
 def _attack(config: RunConfig, uri: str, folder: Path) -> str:
-    flags = [f"--{name}={to_string(value)}" for name, value in config]
+    flags = [f"--{name}={value}" for name, value in typed(config).items()]
     keep = {k: v for k, v in os.environ.items() if "MLFLOW_" not in k}
     done = subprocess.run(
         [sys.executable, "-m", "gauntlet", "attack", *flags],
@@ -77,13 +77,10 @@ def _snapshot(client: mlflow.MlflowClient) -> dict[str, Any]:
     runs = _all_runs(client)
     parent = min((r for r in runs if _step(r) == "attack"), key=lambda r: r.info.start_time)
     models = {v for k, v in parent.data.tags.items() if k.startswith("gauntlet.input.")}
-    mine = [
-        r
-        for r in runs
-        if r.info.run_id in {parent.info.run_id, *models}
-        or r.data.tags.get("mlflow.parentRunId") == parent.info.run_id
-    ]
-    return {run.info.run_name: _contents(client, run, parent.info.run_id) for run in mine}
+    own = {parent.info.run_id, *models}
+    mine = [r for r in runs if r.info.run_id in own or _parent(r) in own]
+    names = {run.info.run_id: run.info.run_name for run in mine}
+    return {run.info.run_name: _contents(client, run, names) for run in mine}
 
 
 def _all_runs(client: mlflow.MlflowClient) -> list[Run]:
@@ -94,7 +91,11 @@ def _step(run: Run) -> str | None:
     return run.data.tags.get("gauntlet.step")
 
 
-def _contents(client: mlflow.MlflowClient, run: Run, parent: str) -> dict[str, Any]:
+def _parent(run: Run) -> str:
+    return run.data.tags.get("mlflow.parentRunId", "")
+
+
+def _contents(client: mlflow.MlflowClient, run: Run, names: dict[str, str]) -> dict[str, Any]:
     histories = {
         name: client.get_metric_history(run.info.run_id, name)
         for name in run.data.metrics
@@ -103,7 +104,7 @@ def _contents(client: mlflow.MlflowClient, run: Run, parent: str) -> dict[str, A
     return {
         "experiment": client.get_experiment(run.info.experiment_id).name,
         "status": run.info.status,
-        "is child": run.data.tags.get("mlflow.parentRunId") == parent,
+        "parent": names.get(_parent(run)),
         "params": run.data.params,
         "tags": {k: v for k, v in run.data.tags.items() if _is_fixed(k)},
         "metrics": {k: sorted((m.step, m.value) for m in h) for k, h in histories.items()},
@@ -115,7 +116,8 @@ def _contents(client: mlflow.MlflowClient, run: Run, parent: str) -> dict[str, A
 def _is_fixed(tag: str) -> bool:
     """Tell whether a tag is ours and holds no id, which is new each time."""
     return tag.startswith("gauntlet.") and not (
-        tag.startswith("gauntlet.input.") or tag in (MODEL_ID, FILE_SHA256, SEAL)
+        tag.startswith("gauntlet.input.")
+        or tag in (names.MODEL_ID, names.MODEL_FILE_SHA256, names.SEAL)
     )
 
 
@@ -127,12 +129,13 @@ def _artifacts(client: mlflow.MlflowClient, run_id: str, folder: str = "") -> It
 
 
 def test_same_runs_as_without_a_server(found, expected):
-    assert len(expected) == 1 + 4 + 20  # the attack run, its models, its cells
+    # The attack run, its models, what each of these is worth on test images, its cells.
+    assert len(expected) == 1 + 4 + 4 + 20
     assert found.keys() == expected.keys()
 
 
 @pytest.mark.parametrize(
-    "what", ["experiment", "status", "is child", "params", "tags", "metrics", "data", "artifacts"]
+    "what", ["experiment", "status", "parent", "params", "tags", "metrics", "data", "artifacts"]
 )
 def test_runs_are_the_same_as_without_a_server(found, expected, what):
     assert {n: run[what] for n, run in found.items()} == {n: r[what] for n, r in expected.items()}
@@ -141,7 +144,8 @@ def test_runs_are_the_same_as_without_a_server(found, expected, what):
 def test_snapshot_is_not_empty(expected):
     cell = expected["fgsm, defence encoded, threat model white_box"]
     assert [step for step, _ in cell["metrics"]["adv/accuracy"]] == [0, 100, 300]
-    assert cell["is child"] and "examples.npz" in cell["artifacts"]
+    assert cell["parent"] == "vanilla + dense digits seed 0"
+    assert "examples.npz" in cell["artifacts"]
     assert "gauntlet.fingerprint" in cell["tags"]
 
 

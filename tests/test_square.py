@@ -8,7 +8,7 @@ import tensorflow as tf
 from models import SHAPE, N, blobs, defended, logits, run
 
 from gauntlet.attacks import active_set, square
-from gauntlet.attacks.base import Batch
+from gauntlet.attacks.batch import Batch
 from gauntlet.attacks.gradients import margin
 from gauntlet.attacks.square import Square, share
 from gauntlet.seeding import child_seed

@@ -6,33 +6,29 @@ import dataclasses
 import json
 import re
 import shutil
-from collections.abc import Callable
 from typing import Any
 
 import mlflow
 import numpy as np
 import pytest
-from parameters import OTHER_VALUES
 from servers import tracking_to
 
-from gauntlet.config.attack import AttackConfig
-from gauntlet.config.tables import ATTACKS, READ_BY
-from gauntlet.steps import attack, autoencoder, cells, classifier
-from gauntlet.steps.reuse import Reuse
-from gauntlet.tracking import provenance, step_cache
-from gauntlet.tracking.experiments import AUTOENCODERS, experiment_id
+from gauntlet.cells.plan import plan_cells
+from gauntlet.data.registry import load
+from gauntlet.entry_points import attack, autoencoder
+from gauntlet.pipeline.reuse import Reuse
+from gauntlet.tracking import names, provenance, step_cache
+from gauntlet.tracking.experiments import experiment_id
 from gauntlet.tracking.finished import read_sealed
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.step_cache import Fingerprint, look_up
 
 BASE = Fingerprint("autoencoder", "vanilla", {"epochs": 5}, {"data": "d" * 64}, ())
-BUDGETS = {"epsilons", "grey_epsilons"}
-ALL_FIELDS = sorted({field for fields in READ_BY.values() for field in fields} - BUDGETS)
 
 
 def _finish(fingerprint: Fingerprint, status: str = "FINISHED", **created: Any) -> str:
     client = mlflow.MlflowClient()
-    experiment = created.pop("experiment", None) or experiment_id(AUTOENCODERS)
+    experiment = created.pop("experiment", None) or experiment_id("autoencoders")
     run = TrackedRun(client.create_run(experiment, **created).info.run_id, experiment)
     run.tags(fingerprint.tags)
     run.seal()
@@ -132,7 +128,7 @@ def test_order_of_settings_does_not_matter():
 
 
 def test_tags_let_a_reader_rebuild_the_digest():
-    assert json.loads(BASE.tags[step_cache.PARTS]) == BASE.parts
+    assert json.loads(BASE.tags[names.FINGERPRINT_PARTS]) == BASE.parts
 
 
 def test_compute_that_leaves_no_run_is_a_bug(store):
@@ -140,149 +136,26 @@ def test_compute_that_leaves_no_run_is_a_bug(store):
         Reuse().reuse_or_compute(BASE, lambda: None)
 
 
-@pytest.mark.parametrize("step", [autoencoder, classifier, cells])
-def test_lock_is_free_after_a_failure(store, step):
-    fingerprint = dataclasses.replace(BASE, computed_by=step.COMPUTED_BY)
+def test_lock_is_free_after_a_failure(store):
     with pytest.raises(ZeroDivisionError):
-        Reuse().reuse_or_compute(fingerprint, lambda: 1 / 0)
-    fingerprint.lock().acquire(blocking=False)
-
-
-@pytest.fixture
-def edit(tmp_path, monkeypatch) -> Callable[[str], None]:
-    """Edit a module in a copy of the package, the one that digests are taken of."""
-    copy = shutil.copytree(provenance.PACKAGE, tmp_path / "gauntlet")
-    monkeypatch.setattr(provenance, "PACKAGE", copy)
-    monkeypatch.setattr(step_cache, "source_digests", provenance.source_digests.__wrapped__)
-
-    def append(module: str) -> None:
-        with provenance._source_file(module).open("a") as file:
-            file.write("\n# edited\n")
-
-    return append
-
-
-def _digest(step) -> str:
-    return dataclasses.replace(BASE, computed_by=step.COMPUTED_BY).digest
-
-
-@pytest.mark.parametrize(
-    ("step", "module"),
-    [
-        (autoencoder, "gauntlet.autoencoders.training"),  # named by the step
-        (autoencoder, "gauntlet.autoencoders.layers"),  # imported by an import
-        (autoencoder, "gauntlet.networks"),
-        (autoencoder, "gauntlet.seeding"),
-        (autoencoder, "gauntlet.runtime"),
-        (autoencoder, "gauntlet.data.digits"),
-        (classifier, "gauntlet.classifiers.dense"),
-        (classifier, "gauntlet.networks"),
-        (cells, "gauntlet.attacks.iterative"),
-        (cells, "gauntlet.attacks.gradients"),
-        (cells, "gauntlet.defences.defended_model"),
-        (cells, "gauntlet.evaluation.metrics"),
-        (cells, "gauntlet.evaluation.statistics"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else value.__name__,
-)
-def test_edit_of_what_computes_a_step_changes_its_fingerprint(edit, step, module):
-    before = _digest(step)
-    edit(module)
-    assert _digest(step) != before
-
-
-@pytest.mark.parametrize(
-    ("step", "module"),
-    [
-        (autoencoder, "gauntlet.attacks.single_step"),
-        (autoencoder, "gauntlet.classifiers.dense"),
-        (autoencoder, "gauntlet.evaluation.figures"),
-        (autoencoder, "gauntlet.tracking.runs"),
-        (classifier, "gauntlet.attacks.single_step"),
-        (classifier, "gauntlet.autoencoders.training"),  # its weights are an input
-        (cells, "gauntlet.autoencoders.training"),
-        (cells, "gauntlet.report.attack_summary"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else value.__name__,
-)
-def test_edit_of_other_code_changes_nothing(edit, step, module):
-    before = _digest(step)
-    edit(module)
-    assert _digest(step) == before
+        Reuse().reuse_or_compute(BASE, lambda: 1 / 0)
+    BASE.lock().acquire(blocking=False)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [autoencoder, classifier, cells], ids=lambda s: s.__name__)
-def test_sources_are_all_that_python_imports(start, step):
+@pytest.mark.parametrize("name", ["square", "cw_l2", "lr_natural"])
+def test_sources_are_all_that_python_imports(start, tiny, name):
     """What the digest reads from the text is what an import really brings in."""
-    followed = [n for n in step.COMPUTED_BY if not n.startswith(provenance._NOT_FOLLOWED)]
-    script = f"import sys, {', '.join(followed)}\nprint(*sys.modules)"
+    config = tiny("attack", attacks=name, defence="magnet", threat_models="all")
+    modules = plan_cells(config)[0].modules
+    script = f"import sys, {', '.join(modules)}\nprint(*sys.modules)"
     out, err = start("python", "-c", script, uri="").communicate(timeout=100)
     imported = {name for name in out.split() if name.startswith("gauntlet.")}
     packages = {name for name in imported if any(o.startswith(f"{name}.") for o in imported)}
-    computing = {n for n in imported - packages if not n.startswith(provenance._NOT_FOLLOWED)}
-    assert set(followed) <= computing, err
-    assert computing <= set(provenance.source_digests(*step.COMPUTED_BY))
-
-
-class _Recorder:
-    """A config that remembers which parameters were asked for."""
-
-    def __init__(self, config: AttackConfig) -> None:
-        self._config = config
-        self.read: set[str] = set()
-
-    def __getattr__(self, name: str) -> object:
-        self.read.add(name)
-        return getattr(self._config, name)
-
-
-@pytest.mark.parametrize("name", [name for name in ATTACKS if not name.startswith("lr_")])
-def test_attack_reads_exactly_what_its_fingerprint_holds(tiny, name):
-    from gauntlet.attacks.registry import build_attack
-
-    config = _Recorder(tiny("attack"))
-    build_attack(name, config)
-    AttackConfig.budgets(config, name)
-    assert config.read == set(READ_BY[name])
-
-
-def _with_others(config: AttackConfig, fields) -> AttackConfig:
-    return config.model_copy(update={field: OTHER_VALUES[field] for field in fields})
-
-
-@pytest.mark.parametrize("name", ATTACKS)
-def test_parameters_are_in_the_settings_of_the_attacks_that_read_them(tiny, name):
-    config = tiny("attack")
-    differing = {
-        field
-        for field in ALL_FIELDS
-        if _with_others(config, [field]).attack_settings(name) != config.attack_settings(name)
-    }
-    assert differing == set(ALL_FIELDS) & set(READ_BY[name])
-
-
-@pytest.mark.parametrize("name", [name for name in ATTACKS if name.startswith("lr_")])
-def test_field_that_one_lr_attack_holds_for_another_changes_nothing(tiny, name):
-    config = tiny("attack")
-    unread = set(ALL_FIELDS) - set(READ_BY[name])
-    images = _adversarial(name, config), _adversarial(name, _with_others(config, unread))
-    assert np.array_equal(*images)
-
-
-def _adversarial(name: str, config: AttackConfig) -> np.ndarray:
-    """Attack random images under a fixed linear model."""
-    import tensorflow as tf
-
-    from gauntlet.attacks.registry import build_attack
-
-    numbers = np.random.default_rng(0)
-    weights = tf.constant(numbers.normal(size=(16, 10)), tf.float32)
-    images, labels = numbers.random((12, 4, 4, 1), np.float32), np.arange(12) % 10
-    logits = tf.function(lambda x, _: tf.reshape(x, (-1, 16)) @ weights)
-    (result,) = build_attack(name, config)(logits, images, labels, epsilons=[0.1], seed=1)
-    assert not np.array_equal(result.adversarial, images)
-    return result.adversarial
+    rooms = tuple(f"gauntlet.{room}" for room in provenance.COMPUTING)
+    computing = {module for module in imported - packages if module.startswith(rooms)}
+    assert set(modules) <= computing, err
+    assert computing <= set(provenance.source_digests(*modules))
 
 
 def test_second_attack_run_computes_nothing(attacked, tmp_path, capsys):
@@ -308,20 +181,40 @@ def test_more_attacks_retrain_no_model(attacked, tiny, tmp_path, capsys):
     assert "cells: 1 computed because: no finished run of it yet" in said
 
 
-def test_other_test_images_retrain_no_model(attacked, tiny, tmp_path, capsys):
-    """And a training is measured on all test images, whichever are attacked."""
+@pytest.mark.parametrize("first", ["0", "40"])
+def test_other_test_images_retrain_no_model(attacked, tiny, tmp_path, capsys, first):
+    """And a network is measured on all test images, whichever are attacked."""
     fewer = tiny(
-        "attack", test_size="30", attacks="fgsm", defence="encoded", threat_models="white_box"
+        "attack",
+        test_first=first,
+        test_size="30",
+        attacks="fgsm",
+        defence="encoded",
+        threat_models="white_box",
     )
     with tracking_to(attacked.uri, tmp_path) as client:
         attack.run(fewer)
         said = capsys.readouterr().out
         assert said.count(": reused run ") == 2
-        assert "cells: 1 computed because: input data changed" in said
+        assert "cells: 1 computed because: input test data changed" in said
         run_id = re.search(r"classifier .* reused run (\w+)", said)[1]
-        matrix = read_sealed(run_id).json("confusion_matrix.json")
+        (examined,) = client.search_runs(
+            [client.get_run(run_id).info.experiment_id], f"tags.`gauntlet.input.model` = '{run_id}'"
+        )
+        matrix = read_sealed(examined.info.run_id).json("confusion_matrix.json")
         assert np.sum(matrix["counts"]) == 297
-        assert client.get_run(run_id).data.params["config/test_size"] == "60"
+
+
+def test_data_under_another_name_train_nothing_again(store, tiny, tmp_path, capsys):
+    digits = load("digits")
+    arrays = {key: getattr(digits, key) for key in ("x_train", "y_train", "x_test", "y_test")}
+    np.savez(tmp_path / "a.npz", **arrays)
+    shutil.copy(tmp_path / "a.npz", tmp_path / "b.npz")
+    for name in "ab":
+        autoencoder.run(tiny("autoencoder", dataset=f"npz:{tmp_path}/{name}.npz"))
+    said = capsys.readouterr().out
+    assert said.count("autoencoder vanilla: computed") == 1
+    assert said.count("autoencoder vanilla: reused") == 1
 
 
 @pytest.mark.slow
@@ -329,8 +222,8 @@ def test_reused_attack_imports_no_tensorflow(attacked, start):
     script = (
         "import sys\n"
         "from gauntlet.config.attack import AttackConfig\n"
-        "from gauntlet.steps import attack\n"
-        f"attack.run(AttackConfig.model_validate_json({attacked.config.model_dump_json()!r}))\n"
+        "from gauntlet.entry_points import attack\n"
+        f"attack.run(AttackConfig(**{attacked.config.as_json(attacked.config.given)!r}))\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
     )
     process = start("python", "-c", script, uri=attacked.uri)
@@ -347,6 +240,7 @@ def test_two_processes_that_want_one_model_train_it_once(new_store, start, tmp_p
     said = sorted(process.communicate(timeout=200)[0] for process in both)
     assert [process.returncode for process in both] == [0, 0]
     with tracking_to(uri, tmp_path) as client:
-        (run,) = client.search_runs([experiment_id(AUTOENCODERS)])
+        found = client.search_runs([experiment_id("autoencoders")])
+        (run,) = [run for run in found if run.data.tags["gauntlet.step"] == "autoencoder"]
     assert sum("computed because" in text for text in said) == 1
     assert sum(f"autoencoder vanilla: reused run {run.info.run_id}" in text for text in said) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -10,16 +12,20 @@ import mlflow
 import numpy as np
 import pytest
 from servers import tracking_to
-from stored import load_arrays, stored_model
+from stored import examination_of, load_arrays, stored_model
+from vocabulary import unnamed
 
-from gauntlet.autoencoders.training import reconstruct, reconstruction_metrics
+from gauntlet.autoencoders.encoder import reconstruct
+from gauntlet.autoencoders.training import reconstruction_loss
+from gauntlet.entry_points import attack, autoencoder, classifier
 from gauntlet.errors import UsageError
 from gauntlet.evaluation.metrics import clean_metrics
 from gauntlet.evaluation.statistics import wilson
-from gauntlet.networks import predict
-from gauntlet.steps import attack, autoencoder, classifier
-from gauntlet.steps.inputs import load_data
+from gauntlet.examination.autoencoder import reconstruction_metrics
+from gauntlet.pipeline.inputs import load_data
 from gauntlet.tracking.artifacts import load_model
+from gauntlet.tracking.names import Of
+from gauntlet.training.keras_loops import predict
 
 CELLS = 20  # 10 combinations of defence and threat model, 2 attacks
 
@@ -58,25 +64,35 @@ def _history(client, run_id: str, metric: str) -> dict[int, float]:
 
 
 def test_reloaded_classifier_measures_what_was_logged(client, attacked, parent):
-    run = client.get_run(parent.data.tags["gauntlet.input.raw"])
-    data = load_data(attacked.config).for_training
-    classes = predict(load_model(stored_model(run.info.run_id)), data.x_test).argmax(axis=1)
+    run_id = parent.data.tags["gauntlet.input.raw"]
+    data = load_data(attacked.config).with_all_test_images
+    classes = predict(load_model(stored_model(run_id)), data.x_test).argmax(axis=1)
     measured = dict(clean_metrics(data.y_test, classes))
-    assert measured.items() <= run.data.metrics.items()
+    assert measured.items() <= examination_of(client, run_id).data.metrics.items()
     assert measured["clean/accuracy"] > 0.5  # it has learned something
 
 
 def test_reloaded_autoencoder_measures_what_was_logged(client, attacked, parent):
-    run = client.get_run(parent.data.tags["gauntlet.input.autoencoder"])
-    x = load_data(attacked.config).for_training.x_test
-    output = reconstruct(load_model(stored_model(run.info.run_id)), x)
-    measured = dict(reconstruction_metrics(attacked.config, x, output))
-    assert len(measured) == 3 and measured.items() <= run.data.metrics.items()
+    run_id = parent.data.tags["gauntlet.input.autoencoder"]
+    x = load_data(attacked.config).with_all_test_images.x_test
+    output = reconstruct(load_model(stored_model(run_id)), x)
+    loss = reconstruction_loss(attacked.config["loss"])
+    measured = dict(reconstruction_metrics(loss, x, output))
+    assert len(measured) == 3
+    assert measured.items() <= examination_of(client, run_id).data.metrics.items()
+
+
+def test_training_is_measured_in_a_child_run_with_pictures(client, parent):
+    for name, pictures in (("raw", "confusion_matrix.png"), ("autoencoder", "images.png")):
+        run_id = parent.data.tags[f"gauntlet.input.{name}"]
+        child = examination_of(client, run_id)
+        assert child.data.tags["mlflow.parentRunId"] == run_id
+        assert pictures in {f.path for f in client.list_artifacts(child.info.run_id)}
 
 
 def test_learning_curve_has_every_epoch(client, attacked, parent):
     run_id = parent.data.tags["gauntlet.input.autoencoder"]
-    epochs = range(1, attacked.config.epochs + 1)
+    epochs = range(1, attacked.config["epochs"] + 1)
     assert set(_history(client, run_id, "train/loss")) == set(epochs)
 
 
@@ -90,6 +106,10 @@ def test_every_combination_is_a_child_of_the_attack_run(client, attacked, parent
 def test_no_run_is_left_open(client):
     runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
     assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_runs_hold_nothing_that_the_vocabulary_does_not_name(client):
+    assert unnamed(client) == ({Of.ATTACK, Of.CELL, Of.TRAINING, Of.EXAMINATION}, [])
 
 
 def test_metrics_are_stepped_by_epsilon(client, attacked):
@@ -141,6 +161,20 @@ def test_attacks_at_budget_nought_change_nothing(attacked, client):
 def test_cells_json_leads_to_each_run(attacked, client, parent):
     expected = {f"{c.defence}/{c.threat_model}/{c.attack}": c.run_id for c in _cells(attacked)}
     assert _json(parent.info.run_id, "cells.json") == expected
+
+
+def test_summary_and_its_tables_are_artifacts_of_the_run(attacked, client, parent):
+    run_id = parent.info.run_id
+    assert "<table" in mlflow.artifacts.load_text(f"runs:/{run_id}/summary.html")
+    assert {item.path for item in client.list_artifacts(run_id, "tables")} >= {
+        "tables/robust_accuracy.csv",
+        "tables/robust_accuracy.tex",
+    }
+    lines = csv.DictReader(
+        io.StringIO(mlflow.artifacts.load_text(f"runs:/{run_id}/tables/robust_accuracy.csv"))
+    )
+    worst = [float(line["worst case: value"]) for line in lines]
+    assert worst == [row.worst_at_reference.value for row in attacked.summary.rows]
 
 
 def test_summary_shows_the_examples_accuracies(attacked, client, parent):
@@ -204,7 +238,7 @@ def test_what_is_not_run_and_what_learned_nothing_stand_at_the_end(store, tiny, 
         [store.get_experiment_by_name("attacks").experiment_id], "tags.`gauntlet.step` = 'attack'"
     )
     summary = mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/summary.md")
-    idle = "skipped: attack fgsm needs more than threat model black_box grants"
+    idle = "skipped: attack fgsm needs more than the threat models grant"
     learned = re.search(r"none: (every test image is predicted|clean accuracy .*not above).*", said)
     assert learned and f"warning: {learned.group()}" in said
     for line in (idle, learned.group()):
@@ -265,19 +299,19 @@ def test_same_seed_in_a_fresh_store_gives_the_same_bits(attacked, client, again,
 @pytest.mark.parametrize(("step", "name"), [(autoencoder, "autoencoder"), (classifier, "raw")])
 def test_other_seed_gives_other_weights(weights, store, tiny, step, name):
     other = step.run(tiny(step.__name__.split(".")[-1], seed="1"))
-    assert other.weights_sha256 != weights[name]
+    assert other.stored.weights_sha256 != weights[name]
 
 
 def test_denoising_without_noise_is_vanilla_and_says_so(weights, store, tiny, capsys):
     stored = autoencoder.run(tiny("autoencoder", autoencoder="denoising"))
-    assert stored.weights_sha256 == weights["autoencoder"]
+    assert stored.stored.weights_sha256 == weights["autoencoder"]
     said = capsys.readouterr().out
     assert said.count("without --noise a denoising autoencoder is a vanilla one") == 1
 
 
 def test_denoising_with_noise_is_not_vanilla(weights, store, tiny, capsys):
     stored = autoencoder.run(tiny("autoencoder", autoencoder="denoising", noise="0.3"))
-    assert stored.weights_sha256 != weights["autoencoder"]
+    assert stored.stored.weights_sha256 != weights["autoencoder"]
     assert "without --noise" not in capsys.readouterr().out
 
 
@@ -322,19 +356,19 @@ def test_target_that_no_known_data_set_has_is_refused_before_a_run(store, tiny):
 
 
 def test_defence_encoded_trains_its_autoencoder_first(store, tiny, capsys):
-    stored = classifier.run(tiny("classifier", train_on="encoded", epochs="1"))
-    tags = store.get_run(stored.run_id).data.tags
+    network = classifier.run(tiny("classifier", train_on="encoded", epochs="1"))
+    tags = store.get_run(network.stored.run_id).data.tags
     before = store.get_run(tags["gauntlet.input.autoencoder"])
     assert before.data.tags["gauntlet.step"] == "autoencoder"
     capsys.readouterr()
     again = classifier.run(tiny("classifier", train_on="encoded", epochs="1"))
-    assert again == stored and capsys.readouterr().out.count(": reused run ") == 2
+    assert again == network and capsys.readouterr().out.count(": reused run ") == 2
 
 
 def test_logistic_regression_is_logged_like_any_other(store, tiny):
     config = tiny("classifier", classifier="logistic_regression")
-    stored = classifier.run(config)
-    data = load_data(config).for_training
-    classes = predict(load_model(stored), data.x_test).argmax(axis=1)
-    accuracy = store.get_run(stored.run_id).data.metrics["clean/accuracy"]
+    network = classifier.run(config)
+    data = load_data(config).with_all_test_images
+    classes = predict(load_model(network.stored), data.x_test).argmax(axis=1)
+    accuracy = store.get_run(network.examination).data.metrics["clean/accuracy"]
     assert accuracy == (classes == data.y_test).mean() > 0.8

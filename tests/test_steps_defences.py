@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 from servers import tracking_to
 from stored import stored_model
+from vocabulary import unnamed
 
+from gauntlet.cells.result import CellResult
 from gauntlet.config.attack import AttackConfig
 from gauntlet.defences.features import FeaturesModel
 from gauntlet.defences.magnet import MagNet
+from gauntlet.entry_points import attack
 from gauntlet.errors import UsageError
-from gauntlet.report.cell_result import CellResult
-from gauntlet.steps import attack
-from gauntlet.steps.inputs import load_data
+from gauntlet.pipeline.inputs import load_data
 from gauntlet.tracking.artifacts import load_model
+from gauntlet.tracking.names import Of
 
 pytestmark = pytest.mark.slow
 
@@ -68,6 +70,10 @@ def test_cells(ran) -> None:
     assert set(ran.cells) == {("none", "white_box"), ("features", "white_box"), *MAGNET_CELLS}
 
 
+def test_runs_hold_nothing_that_the_vocabulary_does_not_name(ran) -> None:
+    assert unnamed(ran.client) == ({Of.ATTACK, Of.CELL, Of.TRAINING, Of.EXAMINATION}, [])
+
+
 def test_features_are_judged_behind_the_encoder(ran) -> None:
     model = FeaturesModel(ran.model("features", "features"), ran.model("features", "autoencoder"))
     cell = ran.cells["features", "white_box"]
@@ -78,7 +84,7 @@ def test_features_are_judged_behind_the_encoder(ran) -> None:
 @at_magnet
 def test_thresholds_are_those_of_the_held_out_images(ran, cell) -> None:
     parts = (ran.model("magnet", name) for name in ("raw", "magnet_1", "magnet_2"))
-    magnet = MagNet(*parts, ran.config.detectors).calibrated(
+    magnet = MagNet(*parts, ran.config["detectors"]).calibrated(
         load_data(ran.config).x_train[-200:], 0.05
     )
     logged = ran.metrics(*cell)

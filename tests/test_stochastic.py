@@ -7,20 +7,19 @@ from functools import cache
 import keras
 import numpy as np
 import pytest
-from models import SHAPE, N, attack, blobs, classifier, ignore, run
+from models import SHAPE, N, attack, blobs, classifier, ignore, run, train_autoencoder
 from stored import load_arrays
 
-from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario, logits_of
+from gauntlet.attacks.threat_models import Scenario, logits_of
 from gauntlet.autoencoders.layers import TrainingNoise
-from gauntlet.autoencoders.training import train_autoencoder
-from gauntlet.config.models import AutoencoderConfig
+from gauntlet.catalogue.threat_models import THREAT_MODELS
+from gauntlet.cells.plan import plan_cells
+from gauntlet.config.training import AutoencoderConfig
 from gauntlet.defences.defended_model import DefendedModel
 from gauntlet.defences.stochastic import StochasticModel, majority
+from gauntlet.entry_points import attack as attack_step
 from gauntlet.evaluation.statistics import standard_error
-from gauntlet.networks import predict
-from gauntlet.steps import attack as attack_step
-from gauntlet.steps.cells import Models, plan_cells
-from gauntlet.steps.inputs import load_data
+from gauntlet.training.keras_loops import predict
 
 CLASSIFIER = "dense"
 
@@ -215,8 +214,8 @@ def test_run_from_end_to_end(store, tiny) -> None:
 
 def test_draws_are_part_of_a_cell_only_where_something_is_drawn(tiny) -> None:
     drawn, still = (tiny("attack", **STOCHASTIC | {"stochastic": s}) for s in ("true", "false"))
-    white, encoded = plan_cells(drawn, load_data(drawn), Models())
-    as_before = plan_cells(still, load_data(still), Models())
+    white, encoded = plan_cells(drawn)
+    as_before = plan_cells(still)
     more = {"stochastic": True, "eot_samples": 3, "judge_draws": 7}
-    assert white.fingerprint.config == as_before[0].fingerprint.config | more
-    assert encoded.fingerprint.config == as_before[1].fingerprint.config
+    assert white.settings == as_before[0].settings | more
+    assert encoded.settings == as_before[1].settings

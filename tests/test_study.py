@@ -14,13 +14,12 @@ import pytest
 from optuna.trial import TrialState
 from servers import postgresql
 
-from gauntlet.config.objectives import LOSS
-from gauntlet.config.tune import TuneConfig
 from gauntlet.errors import DivergenceError, GauntletError, TrackingError, UsageError
-from gauntlet.tracking.experiments import STUDIES
 from gauntlet.tracking.runs import tracked_run
 from tuning import measure as measuring
+from tuning.config import EXPERIMENT, TuneConfig
 from tuning.locks import held
+from tuning.objectives import LOSS
 from tuning.report import _losses, best, feasible, summary
 from tuning.study import DEFINITION, REASON, _connect, counts, draw, open_study
 from tuning.worker import revive, take, work
@@ -42,7 +41,7 @@ def _config(storage: str, **changes: Any) -> TuneConfig:
 
 
 def _parent(config: TuneConfig) -> Any:
-    return tracked_run(STUDIES, config.name, config, tags={})
+    return tracked_run(EXPERIMENT, config.name, config.as_json(), tags={})
 
 
 def _stands_for_training(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> list[int]:
@@ -58,7 +57,7 @@ def _stands_for_training(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> list[
 
 
 def _rate(trial: Any, report: Any) -> dict[str, float]:
-    return {LOSS: trial.learning_rate}
+    return {LOSS: trial["learning_rate"]}
 
 
 def _trials(config: TuneConfig) -> list[tuple[TrialState, dict[str, Any], Any]]:
@@ -92,7 +91,7 @@ def test_points_are_tried_as_they_are(store, storage, monkeypatch) -> None:
     found = []
 
     def outcome(trial: Any, report: Any) -> dict[str, float]:
-        found.append(trial.activation)
+        found.append(trial["activation"])
         report(1, {"val/loss": len(found)})
         return {LOSS: 1.0}
 
@@ -113,10 +112,10 @@ def test_interrupted_study_ends_as_an_uninterrupted_one(store, storage, monkeypa
 
         def outcome(trial: Any, report: Any, begun=begun, config=config) -> dict[str, float]:
             begun.append(trial.seed)
-            report(1, {"val/loss": trial.learning_rate})
+            report(1, {"val/loss": trial["learning_rate"]})
             if config is cut and len(begun) in (2, 5):
                 raise KeyboardInterrupt
-            return {LOSS: trial.learning_rate}
+            return {LOSS: trial["learning_rate"]}
 
         _stands_for_training(monkeypatch, outcome)
         for _ in range(3):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from gauntlet.__main__ import main
-from gauntlet.config.entry_points import parse
+from gauntlet.config.command_line import parse
 from gauntlet.errors import UsageError
-from gauntlet.steps.inputs import load_data
+from gauntlet.pipeline.inputs import load_data
 
 CLASSES, TRAIN, TEST = 5, 20, 8
 """Of each class so many training and test images."""
@@ -48,6 +48,16 @@ MISSING = {
         "--train_size: the first 50 training images lack 2 of 5 classes (3, 4)",
     ),
     "test": ("classifier", {"test_size": 17}, "--test_size: the first 17 test images lack 2 of 5"),
+    "skipped": (
+        "classifier",
+        {"test_first": 10},
+        "--test_first: the 30 test images from image 10 on lack 1 of 5 classes (0)",
+    ),
+    "between": (
+        "classifier",
+        {"test_first": 10, "test_size": 20},
+        "--test_size: the 20 test images from image 10 on lack 2 of 5 classes (0, 4)",
+    ),
     "learned": ("autoencoder", {"validation_size": 30}, "that is learned from, lack 1 of 5 "),
     "held out": ("autoencoder", {"validation_size": 30}, "held out, lack 3 of 5 classes (0, 1, 2)"),
     "thresholds": (
@@ -72,6 +82,8 @@ def test_missing_class_is_said(entry_point, values, said, sorted_npz, capsys) ->
 ALONE = {
     "training": ("autoencoder", {"train_size": 20}, "--train_size", 0),
     "test": ("classifier", {"test_size": 8}, "--test_size", 0),
+    "skipped": ("classifier", {"test_first": 32}, "--test_first", 4),
+    "between": ("classifier", {"test_first": 16, "test_size": 8}, "--test_size", 2),
     "learned": ("classifier", {"validation_size": 81}, "--validation_size", 0),
     "held out": ("autoencoder", {"validation_size": 20}, "--validation_size", 4),
     "thresholds": (
@@ -94,6 +106,13 @@ def test_single_class_is_refused(entry_point, values, flag, alone, sorted_npz, c
     assert "\n" not in str(error.value) and "shuffle" in str(error.value)
 
 
+def test_skipped_images_are_counted_from_the_first(sorted_npz) -> None:
+    values = {"preset": "smoke", "dataset": sorted_npz(), "train_size": "all", "attacks": "fgsm"}
+    data = load_data(parse("attack", {**values, "test_first": "7", "test_size": "2"}))
+    assert data.y_test.tolist() == [0, 1]
+    assert np.unique(data.with_all_test_images.y_test).tolist() == [0, 1, 2, 3, 4]
+
+
 def test_shuffled_data_is_nothing_to_speak_of(sorted_npz, capsys) -> None:
     mixed = {"y_train": np.tile(np.arange(CLASSES), TRAIN), "y_test": np.arange(40) % CLASSES}
     values = {"train_size": 50, "test_size": 20, "validation_size": 20, "attacks": "fgsm"}
@@ -113,10 +132,25 @@ def test_many_missing_classes_are_a_short_line(sorted_npz, capsys) -> None:
     assert "lack 180 of 200 classes (20, 21, 22, 23, 24, 25, 26, 27, 28, 29, ...)" in line
 
 
-def test_refused_with_2_before_there_is_a_run(sorted_npz, store, capsys) -> None:
-    given = ["--preset", "smoke", "--dataset", sorted_npz(), "--test_size", "8"]
+REFUSED = {
+    "single class": (["--test_size", "8"], "--test_size: expected at least two classes among"),
+    "beyond the end": (
+        ["--test_size", "all", "--test_first", "40"],
+        "--test_first: expected less than the 40 test images of data set 'npz:",
+    ),
+    "too few left": (
+        ["--test_size", "6", "--test_first", "35"],
+        "--test_size: expected 1 to 5 (all of data set 'npz:",
+    ),
+    "negative": (["--test_first", "-1"], "--test_first: expected greater than or equal to 0"),
+}
+
+
+@pytest.mark.parametrize(("flags", "said"), REFUSED.values(), ids=REFUSED)
+def test_refused_with_2_before_there_is_a_run(flags, said, sorted_npz, store, capsys) -> None:
+    given = ["--preset", "smoke", "--dataset", sorted_npz(), *flags]
     assert main(["attack", *given, "--train_size", "all", "--attacks", "fgsm"]) == 2
     err = capsys.readouterr().err
-    assert err.startswith("error: --test_size: expected at least two") and err.count("\n") == 1
+    assert err.startswith(f"error: {said}") and err.count("\n") == 1
     experiments = [e.experiment_id for e in store.search_experiments()]
     assert not store.search_runs(experiments)

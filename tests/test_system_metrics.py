@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pynvml
 import pytest
 
-from gauntlet.steps import autoencoder
-from gauntlet.steps.session import session
-from gauntlet.tracking.experiments import AUTOENCODERS, experiment_id
+from gauntlet.entry_points import autoencoder
+from gauntlet.pipeline.session import session
+from gauntlet.tracking.experiments import experiment_id
 from gauntlet.tracking.runs import tracked_run
 
 GIB = 2**30
@@ -42,7 +42,7 @@ def no_gpu(monkeypatch):
 
 
 def _metrics(store, tiny, seconds: float = 0) -> dict[str, float]:
-    with tracked_run(AUTOENCODERS, "a name", tiny("autoencoder"), tags={}) as run:
+    with tracked_run("autoencoders", "a name", tiny("autoencoder").as_json(), tags={}) as run:
         time.sleep(seconds)
     return store.get_run(run.id).data.metrics
 
@@ -76,7 +76,7 @@ def test_run_shorter_than_an_interval_is_measured(store, tiny, no_gpu, monkeypat
 def test_longer_run_is_sampled_again_and_again(store, tiny, monkeypatch):
     monkeypatch.setattr("gauntlet.tracking.runs.SYSTEM_METRICS_SECONDS", 0.1)
     _metrics(store, tiny, 1)
-    (run,) = store.search_runs([experiment_id(AUTOENCODERS)])
+    (run,) = store.search_runs([experiment_id("autoencoders")])
     samples = store.get_metric_history(run.info.run_id, "system/cpu_utilization_percentage")
     assert len(samples) > 2 and len({s.step for s in samples}) == len(samples)
 
@@ -86,8 +86,9 @@ def test_missing_gpu_is_said_once(store, tiny, no_gpu, capsys, caplog):
     captured = capsys.readouterr()
     assert (captured.out + captured.err + caplog.text).lower().count("gpu metrics") == 1
     assert captured.out.splitlines()[1] == NO_GPU
-    (run,) = store.search_runs([experiment_id(AUTOENCODERS)])
-    assert run.data.tags["gauntlet.device"] == "CPU"
+    training, examination = store.search_runs([experiment_id("autoencoders")])
+    for run in (training, examination):
+        assert run.data.tags["gauntlet.device"] == "CPU"
 
 
 def test_nothing_is_said_where_there_are_gpus(store, two_gpus, capsys):

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
 from models import SHAPE, N, affine, autoencoder, blobs, classifier, defended
-from parameters import OTHER_VALUES
 
 from gauntlet.attacks.gradients import compiled_gradient, cross_entropy
-from gauntlet.attacks.registry import BUILDERS, build_attack
-from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario, logits_of
-from gauntlet.config import tables as config
+from gauntlet.attacks.threat_models import Scenario, logits_of
+from gauntlet.catalogue.attacks import ATTACKS
+from gauntlet.catalogue.defences import DEFENCES
+from gauntlet.catalogue.parameters import Parameter
+from gauntlet.catalogue.threat_models import THREAT_MODELS, on_images
+from gauntlet.catalogue.units import Budgets
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.tables import APPLIES, ATTACKS, speaks_grey_levels
 from gauntlet.defences.defended_model import DefendedModel
-from gauntlet.steps.attack import skipped
+from gauntlet.entry_points.attack import skipped
+from gauntlet.errors import UsageError
 
 PIXELS = int(np.prod(SHAPE))
 BRIGHT = np.full((2, *SHAPE), 0.8, np.float32)
@@ -72,12 +76,12 @@ def test_transfer_needs_a_surrogate(parts) -> None:
 def test_undefended_model_is_its_classifier() -> None:
     undefended = DefendedModel(classifier("dense"))
     assert undefended.graph is classifier("dense")
-    assert undefended.encode(blobs(N)[0]) is blobs(N)[0]
+    assert undefended.reconstruct(blobs(N)[0]) is blobs(N)[0]
 
 
 def test_defended_logits_are_the_classifiers_of_the_reconstruction() -> None:
     whole, images = defended("reformer"), blobs(N)[0]
-    behind = DefendedModel(classifier("dense")).logits(whole.encode(images))
+    behind = DefendedModel(classifier("dense")).logits(whole.reconstruct(images))
     np.testing.assert_allclose(whole.logits(images), behind, atol=1e-4)  # one graph or two
     assert np.array_equal(whole.predict(images), behind.argmax(axis=1))
 
@@ -121,40 +125,32 @@ def test_white_box_and_gray_box_gradients_differ() -> None:
     assert (np.sign(white) != np.sign(gray)).mean() > 0.05
 
 
-# --- the tables of the config and of the code agree ---
+# --- what an attack reads ---
 
 
-def test_config_names_every_threat_model() -> None:
-    assert tuple(THREAT_MODELS) == config.THREAT_MODELS
+def _other(parameter: Parameter) -> Any:
+    """Another value than a parameter's default."""
+    schema = parameter.adapter.json_schema()
+    if "enum" in schema:
+        return next(value for value in schema["enum"] if value != parameter.default)
+    if schema.get("type") == "boolean":
+        return not parameter.default
+    # Large enough for `steps * rel_step`, small enough for a class.
+    return 0.7 if parameter.auto else parameter.default + 1
 
 
-def test_config_names_every_attack() -> None:
-    assert tuple(BUILDERS) == config.ATTACKS == tuple(config.READ_BY)
-
-
-def test_every_defence_and_threat_model_applies_somewhere() -> None:
-    assert tuple(APPLIES) == config.DEFENCES
-    assert {name for names in APPLIES.values() for name in names} == set(config.THREAT_MODELS)
-
-
-@pytest.mark.parametrize("name", BUILDERS)
-def test_attack_that_speaks_grey_levels_is_the_unbounded_one(name: str) -> None:
-    attack = build_attack(name, AttackConfig(preset="smoke"))
-    assert attack.bounded != speaks_grey_levels(name)
-
-
-@pytest.mark.parametrize("name", BUILDERS)
-def test_attack_reads_exactly_what_the_config_says(name: str) -> None:
-    default = build_attack(name, AttackConfig(preset="smoke"))
-    changing = {
-        key
-        for key, value in OTHER_VALUES.items()
-        if build_attack(name, AttackConfig(preset="smoke", **{key: value})) != default
-    }
-    fields = set(config.READ_BY[name]) - {"epsilons", "grey_epsilons"}
-    # The lr_ attacks are one class, so some of them hold a field that their rule never reads.
-    unread = {"lr_target", "lr_targets_at"} if name.startswith("lr_") else set()
-    assert fields <= changing <= fields | unread
+@pytest.mark.parametrize("name", ATTACKS)
+def test_every_parameter_of_an_attack_reaches_its_code_and_no_other_does(name: str) -> None:
+    entry = ATTACKS[name]
+    default = AttackConfig(preset="smoke").attack(entry).create()
+    for parameter in ATTACKS.parameters:
+        if isinstance(parameter, Budgets):
+            continue
+        config = AttackConfig(preset="smoke", **{parameter.name: _other(parameter)})
+        changed = config.attack(entry).create() != default
+        # `auto` follows the steps.
+        follows = parameter.name == "steps" and "rel_step" in entry.parameters
+        assert changed == (parameter in entry.all_parameters or follows), parameter.name
 
 
 # --- combinations ---
@@ -171,7 +167,7 @@ def test_attack_reads_exactly_what_the_config_says(name: str) -> None:
     ],
 )
 def test_combination_without_sense_is_refused_by_name(defence, threat_model, said) -> None:
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(UsageError, match=said):
         AttackConfig(defence=defence, threat_models=threat_model)
 
 
@@ -203,18 +199,18 @@ def test_combination_without_sense_is_refused_by_name(defence, threat_model, sai
 )
 def test_combinations(defence: str, threat_models: str, pairs: list) -> None:
     given = AttackConfig(defence=defence, threat_models=threat_models)
-    assert given.combinations() == pairs
+    assert [(d.name, t.name) for d, t in given.combinations()] == pairs
 
 
 def test_pairs_that_make_no_sense_are_skipped_by_name() -> None:
     given = AttackConfig(threat_models="white_box,encoded", defence="none,reformer")
-    assert given.skipped() == [("none", "encoded")]
+    assert [(d.name, t.name) for d, t in given.skipped()] == [("none", "encoded")]
     assert AttackConfig().skipped() == []
 
 
 @pytest.mark.parametrize("named", ["black_box", "black_box,white_box", "all,black_box"])
 def test_threat_model_that_no_attack_can_use_is_refused_where_it_is_named(named: str) -> None:
-    with pytest.raises(ValueError, match=r"threat_models=black_box allows square, .*attacks=fgsm"):
+    with pytest.raises(UsageError, match=r"threat_models=black_box allows square, .*attacks=fgsm"):
         AttackConfig(defence="none", threat_models=named, attacks="fgsm")
     assert AttackConfig(attacks="fgsm").idle_attacks() == []  # all: those that apply
 
@@ -230,23 +226,23 @@ def test_threat_model_that_no_attack_can_use_is_refused_where_it_is_named(named:
 )
 def test_attacks_without_a_cell_are_known(threat_models: str, attacks: str, idle: list) -> None:
     given = AttackConfig(defence="none", threat_models=threat_models, attacks=attacks)
-    assert given.idle_attacks() == idle
-    planned = {a for _, t in given.combinations() for a in given.attacks_under(t)}
-    assert planned == set(given.attacks) - set(idle)
+    assert [attack.name for attack in given.idle_attacks()] == idle
+    planned = {a.name for _, t in given.combinations() for a in given.attacks_under(t)}
+    assert planned == set(given["attacks"]) - set(idle)
     assert bool(list(skipped(given))) == bool(idle)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_that_is_named_ends_without_a_cell_and_a_word(attack: str) -> None:
-    for defence in config.DEFENCES:
-        for named in config.THREAT_MODELS:
+    for defence in DEFENCES:
+        for named in THREAT_MODELS:
             try:
                 given = AttackConfig(defence=defence, threat_models=named, attacks=attack)
-            except ValueError:
+            except UsageError:
                 continue
-            assert given.combinations() and given.attacks_under(named) == (attack,)
+            assert given.combinations()
+            assert given.attacks_under(THREAT_MODELS[named]) == (ATTACKS[attack],)
 
 
-def test_threat_models_on_images_are_those_of_the_code() -> None:
-    on_images = [name for name, model in THREAT_MODELS.items() if model.perturbs == "input"]
-    assert tuple(on_images) == config.ON_IMAGES
+def test_only_behind_the_autoencoder_is_the_image_itself_untouched() -> None:
+    assert set(THREAT_MODELS) - set(on_images()) == {"encoded"}

@@ -17,7 +17,7 @@ from servers import free_port, tracking_to
 
 from gauntlet.errors import DamagedRunError, TrackingError
 from gauntlet.interruption import OPENED_RUN
-from gauntlet.steps import session as sessions
+from gauntlet.pipeline import session as sessions
 from gauntlet.tracking import provenance
 from gauntlet.tracking import store as stores
 from gauntlet.tracking.artifacts import load_model, log_model, weights_sha256
@@ -37,7 +37,7 @@ ENDS = {
 
 
 def _open(config, **more):
-    return tracked_run("autoencoders", "a name", config, tags=FINGERPRINT.tags, **more)
+    return tracked_run("autoencoders", "a name", config.as_json(), tags=FINGERPRINT.tags, **more)
 
 
 def _track(store, config, end="FINISHED", **metrics):
@@ -140,11 +140,11 @@ def test_metrics_are_written_while_the_run_goes_on(store, tiny, monkeypatch):
 def test_parameters_are_the_resolved_config(store, tiny):
     config = tiny("autoencoder", epochs="preset")
     run = _track(store, config)
-    assert set(run.data.params) == {f"config/{name}" for name in type(config).model_fields}
+    assert set(run.data.params) == {f"config/{name}" for name in config.values}
     assert run.data.params["config/epochs"] == "5"  # what the preset says
     assert run.data.params["config/widths"] == "32,8"
     text = mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/config.json")
-    assert json.loads(text) == config.model_dump(mode="json")
+    assert json.loads(text) == config.as_json()
 
 
 def test_tags_say_what_made_the_run(store, tiny):
@@ -188,6 +188,15 @@ def test_git_state_of_a_checkout(sources):
     assert provenance.git_state() == clean
     (sources / "__init__.py").write_text("new")
     assert provenance.git_state() == {**clean, "gauntlet.git_dirty": "true"}
+
+
+def test_report_that_a_run_wrote_makes_no_checkout_dirty(sources):
+    report = provenance.PROJECT_ROOT / "reports" / "report.md"
+    report.parent.mkdir()
+    report.write_text("old")
+    _commit(provenance.PROJECT_ROOT)
+    report.write_text("new")
+    assert provenance.git_state()["gauntlet.git_dirty"] == "false"
 
 
 def test_source_that_no_commit_holds_makes_a_checkout_dirty(sources):
@@ -256,7 +265,9 @@ def test_run_that_mlflow_opened_ends_even_if_no_step_took_it(store, monkeypatch,
 
 def test_child_is_in_its_parents_experiment(store, tiny):
     with _open(tiny("autoencoder")) as parent:
-        other = tracked_run("attacks", "child", tiny("autoencoder"), tags={}, parent=parent)
+        other = tracked_run(
+            "attacks", "child", tiny("autoencoder").as_json(), tags={}, parent=parent
+        )
         with other as child:
             pass
     tags = store.get_run(child.id).data.tags
@@ -266,13 +277,12 @@ def test_child_is_in_its_parents_experiment(store, tiny):
 @pytest.fixture(scope="module")
 def logged(new_store, tiny, tmp_path_factory):
     """An autoencoder of each kind, in a store that stays the one in use."""
-    from gauntlet.autoencoders.architecture import build_autoencoder
 
     models = {}
     with tracking_to(new_store(), tmp_path_factory.mktemp("models")):
         for kind in KINDS:
             config = tiny("autoencoder", autoencoder=kind, noise="0.1", sparsity_penalty="kl")
-            model = build_autoencoder(config, (8, 8, 1))
+            model = config.autoencoder().create((8, 8, 1), 0)
             with _open(config) as run:
                 models[kind] = model, log_model(run, model, _images()[:2])
         yield models
@@ -299,14 +309,19 @@ def test_every_kind_comes_back_with_the_same_predictions(logged, kind):
 def test_every_kind_loads_in_a_process_that_trained_none(logged, start):
     script = (
         "import sys\n"
-        "from gauntlet.tracking.artifacts import load_model, stored_model, weights_sha256\n"
+        "from gauntlet.config.training import AutoencoderConfig\n"
+        "from gauntlet.pipeline.trainings import TrainedNetwork, loaded\n"
+        "from gauntlet.tracking.artifacts import stored_model, weights_sha256\n"
         "from gauntlet.tracking.finished import read_sealed\n"
-        "for run_id in sys.argv[1:]:\n"
-        "    print(weights_sha256(load_model(stored_model(read_sealed(run_id)))))\n"
+        "for kind, run_id in (word.split('=') for word in sys.argv[1:]):\n"
+        "    training = AutoencoderConfig(autoencoder=kind).autoencoder()\n"
+        "    network = TrainedNetwork(training, stored_model(read_sealed(run_id)))\n"
+        "    print(weights_sha256(loaded(network)))\n"
     )
     stored = [logged[kind][1] for kind in KINDS]
     uri = os.environ["MLFLOW_TRACKING_URI"]
-    process = start("python", "-c", script, *(model.run_id for model in stored), uri=uri)
+    words = (f"{kind}={logged[kind][1].run_id}" for kind in KINDS)
+    process = start("python", "-c", script, *words, uri=uri)
     out, err = process.communicate(timeout=100)
     assert out.split() == [model.weights_sha256 for model in stored], err
 

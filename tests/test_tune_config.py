@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.entry_points import parse
-from gauntlet.config.models import AutoencoderConfig
-from gauntlet.config.objectives import CLEAN, LOSS, RECONSTRUCTION, ROBUST
-from gauntlet.config.spaces import POINTS, SPACES, Choice, Range, narrowed
-from gauntlet.config.tables import READ_BY
-from gauntlet.config.tune import TuneConfig
+from gauntlet.config.command_line import parse
 from gauntlet.errors import UsageError
+from tuning.config import TuneConfig
+from tuning.objectives import CLEAN, LOSS, RECONSTRUCTION, ROBUST
+from tuning.spaces import POINTS, SPACES, Choice, Range, narrowed
 
 ALL = ("autoencoder", "activations", "funn", "defence", "attack")
 
@@ -19,9 +18,8 @@ ALL = ("autoencoder", "activations", "funn", "defence", "attack")
 @pytest.mark.parametrize("study", ALL)
 def test_every_dimension_is_a_parameter_of_its_trials(study: str) -> None:
     config = TuneConfig(study=study)
-    model = {"autoencoder": AutoencoderConfig, "attack": AttackConfig}[config.entry_point]
-    assert set(SPACES[study]) <= set(AttackConfig.model_fields)
-    assert config.dimensions and set(config.dimensions) <= set(model.model_fields)
+    assert set(SPACES[study]) <= set(AttackConfig.parameters())
+    assert config.dimensions and set(config.dimensions) <= set(config.trial_class.parameters())
 
 
 @pytest.mark.parametrize("study", ALL)
@@ -33,7 +31,7 @@ def test_the_ends_of_every_space_are_valid(study: str, end: int) -> None:
         drawn[name] = ends[end]
     trial = config.trial_config(drawn, 0)
     assert trial.seed == (0 if study == "attack" else config.trial_seed(0))
-    assert trial.validation_size == 10_000
+    assert trial["validation_size"] == 10_000
 
 
 def test_each_trial_has_a_seed_of_its_own() -> None:
@@ -48,7 +46,7 @@ def test_a_trial_reads_what_its_kind_or_attack_reads() -> None:
     assert names == ["autoencoder", "defence", "loss", "sparsity_weight"]
     for attack in SPACES["attack"]["attacks"].values:
         found = {name for name, _ in TuneConfig(study="attack").applying({"attacks": attack})}
-        assert found - {"attacks"} == set(READ_BY[attack]) - {"epsilons"}
+        assert found - {"attacks"} == {p.name for p in ATTACKS[attack].parameters.values()}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +68,7 @@ def test_objectives(values: dict[str, str], expected: list[tuple[str, str]]) -> 
 def test_losses_of_different_kinds_are_not_compared() -> None:
     assert "loss" not in TuneConfig().dimensions
     assert "loss" in TuneConfig(objective="reconstruction").dimensions
-    assert TuneConfig(loss="mean_squared_error").trial_config({}, 0).loss == "mean_squared_error"
+    assert TuneConfig(loss="mean_squared_error").trial_config({}, 0)["loss"] == "mean_squared_error"
 
 
 def test_the_papers_activations_come_first_then_one_throughout() -> None:
@@ -79,7 +77,7 @@ def test_the_papers_activations_come_first_then_one_throughout() -> None:
     assert [set(point.values()) for point in others[:2]] == [{"relu"}, {"sigmoid"}]
     config = TuneConfig(study="activations")
     assert config.budget == len(POINTS["activations"])
-    assert {config.trial_config(point, 0).activation for point in config.points} >= {"tanh"}
+    assert {config.trial_config(point, 0)["activation"] for point in config.points} >= {"tanh"}
 
 
 SPACE = {"a": Range(1, 10, log=True), "b": Range(1, 9, whole=True), "c": Choice(("x", "y"))}

@@ -18,12 +18,14 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 from servers import postgresql, wait_until
+from vocabulary import unnamed
 
-from gauntlet.config.entry_points import parse
-from gauntlet.config.tune import TuneConfig
+from gauntlet.config.command_line import parse
+from gauntlet.entry_points import autoencoder
 from gauntlet.errors import GauntletError
-from gauntlet.steps import autoencoder
+from gauntlet.tracking.names import Of
 from tuning import tune
+from tuning.config import TuneConfig
 from tuning.study import counts, open_study
 
 pytestmark = pytest.mark.slow
@@ -87,7 +89,10 @@ def test_study_ends_with_a_winner_that_can_be_made_again(store, capsys) -> None:
     }
     expected = {f"figures/{name}.{end}" for name in figures for end in ("html", "png")}
     pages = {"trials.csv", "trials.json", "study.html", "study.md"}
-    assert _artifacts(store, parent.info.run_id) >= expected | pages
+    tables = {
+        f"tables/{name}.{end}" for name in ("winner", "space", "trials") for end in ("csv", "tex")
+    }
+    assert _artifacts(store, parent.info.run_id) >= expected | pages | tables
     (command,) = [line for line in said.splitlines() if line.startswith("the winner again: ")]
     words = shlex.split(command.removeprefix("the winner again: "))
     assert words[:4] == ["mlflow", "run", ".", "-e"]
@@ -95,7 +100,7 @@ def test_study_ends_with_a_winner_that_can_be_made_again(store, capsys) -> None:
     page = store.download_artifacts(parent.info.run_id, "best.yaml")
     assert yaml.safe_load(Path(page).read_text()) == {"autoencoder": given}
     again = autoencoder.run(parse("autoencoder", given))  # reused: it is in the store already
-    validation = store.get_run(again.run_id).data.metrics["val/loss"]
+    validation = store.get_run(again.stored.run_id).data.metrics["val/loss"]
     assert validation == pytest.approx(best.value, rel=1e-5)
 
 
@@ -146,6 +151,8 @@ def test_every_study_measures_and_tests(store, study: str) -> None:
         )
         assert all(objective.name in run.data.metrics for run in children)
     assert len(children) == 3
+    kinds, without_a_name = unnamed(store)
+    assert {Of.STUDY, Of.TRIAL} <= kinds and without_a_name == []
     if study == "funn":
         assert "figures/pareto.png" in _artifacts(store, parent.info.run_id)
 
@@ -154,13 +161,14 @@ def test_attack_study_trains_its_networks_once(store) -> None:
     tune.run(_config(**STUDIES["attack"], trials="3", attack_images="20"))
     for name in ("autoencoders", "classifiers"):
         experiment = store.get_experiment_by_name(name).experiment_id
-        assert len(store.search_runs([experiment])) == 1
+        trained = store.search_runs([experiment], "tags.`gauntlet.step` != 'examination'")
+        assert len(trained) == 1
 
 
 def test_test_images_play_no_part_in_a_trial(store, monkeypatch) -> None:
     import numpy as np
 
-    from gauntlet.steps.inputs import load_data
+    from gauntlet.pipeline.inputs import load_data
     from tuning.measure import measure
 
     config = _config(objective="robust_accuracy", space="epochs=2", attack_images="10")
@@ -288,8 +296,9 @@ def test_interruption_leaves_no_zombie(store, begin, tmp_path) -> None:
     config = _config(**values)
 
     def training() -> bool:
-        return store.get_experiment_by_name("studies") is not None and any(
-            "train/loss" in run.data.metrics for run in _runs(store)[1]
+        studies = store.get_experiment_by_name("studies")
+        return studies is not None and any(
+            "train/loss" in run.data.metrics for run in store.search_runs([studies.experiment_id])
         )
 
     wait_until(training, process, 120)

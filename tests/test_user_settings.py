@@ -52,7 +52,7 @@ def test_keras_settings_change_no_weight_and_are_left_alone(new_store, start, tm
         said.append(out)
         with tracking_to(uri, tmp_path) as client:
             experiment = client.get_experiment_by_name("autoencoders").experiment_id
-            (run,) = client.search_runs([experiment])
+            (run,) = client.search_runs([experiment], "tags.`gauntlet.step` = 'autoencoder'")
         weights.add(run.data.tags["gauntlet.weights_sha256"])
     assert len(weights) == 1
     assert [text.count("KERAS_BACKEND=torch is not used") for text in said] == [0, 1, 0]
@@ -62,8 +62,8 @@ def test_keras_settings_change_no_weight_and_are_left_alone(new_store, start, tm
 def test_keras_of_another_backend_is_refused_in_one_line(monkeypatch) -> None:
     import keras
 
-    from gauntlet import runtime
     from gauntlet.errors import GauntletError
+    from gauntlet.training import runtime
 
     monkeypatch.setattr(keras.config, "backend", lambda: "jax")
     with pytest.raises(GauntletError, match=r"loaded with the backend 'jax': set KERAS_BACKEND="):

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gauntlet.cells.result import CellResult
 from gauntlet.evaluation.statistics import holm, mcnemar, paired, unpaired
-from gauntlet.report.cell_result import CellResult
-from gauntlet.report.claims import Claim, Holds, Verdict
-from gauntlet.report.results import Estimate, Key, Results, TrainedKey, Training
-from gauntlet.report.verdicts import counts, judge, ranking
+from gauntlet.report.claims.outcomes import Holds, Verdict
+from gauntlet.report.claims.ranking import ranking
+from gauntlet.report.claims.results import Estimate, Key, Results, TrainedKey, Training
+from gauntlet.report.claims.schema import Claim
+from gauntlet.report.claims.verdicts import counts, judge
 
 N = 100
 
@@ -33,8 +35,7 @@ def _cell(fallen: int, *, defence: str = "encoded", noise: float = 2.0) -> CellR
         attacked,
         flat,
         np.full((2, N), 0.5, np.float32),
-        True,
-        f"run {fallen}",
+        run_id=f"run {fallen}",
     )
 
 

@@ -12,14 +12,15 @@ from models import DEFENDED, N_CLASSES, SHAPE, N, attack, blobs, defended, logit
 from servers import tracking_to
 
 from gauntlet.attacks.gradients import LOSSES, loss_gradient
-from gauntlet.attacks.registry import BUILDERS
-from gauntlet.config.entry_points import parse
-from gauntlet.config.tables import BY_QUERIES
-from gauntlet.report.attack_summary import markdown, summarise
-from gauntlet.report.cell_result import CellResult
-from gauntlet.steps import attack as attack_step
+from gauntlet.catalogue.attacks import ATTACKS
+from gauntlet.cells.result import CellResult
+from gauntlet.config.command_line import parse
+from gauntlet.entry_points import attack as attack_step
+from gauntlet.report.attack.page import as_document
+from gauntlet.report.attack.summary import summarise
+from gauntlet.report.document.pages import as_markdown
 
-FOLLOWING = [name for name in BUILDERS if name not in ("noise", *BY_QUERIES)]
+FOLLOWING = [name for name, entry in ATTACKS.items() if entry.needs == "gradients"]
 SATURATING = ("fgsm", "bim", "pgd", "mim", "apgd_ce")
 """They ascend the cross entropy of the true class, which ends where the softmax is certain."""
 
@@ -52,7 +53,7 @@ def _half_bright() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("model", DEFENDED)
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", ATTACKS)
 def test_every_gradient_attack_tells_and_others_do_not(name: str, model: str) -> None:
     found = attack(name).without_gradient(logits(model), *blobs(N))
     assert (found is None) == (name not in FOLLOWING)
@@ -128,9 +129,8 @@ def _cell(no_gradient: np.ndarray | None, name: str = "fgsm") -> CellResult:
         attacked,
         flat,
         flat,
-        True,
-        "r",
-        no_gradient,
+        no_gradient=no_gradient,
+        run_id="r",
     )
 
 
@@ -142,7 +142,7 @@ def test_a_gradient_that_is_zero_on_most_images_is_said(stuck: int, warned: bool
     for line in lines:
         assert line.startswith("fgsm on reformer under gray_box: ") and f"{stuck} of 9" in line
         assert "--attacks apgd_dlr" in line and "--pgd_loss margin" in line
-        assert f"> {line}" in markdown(summary, "It", [])
+        assert f"\nWarning: {line}.\n" in as_markdown(as_document(summary, "It", []))
 
 
 def test_what_is_wrong_already_needs_no_gradient() -> None:

@@ -1,6 +1,7 @@
 """Locks that end with the process that holds them, even if it is killed.
 
-So a trial whose lock is free, though it says RUNNING, is dead: no heartbeat to wait for or to miss.
+A trial that says RUNNING while its lock is free belongs to a dead worker. This replaces Optuna's
+heartbeat, which one would have to wait for and might miss.
 """
 
 from __future__ import annotations

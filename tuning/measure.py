@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from gauntlet.attacks.crafting import craft
-from gauntlet.attacks.threat_models import THREAT_MODELS, Scenario
-from gauntlet.autoencoders.encoder import encoder_of
-from gauntlet.autoencoders.training import reconstruct, reconstruction_metrics, train_autoencoder
-from gauntlet.classifiers.training import train_classifier
+from gauntlet.arrays import Images, Labels
+from gauntlet.attacks.threat_models import Scenario
+from gauntlet.autoencoders.encoder import encoder_of, reconstruct
+from gauntlet.catalogue.components import load
+from gauntlet.cells.measure import assemble
+from gauntlet.cells.measure import measure as measure_cell
+from gauntlet.cells.plan import Cell, plan_cells
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.models import AutoencoderConfig
-from gauntlet.config.tables import MADE_OF
-from gauntlet.config.tune import TuneConfig
+from gauntlet.config.networks import NetworksConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.defences.defended_model import DefendedModel
 from gauntlet.defences.stochastic import majority
-from gauntlet.evaluation.statistics import defeated
-from gauntlet.networks import EpochReport
-from gauntlet.steps.attack import ensure_models
-from gauntlet.steps.autoencoder import ensure_autoencoder
-from gauntlet.steps.defended import assemble, build_defended, loaded
+from gauntlet.pipeline.cells import assembled
+from gauntlet.pipeline.examination import models_of
+from gauntlet.pipeline.networks import ensure_networks
+from gauntlet.pipeline.trainings import ensure_autoencoder
+from gauntlet.training.keras_loops import EpochReport
+from gauntlet.training.outcome import Examination
+from tuning.config import TuneConfig
 
 
 class Report(Protocol):
@@ -38,82 +39,86 @@ class Report(Protocol):
 
 
 def measure(
-    config: TuneConfig, trial: AutoencoderConfig, data: Dataset, report: Report
+    config: TuneConfig, trial: NetworksConfig, data: Dataset, report: Report
 ) -> dict[str, float]:
     """Train what a trial describes; return its `validation/...` metrics.
 
     Test images play no part: the last `validation_size` training images judge.
     """
-    held_out = slice(len(data.x_train) - config.validation_size, None)
+    held_out = slice(len(data.x_train) - config.held_out_size, None)
     images, labels = data.x_train[held_out], data.y_train[held_out]
     if not isinstance(trial, AttackConfig):
-        model = train_autoencoder(trial, data.x_train, report)
-        return _reconstruction(trial, model, images, "validation")
+        outcome = trial.autoencoder().run(data.x_train, report)
+        models = {"model": outcome.model, **outcome.others}
+        return _examined(trial, models, images, labels, "validation")
     attacks = config.study == "attack"
     defended = _stored(trial, data) if attacks else _trained(trial, data, report)
-    return _robustness(trial, defended, images, labels, config.attack_images, "validation")
+    return _robustness(trial, defended, images, labels, config["attack_images"], "validation")
 
 
-def measure_on_test(
-    config: TuneConfig, trial: AutoencoderConfig, data: Dataset
-) -> dict[str, float]:
+def measure_on_test(config: TuneConfig, trial: NetworksConfig, data: Dataset) -> dict[str, float]:
     """Train the winner once more, into the store; return its `test/...` metrics."""
     if not isinstance(trial, AttackConfig):
-        model = loaded(ensure_autoencoder(trial, data))
-        return _reconstruction(trial, model, data.x_test, "test")
+        network = ensure_autoencoder(trial.autoencoder(), data)
+        return _examined(
+            trial, models_of(network.stored, network.layers), data.x_test, data.y_test, "test"
+        )
     defended = _stored(trial, data)
-    return _robustness(trial, defended, data.x_test, data.y_test, config.attack_images, "test")
+    return _robustness(trial, defended, data.x_test, data.y_test, config["attack_images"], "test")
 
 
 def _trained(config: AttackConfig, data: Dataset, report: Report) -> DefendedModel:
-    (defence,) = config.defence
-    autoencoder = train_autoencoder(config.autoencoder_config(), data.x_train, report)
-    train_on: Any = MADE_OF[defence][-1]
+    """Return the one defence of a trial, trained without the store."""
+    (defence,) = config.defences
+    autoencoder = config.autoencoder().run(data.x_train, report).model
     inputs = data.x_train
-    if train_on != "raw":
-        before = encoder_of(autoencoder) if train_on == "features" else autoencoder
+    if defence.inputs != "raw":
+        before = encoder_of(autoencoder) if defence.inputs == "features" else autoencoder
         inputs = reconstruct(before, inputs)
-    classifier = train_classifier(
-        config.classifier_config(train_on),
-        inputs,
-        data.y_train,
-        data.n_classes,
-        report.of("classifier"),
+    classifier = (
+        config.classifier(defence.inputs)
+        .run(inputs, data.y_train, data.n_classes, report.of("classifier"))
+        .model
     )
-    return assemble(defence, classifier, autoencoder, config)
+    return assemble(plan_cells(config)[0], classifier, (autoencoder,), data.x_train)
 
 
 def _stored(config: AttackConfig, data: Dataset) -> DefendedModel:
-    return build_defended(config.defence[0], ensure_models(config, data), config, data)
+    return assembled(plan_cells(config)[0], ensure_networks(config, data), data)
 
 
-def _reconstruction(
-    config: AutoencoderConfig, model: keras.Model, images: NDArray[np.float32], split: str
+def _examined(
+    config: NetworksConfig,
+    models: dict[str, keras.Model],
+    images: Images,
+    labels: Labels,
+    split: str,
 ) -> dict[str, float]:
-    metrics = reconstruction_metrics(config, images, reconstruct(model, images))
-    return {name.replace("test/", f"{split}/"): value for name, value in metrics}
+    training = config.autoencoder()
+    found: Examination = load(training.entry.examiner)(training, models, images, labels)
+    return {name.replace("test/", f"{split}/"): value for name, value in found.metrics}
 
 
 def _robustness(
     config: AttackConfig,
     defended: DefendedModel,
-    images: NDArray[np.float32],
-    labels: NDArray[np.int64],
+    images: Images,
+    labels: Labels,
     attacked: int,
     split: str,
 ) -> dict[str, float]:
-    """Return clean accuracy on all images and what every attack leaves of the first ones."""
-    scenario = Scenario(THREAT_MODELS["white_box"], defended)
-    metrics = {
-        f"{split}/clean_accuracy": float((majority(scenario.votes(images)) == labels).mean())
-    }
+    """Return clean accuracy on all images, and what every attack leaves of the first ones."""
+    cells: list[Cell] = plan_cells(config)
+    scenario = Scenario(cells[0].threat_model, defended)
+    clean = majority(scenario.votes(images)) == labels
+    metrics = {f"{split}/clean_accuracy": float(clean.mean())}
     images, labels = images[:attacked], labels[:attacked]
     survives = np.ones(len(images), bool)
-    for name in config.attacks:
-        (result,), stuck = craft(name, config, scenario, images, labels)
-        withstood = defeated(labels, majority(scenario.votes(result.adversarial)))
+    for cell in cells:
+        result = measure_cell(cell, scenario, images, labels).result
+        name, withstood = cell.attack.name, result.correct[0]
         metrics[f"{split}/robust_accuracy/{name}"] = float(withstood.mean())
         survives &= withstood
-        if stuck is not None:
-            metrics[f"{split}/zero_gradients/{name}"] = float(stuck.sum())
+        if result.no_gradient is not None:
+            metrics[f"{split}/zero_gradients/{name}"] = float(result.no_gradient.sum())
     return metrics | {f"{split}/robust_accuracy": float(survives.mean())}

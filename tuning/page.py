@@ -1,4 +1,4 @@
-"""A study as one page: what won, the Pareto front, every trial, the figures."""
+"""A study as one page: the winner, the Pareto front, every trial, the figures."""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from gauntlet.config.tune import TuneConfig
-from gauntlet.report.document import Block, Commands, Document, Figure, Section, Table, Text
+from gauntlet.report.document.model import (
+    Block,
+    Commands,
+    Document,
+    Figure,
+    Number,
+    Section,
+    Table,
+    Text,
+)
+from tuning.config import TuneConfig
 from tuning.study import REASON
 
 
@@ -25,22 +34,19 @@ def study_page(
     Args:
         study: finished.
         config: of the study.
-        measured: of the winner: objective, its value on validation images, on test images.
-        command: that makes the winner again.
+        measured: for each objective of the winner: name, value on validation and on test images.
+        command: what to type to train the winner again.
         figures: name -> PNG.
         run_id: of the study's run.
     """
     trials = study.get_trials(deepcopy=False)
     blocks: list[Block] = [
         Text(
-            f"Judged by the last {config.validation_size} training images; test images were seen "
-            "once, by the winner. One seed a trial: a gap within the intervals of two trials is "
+            f"Judged by the last {config.held_out_size} training images; test images were seen "
+            "once, by the winner. One seed per trial: a gap within the intervals of two trials is "
             "no difference between their parameters."
         ),
-        Table(
-            ["objective", "validation", "test", "gap"],
-            [[n, f"{v:.4f}", f"{t:.4f}", f"{t - v:+.4f}"] for n, v, t in measured],
-        ),
+        _winner(config, measured),
         Commands([command]),
     ]
     said = ", ".join(f"{n} {value:.4f} on test images" for n, _, value in measured)
@@ -51,33 +57,43 @@ def study_page(
             Section("Winner", blocks),
             *_fronts(study, config),
             Section("Figures", [Figure(n, png, n.replace("_", " ")) for n, png in figures.items()]),
-            Section(
-                "Space",
-                [
-                    Table(
-                        ["parameter", "values"], [[n, str(d)] for n, d in config.dimensions.items()]
-                    )
-                ],
-            ),
-            Section("Trials", [_table(config, trials)]),
+            Section("Space", [_space(config)]),
+            Section("Trials", [_table("trials", config, trials)]),
         ],
     )
 
 
 def _fronts(study: optuna.Study, config: TuneConfig) -> Iterator[Section]:
-    """Yield the trials that no feasible one beats in every objective, if there are several."""
+    """Yield the trials that no feasible trial beats in every objective, if there are several."""
     if len(config.objectives) > 1:
         best = sorted(study.best_trials, key=lambda trial: trial.values)
-        floor = f"Of the trials with a clean accuracy of at least {config.clean_floor:g}, "
+        floor = f"Of the trials with a clean accuracy of at least {config['clean_floor']:g}, "
         said = Text(floor + "those that no other beats in both objectives.")
-        yield Section("Pareto front", [said, _table(config, best)])
+        yield Section("Pareto front", [said, _table("pareto_front", config, best)])
 
 
-def _table(config: TuneConfig, trials: Sequence[FrozenTrial]) -> Table:
-    names = [objective.short for objective in config.objectives]
-    return Table(
-        ["trial", "state", *names, *config.dimensions], [_row(config, trial) for trial in trials]
+def _winner(config: TuneConfig, measured: Sequence[tuple[str, float, float]]) -> Table:
+    rows = [
+        [name, _number(validation), _number(test), _number(test - validation, "+.4f")]
+        for name, validation, test in measured
+    ]
+    caption = (
+        f"The winner's objectives: mean over the {config.held_out_size} validation images and "
+        "over all test images, one seed. Gap: test minus validation."
     )
+    return Table("winner", ["objective", "validation", "test", "gap"], rows, caption)
+
+
+def _space(config: TuneConfig) -> Table:
+    rows = [[name, str(dimension)] for name, dimension in config.dimensions.items()]
+    return Table("space", ["parameter", "values"], rows, "What parameters are drawn from.")
+
+
+def _table(name: str, config: TuneConfig, trials: Sequence[FrozenTrial]) -> Table:
+    objectives = [objective.short for objective in config.objectives]
+    header = ["trial", "state", *objectives, *config.dimensions]
+    caption = f"Objectives over the {config.held_out_size} validation images, one seed per trial."
+    return Table(name, header, [_row(config, trial) for trial in trials], caption)
 
 
 def _row(config: TuneConfig, trial: FrozenTrial) -> list[str]:
@@ -89,10 +105,14 @@ def _row(config: TuneConfig, trial: FrozenTrial) -> list[str]:
     return [
         str(trial.number),
         state,
-        *("" if value is None else f"{value:.4f}" for value in values),
+        *("" if value is None else _number(value) for value in values),
         *(_short(drawn.get(name, "")) for name in config.dimensions),
     ]
 
 
+def _number(value: float, form: str = ".4f") -> str:
+    return Number(f"{value:{form}}", {"value": value})
+
+
 def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return Number(f"{value:.3g}", {"value": value}) if isinstance(value, float) else str(value)

@@ -1,33 +1,40 @@
-"""What a study found: its figures, its trials as tables, the winner and how to make it again."""
+"""What a study found: figures, trials as tables, the winner, and how to train it again."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
 import optuna
 import yaml
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
-from gauntlet.config.base import RunConfig
-from gauntlet.config.entry_points import command, typed
-from gauntlet.config.objectives import Objective
-from gauntlet.config.tune import TuneConfig
+from gauntlet.config.command_line import command, typed
+from gauntlet.config.data import RunConfig
 from gauntlet.evaluation.figures import draw_losses
 from gauntlet.evaluation.pictures import as_png
 from gauntlet.tracking.recording import TrackedRun
+from tuning.config import TuneConfig
+from tuning.objectives import Objective
 from tuning.study import counts
 
-Figure = tuple[str, str, dict[str, Any]]
-"""Name of a figure, Optuna's function that draws it, and what that is given."""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Values = Callable[[FrozenTrial], float]
+Drawing = tuple[str, str, Mapping[str, str | Sequence[str] | Values]]
+"""Name of a figure, the function of Optuna that draws it, and its keyword arguments."""
 
 
 def best(study: optuna.Study, config: TuneConfig) -> FrozenTrial | None:
-    """Return the winner: of the feasible trials the best in the last objective, then in the first.
+    """Return the winner: the feasible trial that is best in the last objective, then in the first.
 
-    So it is on the Pareto front; of two objectives the last is robust accuracy. None: no trial is
-    complete, or none feasible.
+    So it is on the Pareto front. With two objectives, the last one is robust accuracy. None: no
+    trial is complete and feasible.
     """
     signs = [1 if o.direction == "minimize" else -1 for o in reversed(config.objectives)]
 
@@ -39,7 +46,7 @@ def best(study: optuna.Study, config: TuneConfig) -> FrozenTrial | None:
 
 
 def feasible(trial: FrozenTrial) -> bool:
-    """Tell whether a complete trial keeps every constraint."""
+    """Tell whether a complete trial satisfies every constraint."""
     return all(value <= 0 for value in trial.constraints.values())
 
 
@@ -48,7 +55,7 @@ def _complete(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def summary(study: optuna.Study, config: TuneConfig) -> str:
-    """Return where a study stands, in a line."""
+    """Return the progress of a study in one line."""
     count = counts(study)
     words = [f"{count[TrialState.COMPLETE]} done"]
     for state, name in ((TrialState.PRUNED, "pruned"), (TrialState.FAIL, "failed")):
@@ -95,7 +102,7 @@ def _losses(study: optuna.Study, config: TuneConfig) -> dict[str, dict[int, floa
     }
 
 
-def _figures(study: optuna.Study, objectives: Sequence[Objective]) -> Iterator[Figure]:
+def _figures(study: optuna.Study, objectives: Sequence[Objective]) -> Iterator[Drawing]:
     complete = len(_complete(study))
     yield "timeline", "plot_timeline", {}
     if any(trial.intermediate_values for trial in study.get_trials(deepcopy=False)):
@@ -106,7 +113,7 @@ def _figures(study: optuna.Study, objectives: Sequence[Objective]) -> Iterator[F
         names = [objective.name for objective in objectives]
         yield "pareto", "plot_pareto_front", {"target_names": names}
     for index, objective in enumerate(objectives):
-        options = {"target_name": objective.name}
+        options: dict[str, str | Values] = {"target_name": objective.name}
         if len(objectives) > 1:
             options["target"] = _value(index)
         suffix = f"_{objective.name.split('/')[-1]}" if len(objectives) > 1 else ""
@@ -117,23 +124,22 @@ def _figures(study: optuna.Study, objectives: Sequence[Objective]) -> Iterator[F
             yield f"importance{suffix}", "plot_param_importances", options
 
 
-def _value(index: int) -> Any:
-    return lambda trial: trial.values[index]
+def _value(index: int) -> Values:
+    return lambda trial: float(trial.values[index])
 
 
-def _whole(axes: Any) -> Any:
-    """Return the figure that Optuna's axes stand in, wide enough for all of them."""
-    while not hasattr(axes, "figure"):
-        axes = axes[0]
-    figure = axes.figure
+def _whole(axes: Axes | NDArray[np.object_]) -> Figure:
+    """Return the figure of Optuna's axes, one or an array of them, wide enough for all."""
+    one: Axes = np.ravel(np.asarray(axes, object))[0]
+    figure = one.figure.figure
     figure.set_size_inches(max(10, 2.5 * len(figure.axes)), 6)
     return figure
 
 
-def log_winner(run: TrackedRun, config: TuneConfig, trial: RunConfig) -> str:
+def log_winner(run: TrackedRun, trial: RunConfig) -> str:
     """Log the winner's parameters as YAML, and the command that makes it again; return that."""
-    again = command(config.entry_point, trial)
-    given = typed(config.entry_point, trial)
-    run.text("best.yaml", yaml.safe_dump({config.entry_point: given}, sort_keys=False))
+    again = command(trial.entry_point, trial)
+    given = typed(trial)
+    run.text("best.yaml", yaml.safe_dump({trial.entry_point: given}, sort_keys=False))
     run.text("reproduce.txt", again + "\n")
     return again

@@ -15,12 +15,13 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy import NullPool
 from sqlalchemy.exc import SQLAlchemyError
 
-from gauntlet.config.spaces import Choice, Dimension, Range
-from gauntlet.config.tune import TuneConfig
+from gauntlet.catalogue.parameters import Value
 from gauntlet.errors import TrackingError, UsageError
 from gauntlet.masking import mask_address
 from gauntlet.tracking.store import PROJECT_ROOT, create_sqlite_file, tracking_uri
+from tuning.config import TuneConfig
 from tuning.locks import FileLocks, Locks, PostgresLocks, held
+from tuning.spaces import Choice, Dimension, Range
 
 DEFINITION, PARENT = "gauntlet.definition", "gauntlet.parent_run"
 
@@ -36,7 +37,7 @@ DEAD_PEER = {
     "keepalives_count": 3,
     "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
 }
-"""A machine that is gone gives up its locks within half a minute."""
+"""TCP keep-alive: PostgreSQL drops the connection of a dead worker, and its locks, within 30 s."""
 
 SAMPLERS = {
     "tpe": optuna.samplers.TPESampler,
@@ -53,12 +54,12 @@ class SeededByTrial(optuna.samplers.BaseSampler):
 
     def __init__(self, config: TuneConfig) -> None:
         self._config = config
-        self._inner: optuna.samplers.BaseSampler = SAMPLERS[config.sampler](seed=0)
+        self._inner: optuna.samplers.BaseSampler = SAMPLERS[config["sampler"]](seed=0)
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Seed the sampler for this trial."""
         seed = self._config.trial_seed(trial.number)
-        self._inner = SAMPLERS[self._config.sampler](seed=seed)
+        self._inner = SAMPLERS[self._config["sampler"]](seed=seed)
         self._inner.before_trial(study, trial)
 
     def infer_relative_search_space(
@@ -69,7 +70,7 @@ class SeededByTrial(optuna.samplers.BaseSampler):
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
+    ) -> dict[str, Value]:
         """Draw what is drawn together."""
         return self._inner.sample_relative(study, trial, search_space)
 
@@ -90,11 +91,12 @@ class SeededByTrial(optuna.samplers.BaseSampler):
 
 def storage_url(config: TuneConfig) -> str:
     """Return where studies are kept: as asked, or in a file beside the runs."""
-    if config.storage.startswith(SQLITE):
+    storage = str(config["storage"])
+    if storage.startswith(SQLITE):
         # A lock is named after its storage, wherever that is named from.
-        return f"{SQLITE}{Path(config.storage.removeprefix(SQLITE)).resolve()}"
-    if config.storage != "auto":
-        return config.storage
+        return f"{SQLITE}{Path(storage.removeprefix(SQLITE)).resolve()}"
+    if storage != "auto":
+        return storage
     runs = tracking_uri()
     folder = Path(runs.removeprefix(SQLITE)).parent if runs.startswith(SQLITE) else PROJECT_ROOT
     return f"{SQLITE}{folder / FILE}"
@@ -165,7 +167,7 @@ def _check_definition(study: optuna.Study, config: TuneConfig) -> None:
         study.set_user_attr(DEFINITION, wanted)
         return
     # A parameter that is younger than the study had its default.
-    defaults = TuneConfig.model_validate({"study": config.study}).definition
+    defaults = TuneConfig(study=config.study).definition
     found = json.loads(json.dumps(defaults)) | (found or {})
     changed = [
         f"{name} {found.get(name)} -> {wanted.get(name)}"
@@ -186,9 +188,9 @@ def _fill(study: optuna.Study, config: TuneConfig) -> None:
 
 
 def _pruner(config: TuneConfig) -> optuna.pruners.BasePruner:
-    if config.pruner == "median":
+    if config["pruner"] == "median":
         return optuna.pruners.MedianPruner(n_warmup_steps=2)
-    if config.pruner == "hyperband":
+    if config["pruner"] == "hyperband":
         return optuna.pruners.HyperbandPruner(max_resource=_longest(config))
     return optuna.pruners.NopPruner()
 
@@ -197,18 +199,18 @@ def _longest(config: TuneConfig) -> int:
     epochs = config.dimensions.get("epochs")
     if isinstance(epochs, Range):
         return int(epochs.high)
-    return max(int(value) for value in epochs.values) if epochs else config.epochs
+    return max(int(value) for value in epochs.values) if epochs else int(config["epochs"])
 
 
-def draw(trial: Trial, config: TuneConfig) -> dict[str, Any]:
+def draw(trial: Trial, config: TuneConfig) -> dict[str, Value]:
     """Return the values of the dimensions that this trial reads."""
-    drawn: dict[str, Any] = {}
+    drawn: dict[str, Value] = {}
     for name, dimension in config.applying(drawn):
         drawn[name] = _suggest(trial, name, dimension)
     return drawn
 
 
-def _suggest(trial: Trial, name: str, dimension: Dimension) -> Any:
+def _suggest(trial: Trial, name: str, dimension: Dimension) -> Value:
     if isinstance(dimension, Choice):
         return trial.suggest_categorical(name, dimension.values)
     low, high, log, whole = dimension

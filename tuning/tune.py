@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,20 +14,20 @@ from typing import IO
 
 import optuna
 
-from gauntlet.config.models import AutoencoderConfig
-from gauntlet.config.storage import STORAGE
-from gauntlet.config.tune import TuneConfig
+from gauntlet.config.networks import NetworksConfig
 from gauntlet.data.dataset import Dataset
 from gauntlet.errors import GauntletError
-from gauntlet.report.document import as_html, as_markdown
-from gauntlet.runtime import configure_tensorflow
-from gauntlet.steps.console import progress, say
-from gauntlet.steps.inputs import load_data
-from gauntlet.steps.session import session
-from gauntlet.tracking.experiments import STUDIES
+from gauntlet.pipeline.console import progress, say
+from gauntlet.pipeline.inputs import load_data
+from gauntlet.pipeline.session import session
+from gauntlet.report.document.files import texts
+from gauntlet.storage import STORAGE
+from gauntlet.tracking import names
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import continued_run, is_there, tracked_run
 from gauntlet.tracking.store import PROJECT_ROOT
+from gauntlet.training.runtime import configure_tensorflow
+from tuning.config import EXPERIMENT, TuneConfig
 from tuning.locks import Lock, Locks
 from tuning.page import study_page
 from tuning.report import best, log_study, log_winner, summary
@@ -65,8 +66,8 @@ def _study_run(config: TuneConfig, study: optuna.Study) -> Iterator[TrackedRun]:
         with continued_run(found) as run:
             yield run
         return
-    tags = {"gauntlet.step": "tune", "gauntlet.study": config.name}
-    with tracked_run(STUDIES, config.name, config, tags=tags, entry=True) as run:
+    tags = {names.STEP: "tune", names.STUDY: config.name}
+    with tracked_run(EXPERIMENT, config.name, config.as_json(), tags=tags, entry=True) as run:
         study.set_user_attr(PARENT, run.id)
         yield run
 
@@ -96,7 +97,7 @@ def _work(config: TuneConfig, parent: TrackedRun, study: optuna.Study) -> None:
     with ExitStack() as stack, progress(f"study {config.name}", config.budget) as advance:
         logs = [
             stack.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
-            for _ in range(config.workers)
+            for _ in range(config["workers"])
         ]
         workers = [stack.enter_context(_worker(config, parent, log)) for log in logs]
         shown = 0
@@ -118,7 +119,7 @@ def _worker(
 ) -> Iterator[subprocess.Popen[str]]:
     path = os.pathsep.join([str(PROJECT_ROOT / "src"), str(PROJECT_ROOT)])
     environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"}
-    environment |= {} if config.storage == "auto" else {STORAGE: config.storage}
+    environment |= {} if config["storage"] == "auto" else {STORAGE: config["storage"]}
     worker = subprocess.Popen(
         [sys.executable, "-m", "tuning.worker"],
         env=environment | {"PYTHONPATH": path},
@@ -128,7 +129,7 @@ def _worker(
         text=True,
     )
     assert worker.stdin is not None  # noqa: S101 -- a pipe
-    given = config.model_dump_json(exclude_unset=True)
+    given = json.dumps(config.as_json(config.given))
     worker.stdin.write(f"{given}\n{parent.id} {parent.experiment_id} {os.getpid()}\n")
     worker.stdin.close()
     try:
@@ -162,7 +163,7 @@ def _finish(config: TuneConfig, study: optuna.Study, data: Dataset, parent: Trac
         raise GauntletError(
             f"the study '{config.name}' has no winner: {summary(study, config)}"
             + (
-                f", none with a clean accuracy of {config.clean_floor:g}."
+                f", none with a clean accuracy of {config['clean_floor']:g}."
                 if config.study == "funn"
                 else "."
             )
@@ -179,16 +180,16 @@ def _finish(config: TuneConfig, study: optuna.Study, data: Dataset, parent: Trac
             ]
         )
         say(f"{name}: validation {value:.4f}, test {test:.4f}, one seed")
-    parent.tags({"gauntlet.best_trial": str(winner.number)})
-    command = log_winner(parent, config, trial)
+    parent.tags({names.BEST_TRIAL: str(winner.number)})
+    command = log_winner(parent, trial)
     page = study_page(study, config, measured, command, figures, parent.id)
-    parent.text("study.html", as_html(page))
-    parent.text("study.md", as_markdown(page))
+    for path, text in texts(page, "study").items():
+        parent.text(path, text)
     say(f"the winner again: {command}")
 
 
 def _on_test(
-    config: TuneConfig, study: optuna.Study, number: int, trial: AutoencoderConfig, data: Dataset
+    config: TuneConfig, study: optuna.Study, number: int, trial: NetworksConfig, data: Dataset
 ) -> list[tuple[str, float, float]]:
     """Return each objective's name, its value on validation and on test images, measured once."""
     configure_tensorflow()

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
-from pydantic import ValidationError
 
-from gauntlet.config.tune import TuneConfig
 from gauntlet.data.dataset import Dataset
-from gauntlet.errors import GauntletError, TrackingError, TrainingStopped
+from gauntlet.errors import GauntletError, TrackingError, TrainingStopped, UsageError
 from gauntlet.interruption import interruptible
 from gauntlet.masking import mask, mask_output
 from gauntlet.output import never_fail
-from gauntlet.runtime import configure_tensorflow
-from gauntlet.steps.inputs import load_data
-from gauntlet.tracking.experiments import STUDIES
+from gauntlet.pipeline.inputs import load_data
+from gauntlet.tracking import names
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import end_orphans, tracked_run
 from gauntlet.tracking.store import open_store
+from gauntlet.training.runtime import configure_tensorflow
+from tuning.config import EXPERIMENT, TuneConfig
 from tuning.locks import Lock, Locks, held
 from tuning.study import REASON, counts, draw, finished, open_study, storage_faults
+
+if TYPE_CHECKING:
+    from gauntlet.training.keras_loops import EpochReport
 
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
 """How the run of a trial ends."""
@@ -106,14 +109,19 @@ def _run(trial: Trial, config: TuneConfig, data: Dataset, parent: TrackedRun) ->
     drawn = draw(trial, config)
     try:
         trial_config = config.trial_config(drawn, trial.number)
-    except ValidationError as error:
-        _fail(trial, error.errors()[0]["msg"])
+    except UsageError as error:
+        _fail(trial, str(error))
         return
-    tags = {"gauntlet.study": config.name, "gauntlet.trial": str(trial.number)}
+    tags = {names.STUDY: config.name, names.TRIAL: str(trial.number)}
     params = {f"trial/{name}": str(value) for name, value in drawn.items()}
     try:
         with tracked_run(
-            STUDIES, _run_name(trial), trial_config, tags=tags, params=params, parent=parent
+            EXPERIMENT,
+            _run_name(trial),
+            trial_config.as_json(),
+            tags=tags,
+            params=params,
+            parent=parent,
         ) as run:
             trial.set_user_attr("run_id", run.id)
             report = _Reports(trial, run, config)
@@ -136,7 +144,9 @@ def _run(trial: Trial, config: TuneConfig, data: Dataset, parent: TrackedRun) ->
 
 def _tell(trial: Trial, config: TuneConfig, metrics: dict[str, float]) -> None:
     if config.study == "funn":
-        trial.set_constraint("clean_floor", config.clean_floor - metrics[config.objectives[0].name])
+        trial.set_constraint(
+            "clean_floor", config["clean_floor"] - metrics[config.objectives[0].name]
+        )
     trial.study.tell(trial, [metrics[objective.name] for objective in config.objectives])
 
 
@@ -151,8 +161,9 @@ class _Reports:
     def __init__(self, trial: Trial, run: TrackedRun, config: TuneConfig) -> None:
         self._trial = trial
         self._run = run
-        self._prunes = config.pruner != "none"
-        # A trial that a dead worker began has told these epochs already; of two objectives none is.
+        self._prunes = config["pruner"] != "none"
+        # Epochs that a worker reported before it died: Optuna warns of a second report.
+        # Studies with two objectives report no epochs at all.
         self._known = trial.storage.get_trial(trial._trial_id).intermediate_values
         self._curve = len(config.objectives) == 1
 
@@ -169,7 +180,7 @@ class _Reports:
         if self._prunes and self._trial.should_prune():
             raise TrainingStopped(f"pruned after epoch {epoch}")
 
-    def of(self, part: str) -> Any:
+    def of(self, part: str) -> EpochReport:
         """Return the report of a training that is not what the pruner judges."""
         return lambda epoch, metrics: self._run.metrics(
             ((f"{part}/{name}", value) for name, value in metrics.items()), epoch
@@ -185,8 +196,8 @@ def _lock_name(config: TuneConfig, number: int) -> str:
 
 
 def main() -> int:
-    """Work on a study: standard input has its config as JSON, then its run and who leads."""
-    config = TuneConfig.model_validate_json(sys.stdin.buffer.readline())
+    """Work on a study. Standard input holds its config as JSON, then its run, and who leads."""
+    config = TuneConfig(**json.loads(sys.stdin.buffer.readline()))
     run_id, experiment_id, leader = sys.stdin.readline().split()
     try:
         with interruptible(int(leader)):

@@ -9,35 +9,25 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-from typing import Any
+from typing import NoReturn
 
-from pydantic.fields import FieldInfo
-
-from gauntlet.config.base import PRESETS, EntryPointConfig, to_string
-from gauntlet.config.entry_points import ENTRY_POINTS, default_string, parse
+from gauntlet.catalogue.components import load
+from gauntlet.catalogue.entry_points import ENTRY_POINTS, EntryPoint
+from gauntlet.catalogue.parameters import PRESET, Parameter, to_string
+from gauntlet.config.command_line import config_class, default_string, parse
+from gauntlet.config.config import Config
+from gauntlet.config.data import PRESETS
 from gauntlet.errors import GauntletError, UsageError, disk_fault, unknown_name
 from gauntlet.interruption import interruptible
 from gauntlet.masking import mask_output
 from gauntlet.output import never_fail
 from gauntlet.tracking.launcher import stand_where_the_user_does
 
-STEPS = {
-    "autoencoder": "gauntlet.steps.autoencoder",
-    "classifier": "gauntlet.steps.classifier",
-    "attack": "gauntlet.steps.attack",
-    "main": "gauntlet.steps.attack",
-    "reproduce": "gauntlet.steps.reproduce",
-    "tune": "tuning.tune",
-    "compare": "gauntlet.steps.compare",
-}
-"""The module of each entry point; its `run(config)` does the work."""
-
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> Any:
+    def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}. See `{self.prog} --help`.")
 
 
@@ -76,15 +66,15 @@ def read_arguments(argv: Sequence[str]) -> tuple[str, dict[str, str]]:
     values = vars(given)
     entry_point = values.pop("entry_point")
     if unknown:
-        names = [f"--{name}" for name in ENTRY_POINTS[entry_point].model_fields]
+        names = [f"--{name}" for name in config_class(entry_point).parameters()]
         raise UsageError(unknown_name("flag", unknown[0].split("=")[0], names))
     return entry_point, values
 
 
-def _run(entry_point: str, config: EntryPointConfig) -> None:
+def _run(entry_point: str, config: Config) -> None:
     # TensorFlow reads these at import: the log of a run is about the run, not about oneDNN.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import_module(STEPS[entry_point]).run(config)
+    load(ENTRY_POINTS[entry_point].code)(config)
 
 
 def _say(line: str, exit_code: int) -> int:
@@ -98,40 +88,42 @@ def _build_parser() -> tuple[_Parser, Sequence[str]]:
         description="Run one entry point of the Gauntlet project outside `mlflow run`.",
     )
     commands = parser.add_subparsers(dest="entry_point", required=True, metavar="ENTRY_POINT")
-    for name, model in ENTRY_POINTS.items():
-        summary = (model.__doc__ or "").splitlines()[0]
+    for entry in ENTRY_POINTS.values():
+        model = config_class(entry.name)
         command = commands.add_parser(
-            name,
-            help=summary,
-            description=summary,
+            entry.name,
+            help=entry.sentence,
+            description=f"{entry.sentence}.",
             allow_abbrev=False,
             argument_default=argparse.SUPPRESS,
-            epilog=_examples(name, *model.example) + model.more_help,
+            epilog=_examples(entry) + model.more_help,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        for field, info in model.model_fields.items():
-            _add_flag(command, model, field, info)
+        for parameter in model.parameters().values():
+            _add_flag(command, model, parameter)
     return parser, list(ENTRY_POINTS)
 
 
-def _examples(name: str, parameter: str, value: str) -> str:
+def _examples(entry: EntryPoint) -> str:
+    parameter, value = entry.example
     return f"""\
 Lists are comma separated; hyphens and underscores are the same in flags. Try it in seconds with
-  python -m gauntlet {name} --{parameter} {value}
+  python -m gauntlet {entry.name} --{parameter} {value}
 and give the same parameters to MLflow as
-  mlflow run . -e {name} -P {parameter}={value}
+  mlflow run . -e {entry.name} -P {parameter}={value}
 """
 
 
-def _add_flag(parser: _Parser, model: type[EntryPointConfig], field: str, info: FieldInfo) -> None:
-    flags = dict.fromkeys([f"--{field}", f"--{field.replace('_', '-')}"])
-    default = default_string(model, field)
+def _add_flag(parser: _Parser, model: type[Config], parameter: Parameter) -> None:
+    name = parameter.name
+    flags = dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"])
+    default = default_string(parameter)
     shown = "must be given" if default is None else default
-    if field in model.from_preset:
-        says = {preset: model.preset_values({"preset": preset})[field] for preset in PRESETS}
-        shown = ", ".join(f"{preset}: {to_string(value)}" for preset, value in says.items())
-    text = f"{info.description} [{shown}]".replace("%", "%%")
-    parser.add_argument(*flags, dest=field, metavar="VALUE", help=text)
+    if parameter.default == PRESET:
+        said = {preset: model.preset_values({"preset": preset})[name] for preset in PRESETS}
+        shown = ", ".join(f"{preset}: {to_string(value)}" for preset, value in said.items())
+    text = f"{parameter.help} [{shown}]".replace("%", "%%")
+    parser.add_argument(*flags, dest=name, metavar="VALUE", help=text)
 
 
 if __name__ == "__main__":

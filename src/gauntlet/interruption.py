@@ -108,7 +108,7 @@ def _pass_over(number: int, frame: FrameType | None) -> None:
 
 
 def _ask_again(others: Callable[[Any], object], dropped: Any) -> None:
-    """Interrupt once more: Python drops what is raised in a finalizer, and the program goes on."""
+    """Interrupt once more: Python drops what a finalizer raises, and the program goes on."""
     if not issubclass(dropped.exc_type, KeyboardInterrupt):
         others(dropped)
         return

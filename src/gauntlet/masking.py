@@ -14,7 +14,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, cast
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
@@ -24,7 +24,7 @@ UNREADABLE = "that has @ : / ? # of user and password percent-encoded (%40 %3A %
 """What to do with an address that is not `is_readable`."""
 
 SHORTEST, PLAIN = 6, 12
-"""Characters of a value that is masked anywhere; of one that is a plain word or number."""
+"""Least length of a value that is masked in any text; of a plain word or number."""
 
 _ADDRESS = re.compile(r"(://)([^\s'\"`<>]*)")  # begins with a literal: pages of megabytes pass
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]*\]|[\w.-]*)(:\d*)?")
@@ -94,7 +94,7 @@ class _MaskedStream:
         self._stream.write(mask(text))
         return len(text)
 
-    def writelines(self, lines: Any) -> None:
+    def writelines(self, lines: Iterable[str]) -> None:
         self.write("".join(lines))
 
     def __getattr__(self, name: str) -> Any:

@@ -55,10 +55,11 @@ def private_lock(file: Path, timeout: float = -1) -> FileLock:
 
 
 class _RemovedLock(FileLock):
-    """Removes its file while it holds it; others then find that what they locked has no name.
+    """A file lock that removes its file when it is let go, while it still holds it.
 
-    Without that second look, a process that opened the file before it was removed and one that
-    made it anew would both hold the lock.
+    Another process may have opened the file before it was removed. It then locks a file without a
+    name, while a third process creates the file anew and locks that. So whoever gets the lock
+    checks that its file still has its name, and tries again if not.
     """
 
     def _acquire(self) -> None:

@@ -1,74 +1,91 @@
-"""APGD (Croce and Hein 2020, algorithm 1): PGD that chooses its own step size, image by image."""
+"""APGD (Croce and Hein 2020, algorithm 1): PGD that chooses the step size of each image itself.
+
+It steps along signs with momentum. At a few checkpoints it asks whether the loss of an image still
+rises; where it does not, the step is halved and the search goes on from the best point so far.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from gauntlet.arrays import Tensor
 from gauntlet.attacks.active_set import Stage, compile_stage, run_by_halves
-from gauntlet.attacks.base import Attack, Batch, Box, Crafted, Logits, bounds, clip_to, one_pass
+from gauntlet.attacks.base import Attack, Box, Crafted, Logits, Threat, bounds, clip_to, one_pass
+from gauntlet.attacks.batch import Batch
 from gauntlet.attacks.gradients import LOSSES, Loss, compiled_score, evaluate, finite, slopes
-from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 MOMENTUM = 0.75
-"""Share of the new step; the rest goes on along the last one (equation 2)."""
+"""Weight of the new step; the last step has the rest (alpha of equation 2)."""
 
 ENOUGH_RISES = 0.75
-"""Share of the steps since the last checkpoint that must have raised the loss (condition 1)."""
+"""Share of the steps since the last checkpoint that must raise the loss (rho of condition 1)."""
 
 
 class _Climb(NamedTuple):
-    """What every step writes anew: points and directions as the images, all else `(n,)`."""
+    """What every step changes: points and directions shaped as the images, all else `(n,)`.
 
-    at: Any
-    before: Any
-    best: Any
-    best_direction: Any  # signs in bytes: a step is as fast as memory is
-    best_loss: Any  # infinite: hit
-    loss: Any
-    checked_loss: Any  # best_loss at the last checkpoint
-    rises: Any  # since the last checkpoint
-    halved: Any  # at the last checkpoint
-    step: Any
+    Attributes:
+        at: the point that is evaluated next.
+        before: the point before it, for the momentum.
+        best: the point of highest loss so far.
+        best_direction: signs of the gradient at `best`, from which the search goes on after a
+            halving; in bytes, because a step is as fast as memory is.
+        best_loss: the loss at `best`; infinite for a hit, so that no later point replaces it.
+        loss: at the last point.
+        checked_loss: `best_loss` at the last checkpoint.
+        rises: steps since the last checkpoint that raised the loss.
+        halved: whether the last checkpoint halved the step.
+        step: step size, as a Linf norm.
+    """
+
+    at: Tensor
+    before: Tensor
+    best: Tensor
+    best_direction: Tensor
+    best_loss: Tensor
+    loss: Tensor
+    checked_loss: Tensor
+    rises: Tensor
+    halved: Tensor
+    step: Tensor
 
 
 class _State(NamedTuple):
-    images: Any
-    labels: Any
+    images: Tensor
+    labels: Tensor
     climb: _Climb
-    finished: Any
+    finished: Tensor
 
 
 @dataclass(frozen=True)
 class AutoPGD(Attack):
-    """Ascend with momentum from 2 epsilon; halve the step, from the best point, when it stalls.
+    """Ascend with momentum, the first step size 2 epsilon.
 
-    An image keeps its first hit; without one, the point of highest loss, itself included. Hits are
-    dropped, so restarts cost only for images that stand.
+    An image keeps its first hit; without one, the point of highest loss, the clean image included.
+    Images that are hit drop out, so restarts cost only for those that are not.
 
     Attributes:
-        loss: name in `LOSSES`; `cross_entropy` is APGD-CE, `dlr` APGD-DLR (of two classes the
-            margin).
-        steps: steps a restart, each judged by the gradient at its end: `steps` + 1 evaluations.
-        restarts: random starts, each with a pixel at distance epsilon.
+        loss: name in `LOSSES`; `cross_entropy` is APGD-CE, `dlr` APGD-DLR (the margin where there
+            are two classes).
+        steps: steps per restart. The points before the first and after each of them are evaluated,
+            which makes `steps` + 1 gradients.
+        restarts: random starts, each with at least one pixel at distance epsilon.
     """
-
-    skips_misclassified: ClassVar[bool] = True
 
     loss: str
     steps: int
     restarts: int
 
-    def _perturb(
-        self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
-    ) -> Crafted:
-        del state
+    def _perturb(self, threat: Threat, batch: Batch, epsilon: float, state: None) -> Crafted:
+        logits, box, seed = threat
         loss = LOSSES[self.loss]
         stage = _ascent(logits, loss)
         shared = (_gaps(self.steps), tf.constant(epsilon, tf.float32), *bounds(box))
@@ -77,22 +94,23 @@ class AutoPGD(Attack):
         for restart in range(self.restarts):
             start = _start(batch, epsilon, box, child_seed(seed, "apgd", str(restart)))
             foot = _foot(start, best_loss, 2 * epsilon)
-            state = _State(batch.images, batch.labels, foot, tf.math.is_inf(best_loss))
-            state, taken = run_by_halves(stage, state, self.steps + 1, *shared)
-            better = state.climb.best_loss > best_loss
-            best = tf.where(_wide(better), state.climb.best, best)
-            best_loss = tf.where(better, state.climb.best_loss, best_loss)
+            run = _State(batch.images, batch.labels, foot, tf.math.is_inf(best_loss))
+            run, taken = run_by_halves(stage, run, self.steps + 1, *shared)
+            better = run.climb.best_loss > best_loss
+            best = tf.where(_wide(better), run.climb.best, best)
+            best_loss = tf.where(better, run.climb.best_loss, best_loss)
             cost += taken
         return Crafted(best, cost, 1)
 
-    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any]:
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Tensor]:
         return slopes(logits, LOSSES[self.loss], batches)
 
 
 def checkpoints(steps: int) -> Sequence[int]:
     """Return the steps at which the step size is decided, as the authors' code rounds them.
 
-    The first after 0.22 of all steps; each gap is 0.03 shorter than the last, down to 0.06.
+    The first comes after 0.22 of all steps. Each gap is 0.03 of all steps shorter than the last,
+    but at least 0.06 (section 3.1).
     """
     gap, shorter, shortest = (max(int(share * steps), 1) for share in (0.22, 0.03, 0.06))
     at = [gap]
@@ -102,22 +120,29 @@ def checkpoints(steps: int) -> Sequence[int]:
     return [k for k in at if k <= steps]
 
 
-def _gaps(steps: int) -> Any:
-    """Return for each point how many steps its checkpoint looks back on; 0: no checkpoint."""
+def _gaps(steps: int) -> Tensor:
+    """Return, per checkpoint, the steps since the one before; 0 for points that are no checkpoint.
+
+    Shape `(steps + 1,)`: point 0 is the start, point k the one after k steps.
+    """
     at = checkpoints(steps)
     gaps = np.zeros(steps + 1, np.float32)
     gaps[at] = np.diff([0, *at])
     return tf.constant(gaps)
 
 
-def _start(batch: Batch, epsilon: float, box: Box, seed: int) -> Any:
+def _start(batch: Batch, epsilon: float, box: Box, seed: int) -> Tensor:
+    """Return random points, each scaled so that its largest change is epsilon."""
     noise = batch.uniform(seed)
     largest = tf.reduce_max(tf.abs(noise), axis=[1, 2, 3], keepdims=True)
     return clip_to(box, batch.images + epsilon * noise / largest)
 
 
-def _foot(start: Any, best_loss: Any, step: float) -> _Climb:
-    """Return where a run begins; what was hit already stays hit."""
+def _foot(start: Tensor, best_loss: Tensor, step: float) -> _Climb:
+    """Return where a restart begins: at `start`, with a first step size.
+
+    `best_loss` `(n,)` is of the restarts before. Where they hit it is infinite, and stays so.
+    """
     hit = tf.math.is_inf(best_loss)
     nothing = tf.zeros_like(best_loss)
     return _Climb(
@@ -126,19 +151,24 @@ def _foot(start: Any, best_loss: Any, step: float) -> _Climb:
         best=start,
         best_direction=tf.zeros_like(start, tf.int8),
         best_loss=tf.where(hit, best_loss, -np.inf),
-        loss=nothing + np.inf,
+        loss=nothing + np.inf,  # the first evaluation is no rise
         checked_loss=nothing,
         rises=nothing,
-        halved=tf.ones_like(hit),
+        halved=tf.ones_like(hit),  # so condition 2 waits for the second checkpoint
         step=nothing + step,
     )
 
 
 @lru_cache(maxsize=KEPT_MODELS)
 def _ascent(logits: Logits, loss: Loss) -> Stage:
-    def step(state: _State, k: Any, gaps: Any, epsilon: Any, low: Any, high: Any) -> _State:
+    """Compile the loop of a restart. Step k evaluates point k, then moves to point k + 1."""
+
+    def step(
+        state: _State, k: Tensor, gaps: Tensor, epsilon: Tensor, low: Tensor, high: Tensor
+    ) -> _State:
         gradient, value, hit = evaluate(logits, loss, state.climb.at, state.labels)
         value = tf.where(hit, np.float32(np.inf), value)
+        # The first step has no predecessor, hence no momentum.
         share = tf.where(k == 0, 1.0, MOMENTUM)
         climb = _climbed(
             state.images, state.climb, gradient, value, gaps[k], share, epsilon, low, high
@@ -150,29 +180,36 @@ def _ascent(logits: Logits, loss: Loss) -> Stage:
 
 @one_pass
 def _climbed(
-    images: Any,
+    images: Tensor,
     climb: _Climb,
-    gradient: Any,
-    loss: Any,
-    gap: Any,
-    share: Any,
-    epsilon: Any,
-    low: Any,
-    high: Any,
+    gradient: Tensor,
+    loss: Tensor,
+    gap: Tensor,
+    share: Tensor,
+    epsilon: Tensor,
+    low: Tensor,
+    high: Tensor,
 ) -> _Climb:
-    """Take in the loss and the gradient at a point, and step on from it or from the best."""
+    """Take in what was found at a point, and step on from it or from the best one.
+
+    `gradient`, shaped as the images, and `loss` `(n,)`, infinite for a hit, belong to `climb.at`.
+    `gap` is the number of steps since the last checkpoint (0: no checkpoint), `share` the weight of
+    the new step.
+    """
     direction = tf.cast(tf.sign(finite(gradient)), tf.int8)
     climb, direction = _checked(_noted(climb, direction, loss), direction, gap)
 
-    def projected(x: Any) -> Any:
+    def projected(x: Tensor) -> Tensor:
         return tf.clip_by_value(images + tf.clip_by_value(x - images, -epsilon, epsilon), low, high)
 
+    # Equation 2: `aim` is a projected step of plain PGD; the point moves along a mean of this step
+    # and of the last one, and is projected again.
     aim = projected(climb.at + _wide(climb.step) * tf.cast(direction, tf.float32))
     moved = climb.at + share * (aim - climb.at) + (1 - share) * (climb.at - climb.before)
     return climb._replace(at=projected(moved), before=climb.at)
 
 
-def _noted(climb: _Climb, direction: Any, loss: Any) -> _Climb:
+def _noted(climb: _Climb, direction: Tensor, loss: Tensor) -> _Climb:
     """Keep the point if it is the best so far."""
     better = loss > climb.best_loss
     return climb._replace(
@@ -184,8 +221,12 @@ def _noted(climb: _Climb, direction: Any, loss: Any) -> _Climb:
     )
 
 
-def _checked(climb: _Climb, direction: Any, gap: Any) -> tuple[_Climb, Any]:
-    """At a checkpoint halve the step and return to the best point, where the loss stalls."""
+def _checked(climb: _Climb, direction: Tensor, gap: Tensor) -> tuple[_Climb, Tensor]:
+    """At a checkpoint, halve the step of stalled images and return them to their best point.
+
+    Condition 1: too few steps since the last checkpoint raised the loss. Condition 2: the last
+    checkpoint did not halve the step, and the best loss has not improved since.
+    """
     few_rises = climb.rises <= ENOUGH_RISES * gap
     no_better = ~climb.halved & (climb.best_loss <= climb.checked_loss)
     checked = gap > 0
@@ -200,6 +241,6 @@ def _checked(climb: _Climb, direction: Any, gap: Any) -> tuple[_Climb, Any]:
     return climb, tf.where(_wide(halve), climb.best_direction, direction)
 
 
-def _wide(each: Any) -> Any:
+def _wide(each: Tensor) -> Tensor:
     """Return `(n,)` as `(n, 1, 1, 1)`."""
     return each[:, None, None, None]

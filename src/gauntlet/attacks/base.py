@@ -1,4 +1,8 @@
-"""The contract of every attack: a new one writes `_perturb`, and `_prepare` for shared work."""
+"""The contract of every attack.
+
+A new attack writes `_perturb`, and `_prepare` if its budgets share work. `Attack.__call__` does the
+rest: it validates, cuts batches, checks budget and box, and averages costs.
+"""
 
 from __future__ import annotations
 
@@ -6,117 +10,120 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, final
+from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar, final
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
-Logits = Callable[[Any, Any], Any]
+from gauntlet.arrays import Flags, Images, Labels, Tensor
+from gauntlet.attacks.batch import Batch, batches_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Logits: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """From images and their true labels to logits `(n, classes)`, differentiable.
 
-The labels matter where a defence rejects inputs: to be rejected is to be classified correctly. One
-stable object a model.
+A rejected image counts as correct, so a defence that rejects folds its rejection logit into the
+true class, and for that needs the label (`threat_models.fold_rejection`). Other models ignore it.
+Pass the same object for the same model: compiled functions are cached by it.
 """
 
-Box = tuple[float, float] | None
-"""The range that a pixel may take; None where there is no such range (threat model `encoded`)."""
+Box: TypeAlias = tuple[float, float] | None
+"""Lowest and highest value of a pixel; None where pixels have no range (threat model `encoded`)."""
 
 IMAGE_BOX: Box = (0.0, 1.0)
 
 BATCH = 5000
-"""Images a compiled call; the last batch is padded, so that nothing is traced twice."""
+"""Batch size of a compiled call. The last batch is padded to it so that TensorFlow does not
+retrace."""
 
 TOLERANCE = 1e-6
-"""What float32 may round beyond epsilon."""
+"""Allowed float32 rounding error when the budget is checked."""
+
+
+class Threat(NamedTuple):
+    """What an attack is given of its threat model, the same for all batches and budgets.
+
+    Attributes:
+        logits: the model that it attacks.
+        box: range that its images must keep.
+        seed: of its random numbers.
+    """
+
+    logits: Logits
+    box: Box
+    seed: int
 
 
 @dataclass(frozen=True)
 class AttackResult:
-    """Adversarial images at one budget; whoever the threat model names judges them.
+    """Adversarial images at one budget. The threat model names the model that judges them.
 
     Attributes:
         epsilon: Linf budget, in the units of the images.
-        adversarial: float32, shape of the attacked images.
-        gradient_calls: gradient evaluations an image, on average; of a Jacobian one a class.
-        queries: forward passes an image that are not part of a gradient evaluation, on average.
+        adversarial: shape of the attacked images.
+        gradient_calls: gradient evaluations per image, on average; a Jacobian counts once per
+            class.
+        queries: forward passes per image outside of gradient evaluations, on average.
     """
 
     epsilon: float
-    adversarial: NDArray[np.float32]
+    adversarial: Images
     gradient_calls: float
     queries: float
 
 
 class Crafted(NamedTuple):
-    """What an attack made of one batch, and what each image of it cost on average."""
+    """What an attack made of one batch, and the average cost per image (as in `AttackResult`)."""
 
-    images: Any
+    images: Tensor
     gradient_calls: float
     queries: float
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One padded batch: images and labels as tensors, and where it stands in the whole set."""
-
-    images: Any
-    labels: Any
-    first: int
-    size: int
-
-    def uniform(self, seed: int) -> Any:
-        """Draw numbers in [-1, 1), shaped as the images, that do not depend on the batch size."""
-        pixels = math.prod(self.images.shape[1:])
-        bits = np.random.PCG64(seed)
-        bits.advance(self.first * pixels)
-        drawn = np.random.Generator(bits).random(self.images.shape)
-        return tf.constant(2 * drawn - 1, tf.float32)
 
 
 @dataclass(frozen=True)
 class Attack(ABC):
     """An attack with its whole configuration as fields."""
 
-    bounded: ClassVar[bool] = True
-    """False for a published attack that leaves its budget or the box; kept out of worst cases."""
-
-    skips_misclassified: ClassVar[bool] = False
-    """True: images that are misclassified already stay as they are; False: attacked like others."""
-
     @final
     def __call__(
         self,
         logits: Logits,
-        images: NDArray[np.float32],
-        labels: NDArray[np.int64],
+        images: Images,
+        labels: Labels,
         *,
         epsilons: Sequence[float],
         box: Box = IMAGE_BOX,
         seed: int = 0,
         batch_size: int | None = None,
+        keeps_budget: bool = True,
     ) -> Iterator[AttackResult]:
         """Attack every image at every budget; one result per budget, in the order given.
 
         Args:
-            logits: what the attacker differentiates.
+            logits: what the attacker sees of the model.
             images: `(n, height, width, channels)`, float32, inside the box; left untouched.
             labels: true class of each image `(n,)`.
             epsilons: Linf budgets >= 0; 0 returns the images themselves.
             box: range of a pixel.
             seed: of the attack's randomness; same seed, same result.
-            batch_size: images per compiled call; fewer than `BATCH` for logits of many draws.
+            batch_size: images per compiled call, `BATCH` if None; fewer where the logits average
+                many draws, each of which takes a row.
+            keeps_budget: False for a published attack that leaves its budget or the box; neither is
+                checked then.
 
         Raises:
             ValueError: images, labels or budgets are not as described.
-            AssertionError: the attack broke its budget or the box: a bug in the attack.
+            AssertionError: the attack broke its budget or the box, which is a bug in the attack.
         """
         _check(images, labels, epsilons, box)
-        batches = list(_batches(images, labels, batch_size or BATCH))
-        states = self._prepare(logits, batches, box, seed)
+        threat = Threat(logits, box, seed)
+        batches = list(batches_of(images, labels, batch_size or BATCH))
+        states = self._prepare(threat, batches)
         for epsilon in epsilons:
             crafted = [
-                self._bounded_perturb(logits, batch, epsilon, box, state, seed)
+                self._perturb_and_check(threat, batch, epsilon, state, keeps_budget)
                 for batch, state in zip(batches, states, strict=True)
             ]
             parts = [c.images[: b.size] for b, c in zip(batches, crafted, strict=True)]
@@ -126,86 +133,74 @@ class Attack(ABC):
     def without_gradient(
         self,
         logits: Logits,
-        images: NDArray[np.float32],
-        labels: NDArray[np.int64],
+        images: Images,
+        labels: Labels,
         *,
         batch_size: int | None = None,
-    ) -> NDArray[np.bool_] | None:
-        """Tell at which images every pixel of the attack's gradient is 0 or no number, `(n,)`.
+    ) -> Flags | None:
+        """Tell at which images every pixel of the attack's gradient is 0 or not finite.
 
-        None: it follows none. Ask after the attack: a random defence's draws follow its calls.
+        None if the attack follows no gradient. Call this after the attack: each call advances a
+        random defence's draws, and so would change what the attack sees.
         """
-        batches = list(_batches(images, labels, batch_size or BATCH))
+        batches = list(batches_of(images, labels, batch_size or BATCH))
         if (gradients := self._followed(logits, batches)) is None:
             return None
         pairs = zip(batches, gradients, strict=True)
         return np.concatenate([_is_nowhere(g)[: batch.size] for batch, g in pairs])
 
     @abstractmethod
-    def _perturb(
-        self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
-    ) -> Crafted:
-        """Return adversarial images for one batch at one budget > 0, and what they cost."""
+    def _perturb(self, threat: Threat, batch: Batch, epsilon: float, state: Any) -> Crafted:
+        """Return adversarial images for one batch at one budget > 0, and what they cost.
 
-    def _prepare(
-        self,
-        logits: Logits,  # noqa: ARG002
-        batches: Sequence[Batch],
-        box: Box,  # noqa: ARG002
-        seed: int,  # noqa: ARG002
-    ) -> Sequence[Any]:
+        `state` is what `_prepare` returned for this batch; each attack says its own type.
+        """
+
+    def _prepare(self, threat: Threat, batches: Sequence[Batch]) -> Sequence[Any]:
         """Return what all budgets share, one state per batch."""
         return [None] * len(batches)
 
-    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any] | None:
-        """Return the gradient at each batch's images that the attack sets out along; None: none."""
-        del logits, batches
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Tensor] | None:
+        """Return the gradient that the attack follows at the clean images, one tensor per batch.
+
+        None if it follows none.
+        """
         return None
 
-    def _bounded_perturb(
-        self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
+    def _perturb_and_check(
+        self, threat: Threat, batch: Batch, epsilon: float, state: Any, keeps_budget: bool
     ) -> Crafted:
         if epsilon == 0:
             return Crafted(np.asarray(batch.images), 0, 0)
-        crafted = self._perturb(logits, batch, epsilon, box, state, seed)
-        if self.bounded:
-            _check_budget(type(self).__name__, crafted.images, batch.images, epsilon, box)
+        crafted = self._perturb(threat, batch, epsilon, state)
+        if keeps_budget:
+            _check_budget(type(self).__name__, crafted.images, batch.images, epsilon, threat.box)
         return crafted._replace(images=np.asarray(crafted.images))
 
 
-def bounds(box: Box) -> tuple[Any, Any]:
+def bounds(box: Box) -> tuple[Tensor, Tensor]:
     """Return the box as two tensors, infinite where there is no box."""
     low, high = (-math.inf, math.inf) if box is None else box
     return tf.constant(low, tf.float32), tf.constant(high, tf.float32)
 
 
-def one_pass(update: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile an elementwise function into one pass over memory; TensorFlow alone takes nine.
+def one_pass(update: Callable[P, R]) -> Callable[P, R]:
+    """Compile an elementwise function into one pass over memory, not one per operation.
 
-    Products by a sign are exact, so fused arithmetic gives the same bits as cleverhans' own.
+    XLA fuses a product with the sum that follows. Where a factor is a sign the product is exact, so
+    steps along signs give the same bits as cleverhans.
     """
-    compiled: Callable[..., Any] = tf.function(update, jit_compile=True)
+    compiled: Callable[P, R] = tf.function(update, jit_compile=True)
     return compiled
 
 
-def clip_to(box: Box, images: Any) -> Any:
+def clip_to(box: Box, images: Tensor) -> Tensor:
     """Clip a tensor to the box, if there is one."""
     return images if box is None else tf.clip_by_value(images, *box)
 
 
-def _batches(
-    images: NDArray[np.float32], labels: NDArray[np.int64], batch_size: int
-) -> Iterator[Batch]:
-    size = min(batch_size, len(images))
-    for first in range(0, len(images), size):
-        rows: Any = slice(first, first + size)
-        if first + size > len(images):
-            rows = np.arange(first, first + size) % len(images)  # wraps round: the padding
-        valid = min(size, len(images) - first)
-        yield Batch(tf.constant(images[rows]), tf.constant(labels[rows]), first, valid)
-
-
-def _is_nowhere(gradient: Any) -> NDArray[np.bool_]:
+def _is_nowhere(gradient: Tensor) -> Flags:
+    """Tell which images have no pixel with a finite gradient other than 0."""
     g = np.asarray(gradient)
     return np.asarray(~(np.isfinite(g) & (g != 0)).any(axis=(1, 2, 3)))
 
@@ -218,9 +213,7 @@ def _average_cost(batches: Sequence[Batch], crafted: Sequence[Crafted]) -> tuple
     return gradient_calls, queries
 
 
-def _check(
-    images: NDArray[np.float32], labels: NDArray[np.int64], epsilons: Sequence[float], box: Box
-) -> None:
+def _check(images: Images, labels: Labels, epsilons: Sequence[float], box: Box) -> None:
     if images.ndim != 4 or images.dtype != np.float32 or not len(images):
         raise ValueError(
             f"images must be float32 (n, h, w, c), n > 0; received {images.dtype} {images.shape}"
@@ -233,18 +226,21 @@ def _check(
         raise ValueError(f"images must lie in {box}; received {images.min()} to {images.max()}")
 
 
-def _check_budget(name: str, adversarial: Any, images: Any, epsilon: float, box: Box) -> None:
+def _check_budget(name: str, adversarial: Tensor, images: Tensor, epsilon: float, box: Box) -> None:
+    # Without a box, values may be large, and the rounding error of float32 grows with them.
     scale = 1.0 if box is not None else max(1.0, float(tf.reduce_max(tf.abs(adversarial))))
     reach = epsilon + TOLERANCE * scale
+    # One compiled pass decides; the parts of the message are computed only for a failure.
     if not tf.reduce_min(_kept(adversarial, images, tf.constant(reach), *bounds(box))):
         moved = float(tf.reduce_max(tf.abs(adversarial - images)))
         low, high = float(tf.reduce_min(adversarial)), float(tf.reduce_max(adversarial))
-        if not moved <= reach:
+        if not moved <= reach:  # true for NaN too
             raise AssertionError(f"{name} moved a pixel by {moved}, beyond epsilon {epsilon}")
         raise AssertionError(f"{name} left the box {box}: {low} to {high}")
 
 
 @one_pass
-def _kept(adversarial: Any, images: Any, reach: Any, low: Any, high: Any) -> Any:
+def _kept(adversarial: Tensor, images: Tensor, reach: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Tell for each pixel whether it is within reach of the image and inside the box: 1 or 0."""
     inside = (adversarial >= low) & (adversarial <= high)
     return tf.cast(inside & (tf.abs(adversarial - images) <= reach), tf.uint8)

@@ -1,40 +1,47 @@
-"""DeepFool (Moosavi-Dezfooli et al. 2015, arXiv:1511.04599): to the nearest linearised boundary."""
+"""DeepFool (Moosavi-Dezfooli et al. 2015, arXiv:1511.04599): steps to the nearest linear boundary.
+
+Around an image every logit is taken as linear. The boundary between the true class and another is
+then a plane, and the shortest way to it is known in closed form. DeepFool steps to the nearest of
+these planes, linearises again there, and stops when the prediction has changed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
-from gauntlet.attacks.base import Batch, Box, Crafted, Logits, bounds
+from gauntlet.arrays import Array, Tensor
+from gauntlet.attacks.base import Box, Crafted, Logits, Threat, bounds
+from gauntlet.attacks.batch import Batch
 from gauntlet.attacks.gradients import all_gaps, finite, misclassified, slopes
 from gauntlet.attacks.minimum_norm import MinimumNormAttack, compiled_logits
-from gauntlet.networks import KEPT_MODELS
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 Norm = Literal["l2", "linf"]
 Variant = Literal["paper", "foolbox1", "foolbox3"]
 
 CANDIDATES = 10
-"""Classes that the search considers, the true one among them: the likeliest of the image."""
+"""Classes that the search considers: those of the largest logits, the true one among them."""
 
 ROWS = 500
-"""Images whose gradients are taken at once: larger arrays fall out of the processor's cache."""
+"""Images whose gradients are taken at once: larger arrays do not fit into the processor's cache."""
 
 
 class Rules(NamedTuple):
     """What the published algorithm and its two libraries do differently.
 
     Attributes:
-        overshoot: of each step. The paper's overshoot of the accumulated perturbation is the same.
+        overshoot: share by which each step goes beyond the boundary. The paper lengthens the sum
+            of all steps by it, which is the same.
         extra: distance that is added to each step.
-        strict: a class whose logit equals the true one is no candidate.
-        box: after each step the iterate is `free`, or `seen` through the box (the network gets it
-            clipped, the next step starts from where it was), or `kept` in it.
+        strict: whether a class whose logit equals the true one is left out.
+        box: what happens to a point that a step takes out of the box. `free`: nothing. `kept`: it
+            is clipped. `seen`: the network gets it clipped, and the next step starts unclipped.
     """
 
     overshoot: float
@@ -44,39 +51,41 @@ class Rules(NamedTuple):
 
 
 RULES: dict[Variant, Rules] = {
-    # Algorithm 2 (L2) and section 3.3 (Linf).
+    # Algorithm 2 (L2), section 3.3 (Linf).
     "paper": Rules(0.02, 0.0, False, "free"),
-    # Version 1.0 to 1.8, which the second paper used.
+    # foolbox 1.0 to 1.8, which the second paper used.
     "foolbox1": Rules(0.05, 0.0, True, "kept"),
-    # Version 3.3.
+    # foolbox 3.3.
     "foolbox3": Rules(0.02, 1e-4, False, "seen"),
 }
 
 
 @dataclass(frozen=True)
 class DeepFool(MinimumNormAttack):
-    """Steps to the nearest linearised boundary, until the prediction changes.
+    """Step to the nearest linearised boundary until the prediction changes.
 
-    An image that still has its class after the last step is returned as it is. `paper` knows no
-    box: an iterate is judged outside it and clipped to it afterwards, which undoes many a success.
+    An image that keeps its class after the last step is returned as it is. The variant `paper` has
+    no box: a point is judged where it lies and clipped afterwards, which undoes many successes.
 
     Attributes:
         norm: in which the nearest boundary is sought.
         variant: name in `RULES`.
-        steps: linearisations.
+        steps: linearisations per image at most.
     """
 
     norm: Norm
     variant: Variant
     steps: int
 
-    def _search(self, logits: Logits, batch: Batch, box: Box, seed: int) -> Crafted:
-        del seed
+    def _search(self, threat: Threat, batch: Batch) -> Crafted:
+        logits, box, _ = threat
         found, labels = np.array(batch.images), np.asarray(batch.labels)
         scores = compiled_logits(logits, found.shape[1:])(batch.images, batch.labels).numpy()
-        # Where the prediction is right, the first candidate is the true class.
+        # Candidates are chosen once, at the clean image. The first is the predicted class; an image
+        # for which that is wrong takes no part.
         candidates = np.argsort(-scores, axis=1, kind="stable")[:, :CANDIDATES]
         step = _step(logits, found.shape[1:], candidates.shape[1], self.norm, self.variant, box)
+        # `rows` are the images without a hit so far, `points` where they have got to.
         rows = np.flatnonzero(candidates[:, 0] == labels)
         points, linearised = found[rows], 0
         for _ in range(self.steps):
@@ -86,14 +95,16 @@ class DeepFool(MinimumNormAttack):
             points, hit = _in_chunks(step, points, labels[rows], candidates[rows])
             found[rows[hit]] = points[hit] if box is None else points[hit].clip(*box)
             rows, points = rows[~hit], points[~hit]
+        # One backward pass per candidate but the first; one query after each step and one before.
         each = linearised / len(found)
         return Crafted(found, (candidates.shape[1] - 1) * each, 1 + each)
 
-    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any]:
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Tensor]:
         return slopes(logits, all_gaps, batches)
 
 
-def _in_chunks(step: Callable[..., Any], *arrays: NDArray[Any]) -> list[NDArray[Any]]:
+def _in_chunks(step: Callable[..., tuple[Tensor, ...]], *arrays: Array) -> list[Array]:
+    """Call a compiled step on `ROWS` rows at a time, and join what it returns."""
     chunks = [
         [np.asarray(part) for part in step(*(a[i : i + ROWS] for a in arrays))]
         for i in range(0, len(arrays[0]), ROWS)
@@ -109,12 +120,12 @@ def _step(
     norm: Norm,
     variant: Variant,
     box: Box,
-) -> Callable[..., Any]:
+) -> Callable[..., tuple[Tensor, Tensor]]:
     """Compile `(points, labels, candidates) -> (next points, misclassified)` for any row count."""
     rules = RULES[variant]
     low, high = bounds(box)
 
-    def run(points: Any, labels: Any, candidates: Any) -> Any:
+    def run(points: Tensor, labels: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
         seen = points if rules.box == "free" else tf.clip_by_value(points, low, high)
         gaps, normals = linearised(logits, seen, labels, candidates)
         moved = points + (1 + rules.overshoot) * to_boundary(gaps, normals, norm, rules)
@@ -126,14 +137,19 @@ def _step(
     images = tf.TensorSpec((None, *shape), tf.float32)
     rows = tf.TensorSpec((None,), tf.int64)
     classes = tf.TensorSpec((None, n_candidates), tf.int64)
-    compiled: Callable[..., Any] = tf.function(run, input_signature=[images, rows, classes])
+    compiled: Callable[..., tuple[Tensor, Tensor]] = tf.function(
+        run, input_signature=[images, rows, classes]
+    )
     return compiled
 
 
-def linearised(logits: Logits, images: Any, labels: Any, candidates: Any) -> tuple[Any, Any]:
+def linearised(
+    logits: Logits, images: Tensor, labels: Tensor, candidates: Tensor
+) -> tuple[Tensor, Tensor]:
     """Return each candidate's logit minus the first candidate's, and its gradient.
 
-    One forward pass and one backward pass a pair of classes; a Jacobian would take one more.
+    This takes one forward pass, and one backward pass per pair of classes. A Jacobian would take
+    one more, because it needs each class alone.
 
     Args:
         logits: of the attacked model.
@@ -142,7 +158,8 @@ def linearised(logits: Logits, images: Any, labels: Any, candidates: Any) -> tup
         candidates: classes `(n, k)`.
 
     Returns:
-        `(n, k - 1)` and `(n, k - 1, height, width, channels)`; a gradient that is no number is 0.
+        gaps `(n, k - 1)` and normals `(n, k - 1, height, width, channels)`; a gradient that is not
+        finite is 0.
     """
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(images)
@@ -154,10 +171,18 @@ def linearised(logits: Logits, images: Any, labels: Any, candidates: Any) -> tup
     return scores[:, 1:] - scores[:, :1], tf.stack(normals, axis=1)
 
 
-def to_boundary(gaps: Any, normals: Any, norm: Norm, rules: Rules) -> Any:
+def to_boundary(gaps: Tensor, normals: Tensor, norm: Norm, rules: Rules) -> Tensor:
     """Return the shortest step to a linearised boundary, shaped as the images.
 
-    The step is 0 where no candidate has a gradient.
+    The distance to the plane of a class is |gap| / |normal|, in the dual norm: L2 for L2 (algorithm
+    2), L1 for Linf (section 3.3). The step goes along the normal for L2, along its signs for Linf.
+    It is 0 where no candidate has a gradient.
+
+    Args:
+        gaps: each other class's logit minus the true one, `(n, k)`.
+        normals: their gradients `(n, k, height, width, channels)`.
+        norm: in which the step is the shortest.
+        rules: of the variant.
     """
     axes = [2, 3, 4]
     dual = (
@@ -165,11 +190,12 @@ def to_boundary(gaps: Any, normals: Any, norm: Norm, rules: Rules) -> Any:
         if norm == "l2"
         else tf.reduce_sum(tf.abs(normals), axes)
     )
+    # A class is a candidate while it is behind the true one and its gap has a gradient.
     candidate = (gaps < 0 if rules.strict else gaps <= 0) & (dual > 0)
     distances = tf.where(candidate, -gaps / (dual + 1e-8), np.inf)
     nearest = tf.argmin(distances, axis=1)[:, None]
 
-    def chosen(values: Any) -> Any:
+    def chosen(values: Tensor) -> Tensor:
         return tf.gather(values, nearest, axis=1, batch_dims=1)[:, 0]
 
     normal, length = chosen(normals), (chosen(distances) + rules.extra)[:, None, None, None]

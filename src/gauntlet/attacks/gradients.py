@@ -1,34 +1,39 @@
 """Losses of logits, and their gradients with respect to the image, compiled through cleverhans.
 
-cleverhans compiles `compute_gradient` for each callable that it is given, so every function here is
-kept by model.
+cleverhans compiles `compute_gradient` anew for each callable that it is given, so the functions
+made here are cached by model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 from cleverhans.tf2.utils import compute_gradient
 
-from gauntlet.attacks.base import Batch, Logits
-from gauntlet.config.tables import DLR_CLASSES
-from gauntlet.networks import KEPT_MODELS
+from gauntlet.arrays import Tensor
+from gauntlet.attacks.base import Logits
+from gauntlet.attacks.batch import Batch
+from gauntlet.catalogue.attacks import DLR_CLASSES
+from gauntlet.training.keras_loops import KEPT_MODELS
 
-Loss = Callable[..., Any]
-"""`loss(labels=..., logits=...)` -> `(n,)`."""
+Loss: TypeAlias = Callable[..., Tensor]
+"""`loss(labels=..., logits=...)` of labels `(n,)` and logits `(n, classes)`: `(n,)`.
+
+cleverhans passes both by name.
+"""
 
 
-def cross_entropy(labels: Any, logits: Any) -> Any:
-    """Return the softmax cross entropy of logits, as cleverhans' default loss."""
+def cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
+    """Return the softmax cross entropy of logits `(n,)`, cleverhans' default loss."""
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
 
-def margin(labels: Any, logits: Any) -> Any:
-    """Return max of the other logits - the true one, `(n,)`; > 0 is misclassified.
+def margin(labels: Tensor, logits: Tensor) -> Tensor:
+    """Return the largest other logit minus the true one, `(n,)`; > 0 is misclassified.
 
     Unlike the cross entropy it never saturates (Carlini and Wagner 2017, f6).
     """
@@ -37,12 +42,12 @@ def margin(labels: Any, logits: Any) -> Any:
     return others - tf.gather(logits, labels, axis=1, batch_dims=1)
 
 
-def difference_of_logits_ratio(labels: Any, logits: Any) -> Any:
-    """Return DLR `(n,)`: the margin over the gap of the first to the third logit.
+def difference_of_logits_ratio(labels: Tensor, logits: Tensor) -> Tensor:
+    """Return DLR `(n,)`: the margin divided by the largest logit minus the third largest.
 
-    Croce and Hein 2020, equation 6: neither shift nor scale of the logits changes it. Of two
-    classes there is no third, and with the second in its place the ratio would be -1 or 1
-    everywhere, without a gradient: there it is the margin.
+    Neither shift nor scale of the logits changes it (Croce and Hein 2020, equation 6). Two classes
+    have no third logit, and with the second in its place the ratio would be -1 or 1 everywhere,
+    without a gradient. For two classes this returns the margin.
     """
     if logits.shape[1] < DLR_CLASSES:
         return margin(labels, logits)
@@ -50,10 +55,11 @@ def difference_of_logits_ratio(labels: Any, logits: Any) -> Any:
     return margin(labels, logits) / (top[:, 0] - top[:, -1] + 1e-12)
 
 
-def all_gaps(labels: Any, logits: Any) -> Any:
-    """Return a sum of each class's logit minus the true one, `(n,)`.
+def all_gaps(labels: Tensor, logits: Tensor) -> Tensor:
+    """Return a weighted sum of each class's logit minus the true one, `(n,)`.
 
-    Its weights differ, so that gradients do not cancel: it has none only where no gap has one.
+    The weights are square roots of integers, so that gradients of different gaps do not cancel: the
+    sum has no gradient only where no gap has one.
     """
     true = tf.gather(logits, labels[:, None], axis=1, batch_dims=1)
     weights = tf.sqrt(tf.range(2, 2 + tf.shape(logits)[1], dtype=tf.float32))
@@ -65,34 +71,37 @@ LOSSES: dict[str, Loss] = {
     "margin": margin,
     "dlr": difference_of_logits_ratio,
 }
-"""What an untargeted attack may ascend."""
+"""Losses that an untargeted attack may ascend, by the name that its config gives."""
 
 
-def misclassified(labels: Any, logits: Any) -> Any:
-    """Return where the largest logit is not the true one, `(n,)` bool."""
+def misclassified(labels: Tensor, logits: Tensor) -> Tensor:
+    """Tell where the largest logit is not the true one, `(n,)` bool."""
     return tf.argmax(logits, axis=1, output_type=labels.dtype) != labels
 
 
-def finite(gradient: Any) -> Any:
-    """Return a gradient with 0 where it is NaN or infinite: such a pixel stays where it is."""
+def finite(gradient: Tensor) -> Tensor:
+    """Return a gradient with 0 in place of NaN and infinity: such a pixel does not move."""
     return tf.where(tf.math.is_finite(gradient), gradient, tf.zeros_like(gradient))
 
 
-def loss_gradient(logits: Logits, loss: Loss, images: Any, labels: Any) -> Any:
-    """Return the gradient of a loss of the true labels, traceable, shape of the images."""
+def loss_gradient(logits: Logits, loss: Loss, images: Tensor, labels: Tensor) -> Tensor:
+    """Return the gradient of a loss of the true labels, shaped as the images; traceable."""
     return compute_gradient(lambda x: logits(x, labels), loss, images, labels, False)
 
 
-def slopes(logits: Logits, loss: Loss, batches: Sequence[Batch]) -> Iterator[Any]:
+def slopes(logits: Logits, loss: Loss, batches: Sequence[Batch]) -> Iterator[Tensor]:
     """Yield the gradient of a loss of the true labels at each batch's images."""
     gradient = compiled_gradient(logits, loss, False)
     return (gradient(batch.images, batch.labels, batch.labels) for batch in batches)
 
 
-def evaluate(logits: Logits, loss: Loss, images: Any, labels: Any) -> tuple[Any, Any, Any]:
-    """Return the gradient of a loss of the true labels, the loss `(n,)`, who is hit `(n,)`.
+def evaluate(
+    logits: Logits, loss: Loss, images: Tensor, labels: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradient of a loss of the true labels, the loss, and where the label is missed.
 
-    Traceable; one forward and one backward pass. The gradient may not be finite: see `finite`.
+    Shapes: as the images, `(n,)`, `(n,)`. Traceable; one forward and one backward pass. The
+    gradient may hold NaN or infinity: see `finite`.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(images)
@@ -102,26 +111,31 @@ def evaluate(logits: Logits, loss: Loss, images: Any, labels: Any) -> tuple[Any,
     return gradient, value, misclassified(labels, z)
 
 
-def score(logits: Logits, loss: Loss, images: Any, labels: Any) -> Any:
-    """Return the loss `(n,)`, infinite for an image that is misclassified: traceable."""
+def score(logits: Logits, loss: Loss, images: Tensor, labels: Tensor) -> Tensor:
+    """Return the loss `(n,)`, infinite where the image is misclassified; traceable."""
     z = logits(images, labels)
-    # A hit outranks every loss; among hits the first stays.
+    # So a hit outranks every loss, and a later hit does not outrank the first.
     return tf.where(misclassified(labels, z), np.float32(np.inf), loss(labels=labels, logits=z))
 
 
 @lru_cache(maxsize=KEPT_MODELS)
-def compiled_score(logits: Logits, loss: Loss) -> Callable[[Any, Any], Any]:
-    """Return a compiled `(images, labels) -> score`."""
-    compiled: Callable[[Any, Any], Any] = tf.function(partial(score, logits, loss))
+def compiled_score(logits: Logits, loss: Loss) -> Callable[[Tensor, Tensor], Tensor]:
+    """Compile `score` of a model and a loss: `(images, labels) -> (n,)`."""
+    compiled: Callable[[Tensor, Tensor], Tensor] = tf.function(partial(score, logits, loss))
     return compiled
 
 
 @lru_cache(maxsize=KEPT_MODELS)
-def compiled_gradient(logits: Logits, loss: Loss, targeted: bool) -> Callable[[Any, Any, Any], Any]:
-    """Return a compiled `(images, labels, aims) -> d loss(aims) / d image`, negated if targeted."""
+def compiled_gradient(
+    logits: Logits, loss: Loss, targeted: bool
+) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """Compile `(images, labels, aims) -> d loss(aims) / d image`, negated if targeted.
 
-    def gradient(images: Any, labels: Any, aims: Any) -> Any:
+    `aims` are the classes that the loss is of; `labels` are the true ones, which logits may need.
+    """
+
+    def gradient(images: Tensor, labels: Tensor, aims: Tensor) -> Tensor:
         return compute_gradient(lambda x: logits(x, labels), loss, images, aims, targeted)
 
-    compiled: Callable[[Any, Any, Any], Any] = tf.function(gradient)
+    compiled: Callable[[Tensor, Tensor, Tensor], Tensor] = tf.function(gradient)
     return compiled

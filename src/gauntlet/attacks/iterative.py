@@ -1,7 +1,7 @@
-"""BIM, PGD and MIM: cleverhans' steps in one compiled loop, the budget a tensor (no retracing).
+"""BIM, PGD and MIM: cleverhans' steps in one compiled loop.
 
-The results equal cleverhans' own functions bit for bit; their `sanity_checks` crash on NumPy 2 and
-their Python loop costs a fifth more than the gradients.
+The results equal those of cleverhans' own functions bit for bit. Those are not called because their
+`sanity_checks` crash on NumPy 2, and their Python loop takes a fifth more time than the gradients.
 """
 
 from __future__ import annotations
@@ -9,22 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 from cleverhans.tf2.utils import clip_eta, optimize_linear
 
-from gauntlet.attacks.base import (
-    Attack,
-    Batch,
-    Box,
-    Crafted,
-    Logits,
-    bounds,
-    clip_to,
-    one_pass,
-)
+from gauntlet.arrays import Tensor
+from gauntlet.attacks.base import Attack, Box, Crafted, Logits, Threat, bounds, clip_to, one_pass
+from gauntlet.attacks.batch import Batch
 from gauntlet.attacks.gradients import (
     LOSSES,
     Loss,
@@ -34,8 +26,8 @@ from gauntlet.attacks.gradients import (
     loss_gradient,
     slopes,
 )
-from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 
 @dataclass(frozen=True)
@@ -50,16 +42,14 @@ class BIM(Attack):
     steps: int
     rel_step: float
 
-    def _perturb(
-        self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
-    ) -> Crafted:
-        del state, seed
+    def _perturb(self, threat: Threat, batch: Batch, epsilon: float, state: None) -> Crafted:
+        logits, box, _ = threat
         loop = _projected_ascent(logits, cross_entropy, box)
         images = batch.images
         moved = loop(images, batch.labels, images, epsilon, self.rel_step, self.steps)
         return Crafted(moved, self.steps, 0)
 
-    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any]:
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Tensor]:
         return slopes(logits, cross_entropy, batches)
 
 
@@ -70,24 +60,19 @@ class PGD(Attack):
     An image keeps its first hit; without one, the restart with the highest loss.
 
     Attributes:
-        steps: gradient evaluations a restart.
+        steps: gradient evaluations per restart.
         rel_step: step size as a share of epsilon, (0, 1].
         restarts: random starts, uniform in the ball.
-        loss: name in `LOSSES`; the margin and DLR (of two classes the margin) do not saturate
-            where the cross entropy does.
+        loss: name in `LOSSES`; the margin and DLR do not saturate where the cross entropy does.
     """
-
-    skips_misclassified: ClassVar[bool] = True
 
     steps: int
     rel_step: float
     restarts: int
     loss: str = "cross_entropy"
 
-    def _perturb(
-        self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
-    ) -> Crafted:
-        del state
+    def _perturb(self, threat: Threat, batch: Batch, epsilon: float, state: None) -> Crafted:
+        logits, box, seed = threat
         loss = LOSSES[self.loss]
         loop, score = _projected_ascent(logits, loss, box), compiled_score(logits, loss)
         best, best_score = batch.images, score(batch.images, batch.labels)
@@ -101,7 +86,7 @@ class PGD(Attack):
             best_score = tf.where(better, tried_score, best_score)
         return Crafted(best, self.restarts * self.steps, self.restarts + 1)
 
-    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any]:
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Tensor]:
         return slopes(logits, LOSSES[self.loss], batches)
 
 
@@ -112,30 +97,31 @@ class MIM(Attack):
     Attributes:
         steps: gradient evaluations.
         rel_step: step size as a share of epsilon, (0, 1].
-        decay: of the accumulated gradient, >= 0.
+        decay: factor of the accumulated gradient per step, >= 0.
     """
 
     steps: int
     rel_step: float
     decay: float
 
-    def _perturb(
-        self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
-    ) -> Crafted:
-        del state, seed
+    def _perturb(self, threat: Threat, batch: Batch, epsilon: float, state: None) -> Crafted:
+        logits, box, _ = threat
         loop = _momentum_ascent(logits, box)
         moved = loop(batch.images, batch.labels, epsilon, self.rel_step, self.steps, self.decay)
         return Crafted(moved, self.steps, 0)
 
-    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Any]:
+    def _followed(self, logits: Logits, batches: Sequence[Batch]) -> Iterable[Tensor]:
         return slopes(logits, cross_entropy, batches)
 
 
 @lru_cache(maxsize=KEPT_MODELS)
-def _projected_ascent(logits: Logits, loss: Loss, box: Box) -> Callable[..., Any]:
+def _projected_ascent(logits: Logits, loss: Loss, box: Box) -> Callable[..., Tensor]:
+    """Compile `(images, labels, start, epsilon, rel_step, steps) -> adversarial images`."""
     low, high = bounds(box)
 
-    def run(x: Any, labels: Any, start: Any, epsilon: Any, rel_step: Any, steps: Any) -> Any:
+    def run(
+        x: Tensor, labels: Tensor, start: Tensor, epsilon: Tensor, rel_step: Tensor, steps: Tensor
+    ) -> Tensor:
         adversarial = start
         for _ in tf.range(tf.cast(steps, tf.int32)):
             gradient = loss_gradient(logits, loss, adversarial, labels)
@@ -147,13 +133,17 @@ def _projected_ascent(logits: Logits, loss: Loss, box: Box) -> Callable[..., Any
 
 
 @lru_cache(maxsize=KEPT_MODELS)
-def _momentum_ascent(logits: Logits, box: Box) -> Callable[..., Any]:
+def _momentum_ascent(logits: Logits, box: Box) -> Callable[..., Tensor]:
+    """Compile `(images, labels, epsilon, rel_step, steps, decay) -> adversarial images`."""
     low, high = bounds(box)
 
-    def run(x: Any, labels: Any, epsilon: Any, rel_step: Any, steps: Any, decay: Any) -> Any:
+    def run(
+        x: Tensor, labels: Tensor, epsilon: Tensor, rel_step: Tensor, steps: Tensor, decay: Tensor
+    ) -> Tensor:
         adversarial, momentum = x, tf.zeros_like(x)
         for _ in tf.range(tf.cast(steps, tf.int32)):
             gradient = finite(loss_gradient(logits, cross_entropy, adversarial, labels))
+            # The mean stands for the paper's L1 norm: a constant factor does not change a sign.
             size = tf.reduce_mean(tf.abs(gradient), axis=[1, 2, 3], keepdims=True)
             momentum = decay * momentum + gradient / tf.maximum(1e-12, size)
             step = epsilon * rel_step
@@ -165,9 +155,15 @@ def _momentum_ascent(logits: Logits, box: Box) -> Callable[..., Any]:
 
 @one_pass
 def _ascended(
-    x: Any, adversarial: Any, gradient: Any, step: Any, epsilon: Any, low: Any, high: Any
-) -> Any:
-    """One step of cleverhans' `projected_gradient_descent`."""
+    x: Tensor,
+    adversarial: Tensor,
+    gradient: Tensor,
+    step: Tensor,
+    epsilon: Tensor,
+    low: Tensor,
+    high: Tensor,
+) -> Tensor:
+    """Take one step of cleverhans' `projected_gradient_descent`."""
     stepped = adversarial + optimize_linear(finite(gradient), step, np.inf)
     change = clip_eta(tf.clip_by_value(stepped, low, high) - x, np.inf, epsilon)
     return tf.clip_by_value(x + change, low, high)
@@ -175,17 +171,27 @@ def _ascended(
 
 @one_pass
 def _moved(
-    x: Any, adversarial: Any, momentum: Any, step: Any, epsilon: Any, low: Any, high: Any
-) -> Any:
-    """One step of cleverhans' `momentum_iterative_method`: the box comes last."""
+    x: Tensor,
+    adversarial: Tensor,
+    momentum: Tensor,
+    step: Tensor,
+    epsilon: Tensor,
+    low: Tensor,
+    high: Tensor,
+) -> Tensor:
+    """Take one step of cleverhans' `momentum_iterative_method`, which clips to the box last."""
     stepped = adversarial + optimize_linear(momentum, step, np.inf)
     return tf.clip_by_value(x + clip_eta(stepped - x, np.inf, epsilon), low, high)
 
 
-def _with_scalars_as_tensors(run: Callable[..., Any], images: int) -> Callable[..., Any]:
+def _with_scalars_as_tensors(run: Callable[..., Tensor], images: int) -> Callable[..., Tensor]:
+    """Compile a loop whose arguments after the first `images` ones are numbers.
+
+    They are passed as tensors: for a Python number TensorFlow would trace the loop anew.
+    """
     compiled = tf.function(run)
 
-    def call(*args: Any) -> Any:
+    def call(*args: Tensor) -> Tensor:
         scalars = (tf.constant(a, tf.float32) for a in args[images:])
         return compiled(*args[:images], *scalars)
 

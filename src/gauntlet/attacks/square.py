@@ -1,4 +1,8 @@
-"""Square attack (Andriushchenko et al. 2020), Linf: random search by squares, no gradient."""
+"""Square attack (Andriushchenko et al. 2020), Linf: random search by squares, without gradients.
+
+Each query sets the pixels of one random square to x + epsilon or x - epsilon, and the change stays
+if it raises the margin. The squares shrink as queries are spent (algorithms 1 and 2).
+"""
 
 from __future__ import annotations
 
@@ -6,62 +10,79 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from gauntlet.arrays import Tensor
 from gauntlet.attacks.active_set import Stage, compile_stage, run_by_halves
-from gauntlet.attacks.base import Attack, Batch, Box, Crafted, Logits, bounds, clip_to, one_pass
+from gauntlet.attacks.base import Attack, Crafted, Logits, Threat, bounds, clip_to, one_pass
+from gauntlet.attacks.batch import Batch
 from gauntlet.attacks.gradients import compiled_score, margin, score
-from gauntlet.networks import KEPT_MODELS
 from gauntlet.seeding import child_seed
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 FIRST_SHARE = 0.8
 """Share of the pixels that the first squares cover."""
 
 HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
-"""Of 10,000 queries: after each of these the share is halved (section 5, "schedule")."""
+"""Queries after which the share is halved, if there are 10,000 (section 5, "schedule"); scaled to
+other numbers."""
 
 
 class _Squares(NamedTuple):
-    """Where each query changes the image, the same for all images."""
+    """The square of each query, the same for all images; each tensor is `(queries - 1,)`.
 
-    side: Any
-    top: Any
-    left: Any
-    sign: Any  # (queries, channels)
+    Attributes:
+        side: in pixels.
+        top: its first row.
+        left: its first column.
+        sign: -1 or 1, `(queries - 1, channels)`.
+    """
+
+    side: Tensor
+    top: Tensor
+    left: Tensor
+    sign: Tensor
 
 
 class _State(NamedTuple):
-    images: Any
-    labels: Any
-    at: Any
-    loss: Any  # margin; infinite, and never exceeded: hit
-    finished: Any
+    """What every query is given.
+
+    Attributes:
+        images: the clean images.
+        labels: true classes.
+        at: the best points so far.
+        loss: their margins `(n,)`; infinite for a hit, which no later point exceeds.
+        finished: which images are hit.
+    """
+
+    images: Tensor
+    labels: Tensor
+    at: Tensor
+    loss: Tensor
+    finished: Tensor
 
 
 @dataclass(frozen=True)
 class Square(Attack):
     """Start from vertical stripes of +-epsilon; keep each square that raises the margin.
 
-    Places and signs of the squares are the authors': one draw per query, shared by all images.
+    As in the authors' code, places and signs of squares are drawn once per query for all images.
 
     Attributes:
-        queries: at most so many an image, besides the one that finds what is misclassified already.
+        queries: per image at most. One more finds the images that are misclassified already.
     """
-
-    skips_misclassified: ClassVar[bool] = True
 
     queries: int
 
-    def _perturb(
-        self, logits: Logits, batch: Batch, epsilon: float, box: Box, state: Any, seed: int
-    ) -> Crafted:
-        del state
+    def _perturb(self, threat: Threat, batch: Batch, epsilon: float, state: None) -> Crafted:
+        logits, box, seed = threat
         look = compiled_score(logits, margin)
         missed = tf.math.is_inf(look(batch.images, batch.labels))
         noise = batch.uniform(child_seed(seed, "square", "stripes"))
+        # The first row of noise decides the sign of each column.
         stripes = epsilon * tf.where(noise[:, :1] < 0, -1.0, 1.0)
         start = tf.where(
             missed[:, None, None, None], batch.images, clip_to(box, batch.images + stripes)
@@ -81,12 +102,13 @@ class Square(Attack):
 
 
 def share(query: int, queries: int) -> float:
-    """Return the share of the pixels that a query changes, query 0 being the stripes."""
+    """Return the share of the pixels that a query changes; query 0 is the stripes."""
     scaled = query * 10_000 // queries
     return float(FIRST_SHARE / 2 ** sum(scaled > after for after in HALVED_AFTER))
 
 
 def _squares(queries: int, shape: tuple[int, int, int], seed: int) -> _Squares:
+    """Draw the squares of all queries after the stripes."""
     height, width, channels = shape
     random = np.random.default_rng(seed)
     sides = np.array(
@@ -103,9 +125,13 @@ def _squares(queries: int, shape: tuple[int, int, int], seed: int) -> _Squares:
 
 @lru_cache(maxsize=KEPT_MODELS)
 def _search(logits: Logits) -> Stage:
-    look: Callable[..., Any] = partial(score, logits, margin)
+    """Compile the loop over queries. A step tries one square on every image."""
+    look: Callable[[Tensor, Tensor], Tensor] = partial(score, logits, margin)
 
-    def step(state: _State, k: Any, squares: _Squares, epsilon: Any, low: Any, high: Any) -> _State:
+    def step(
+        state: _State, k: Tensor, squares: _Squares, epsilon: Tensor, low: Tensor, high: Tensor
+    ) -> _State:
+        # 2 epsilon takes a pixel from one side of its budget to the other; clipping does the rest.
         change = 2 * epsilon * _square(_Squares(*(t[k] for t in squares)), state.images.shape[1:])
         candidate = _changed(state.images, state.at, change, epsilon, low, high)
         loss = look(candidate, state.labels)
@@ -119,8 +145,8 @@ def _search(logits: Logits) -> Stage:
     return compile_stage(step)
 
 
-def _square(square: _Squares, shape: Any) -> Any:
-    """Return an image that is +-1 in the square and 0 elsewhere."""
+def _square(square: _Squares, shape: tuple[int, int, int]) -> Tensor:
+    """Return an image `(height, width, channels)`, 1 or -1 in the square and 0 elsewhere."""
     down, across = (tf.range(n) for n in shape[:2])
     rows = (down >= square.top) & (down < square.top + square.side)
     columns = (across >= square.left) & (across < square.left + square.side)
@@ -128,6 +154,9 @@ def _square(square: _Squares, shape: Any) -> Any:
 
 
 @one_pass
-def _changed(images: Any, at: Any, change: Any, epsilon: Any, low: Any, high: Any) -> Any:
+def _changed(
+    images: Tensor, at: Tensor, change: Tensor, epsilon: Tensor, low: Tensor, high: Tensor
+) -> Tensor:
+    """Return the points after a change, inside the budget and the box."""
     moved = tf.clip_by_value(at + change - images, -epsilon, epsilon)
     return tf.clip_by_value(images + moved, low, high)

@@ -4,38 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from gauntlet.arrays import Tensor
 from gauntlet.attacks.base import IMAGE_BOX, Box, Logits
+from gauntlet.catalogue.threat_models import ThreatModel
 from gauntlet.defences.defended_model import DefendedModel
-from gauntlet.networks import KEPT_MODELS
-
-
-class ThreatModel(NamedTuple):
-    """One row of the table; the words name the parts of `Scenario`."""
-
-    perturbs: Literal["input", "autoencoder_output"]
-    gradient_of: Literal["defended", "classifier", "surrogate"]
-    judged_by: Literal["defended", "classifier"]
-
-
-THREAT_MODELS = {
-    # The honest number: the attacker knows all of the defence.
-    "white_box": ThreatModel("input", "defended", "defended"),
-    # The first paper's "filter" idea: the attacker does not know of the autoencoder.
-    "gray_box": ThreatModel("input", "classifier", "defended"),
-    # The attacker trained an undefended model of its own, from another seed.
-    "transfer": ThreatModel("input", "surrogate", "defended"),
-    # What the first paper measured: the perturbation is added behind the autoencoder.
-    "encoded": ThreatModel("autoencoder_output", "classifier", "classifier"),
-    # Scores alone, no gradient (attacks `BY_QUERIES`): what beats white_box here was masked there.
-    "black_box": ThreatModel("input", "defended", "defended"),
-}
+from gauntlet.training.keras_loops import KEPT_MODELS
 
 
 @dataclass(frozen=True)
@@ -78,7 +57,7 @@ class Scenario:
     @property
     def perturbs_input(self) -> bool:
         """Whether the perturbation is added to the image, before the autoencoder."""
-        return self.threat_model.perturbs == "input"
+        return self.threat_model.on_images
 
     @property
     def box(self) -> Box:
@@ -87,7 +66,7 @@ class Scenario:
 
     def starts(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return what the perturbation is added to."""
-        return images if self.perturbs_input else self.defended.encode(images)
+        return images if self.perturbs_input else self.defended.reconstruct(images)
 
 
 @lru_cache(maxsize=KEPT_MODELS)
@@ -111,17 +90,29 @@ class ModelLogits:
     model: keras.Model
     rejects: bool = False
 
-    def __call__(self, images: Any, labels: Any) -> Any:
+    def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
         """Return `(n, classes)` for images `(n, height, width, channels)`, true labels `(n,)`."""
         found = self.model(images, training=False)
         return fold_rejection(found, labels) if self.rejects else found
 
 
-def fold_rejection(logits: Any, labels: Any) -> Any:
-    """Return logits `(n, classes)` from `(n, classes + 1)`, the last one for a rejected image.
+def fold_rejection(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return logits `(n, classes)` from logits `(n, classes + 1)`, the last of them for rejection.
 
-    An image that is rejected does no harm, so the true class takes over the last logit where that
-    is larger: whatever makes such a model misclassify has passed its detectors too.
+    A rejected image counts as correct: it does no harm. So an attack succeeds only if it makes a
+    wrong class beat both the true class and the rejection. No attack knows of rejections; it
+    compares the true class with the others. Therefore the true class gets the larger one of its own
+    logit and the rejection logit. Then "misclassified" means "wrong and accepted", and the gradient
+    of any loss flows through whichever of the two holds the attack back: it lowers the detectors'
+    marks where the image is rejected, and the true class where it is accepted.
+
+    Only the true label says which logit to raise, so labels reach the logits of every attack, even
+    of one that uses no labels itself. The defence does not see them: the judge rejects and
+    classifies without labels, and this function serves attackers alone.
+
+    Args:
+        logits: `(n, classes + 1)`; the last one is the largest where the image is rejected.
+        labels: true classes `(n,)`.
     """
     classes, rejection = logits[:, :-1], logits[:, -1:]
     true = tf.one_hot(labels, classes.shape[1], on_value=True, off_value=False)

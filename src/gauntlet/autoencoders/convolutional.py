@@ -12,37 +12,46 @@ import keras
 from keras import layers
 
 from gauntlet.autoencoders.layers import CODE
-from gauntlet.config.models import AutoencoderConfig
 
 
-def build_convolutional(config: AutoencoderConfig, image_shape: tuple[int, ...]) -> keras.Model:
-    """Return an untrained autoencoder `(n, *image_shape)` -> the same in [0, 1]."""
+def build(
+    image_shape: tuple[int, ...], seed: int, *, filters: tuple[int, ...], features: int
+) -> keras.Model:
+    """Return an untrained autoencoder `(n, *image_shape)` -> the same in [0, 1].
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        seed: unused; no layer draws.
+        filters: of each convolution of the encoder.
+        features: size of the code.
+    """
+    del seed
     image = keras.Input(image_shape, name="image")
-    code = encode(config, image)
-    return keras.Model(image, generate(config, code, image_shape), name=config.autoencoder)
+    code = encode(image, filters, features)
+    return keras.Model(image, generate(code, filters, image_shape), name="convolutional")
 
 
-def encode(config: AutoencoderConfig, image: keras.KerasTensor) -> keras.KerasTensor:
-    """Return the features `(n, config.features)` of images, without activation."""
+def encode(image: keras.KerasTensor, filters: tuple[int, ...], features: int) -> keras.KerasTensor:
+    """Return the features `(n, features)` of images, without activation."""
     x = image
-    for filters in config.filters:
-        x = layers.Conv2D(filters, 3, strides=2, padding="same", activation="relu")(x)
-    return layers.Dense(config.features, name=CODE)(layers.Flatten()(x))
+    for several in filters:
+        x = layers.Conv2D(several, 3, strides=2, padding="same", activation="relu")(x)
+    return layers.Dense(features, name=CODE)(layers.Flatten()(x))
 
 
 def generate(
-    config: AutoencoderConfig, code: keras.KerasTensor, image_shape: tuple[int, ...]
+    code: keras.KerasTensor, filters: tuple[int, ...], image_shape: tuple[int, ...]
 ) -> keras.KerasTensor:
     """Return images `(n, *image_shape)` in [0, 1] of codes `(n, k)`.
 
     The encoder's sizes in reverse (4, 7, 14, 28 for MNIST): each transposed convolution doubles
     the size, and what is one too many is cropped.
     """
-    *sizes, smallest = _sizes(image_shape[:2], len(config.filters))
-    x = layers.Dense(math.prod(smallest) * config.filters[-1], activation="relu")(code)
-    x = layers.Reshape((*smallest, config.filters[-1]))(x)
-    for filters, size in zip(config.filters[-2::-1], sizes[:0:-1], strict=True):
-        x = _upsample(x, filters, size, "relu")
+    *sizes, smallest = _sizes(image_shape[:2], len(filters))
+    x = layers.Dense(math.prod(smallest) * filters[-1], activation="relu")(code)
+    x = layers.Reshape((*smallest, filters[-1]))(x)
+    for several, size in zip(filters[-2::-1], sizes[:0:-1], strict=True):
+        x = _upsample(x, several, size, "relu")
     return layers.Rescaling(0.5, offset=0.5)(_upsample(x, image_shape[2], sizes[0], "tanh"))
 
 

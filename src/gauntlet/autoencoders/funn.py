@@ -1,109 +1,168 @@
 """FUNN (second paper, section 3): two autoencoders in a game that makes the features robust.
 
-The attacker A changes an image as little as it can, while the defender's error in restoring it must
-reach beta (equation 5); the defender D learns to restore what the attacker shows it. L is the mean
-squared error per pixel, the only reading of "L2 loss" that fits a beta of 0.01.
+The attacker A changes an image x as little as it can, under the constraint that the defender's
+error in restoring x reaches beta (equation 5). The defender D learns to restore x from what the
+attacker shows it. Both errors are mean squared errors per pixel, the only reading of the paper's
+"L2 loss" that fits a beta of 0.01.
+
+Training has two phases. In the first, both players learn to reproduce x, each alone. In the second
+they take turns on every batch, and only parts of them learn: the attacker's generator, then the
+defender's encoder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
+from gauntlet.arrays import Floats, Images, Tensor, Variable
 from gauntlet.autoencoders.attacker import (
-    Attacker,
-    attack_metrics,
+    attacker_metrics,
     build_attacker,
-    defence_metrics,
+    defender_metrics,
     game_metrics,
     mean_squared_error,
 )
-from gauntlet.autoencoders.convolutional import build_convolutional
 from gauntlet.autoencoders.layers import CODE
-from gauntlet.checkpoint import Checkpoint
-from gauntlet.config.models import AutoencoderConfig
-from gauntlet.networks import EpochReport, Progress, epoch_seed, predict, shuffled
-from gauntlet.runtime import start_from
+from gauntlet.catalogue.autoencoders import Autoencoder
+from gauntlet.catalogue.parameters import Value
+from gauntlet.catalogue.trainings import Training
 from gauntlet.seeding import child_seed
+from gauntlet.training.checkpoint import Checkpoint
+from gauntlet.training.keras_loops import EpochReport, Progress, epoch_seed, predict, shuffled
+from gauntlet.training.outcome import Outcome
+from gauntlet.training.runtime import start_from
 
 ADVICE = "Lower the four rates, --defender_init_rate to --attacker_rate."
 
-Step = Callable[[Any, Any], dict[str, Any]]
-"""One step of both players on images `(k,)` by index, with a seed `(2,)`: metrics of the batch."""
+More = TypeVar("More")
+
+Metrics: TypeAlias = dict[str, Tensor]
+
+Step: TypeAlias = Callable[[Tensor, Tensor], Metrics]
+"""One step of both players: `(rows, seed) -> metrics of the batch`.
+
+Rows `(k,)` are the indices of the batch's images; the seed `(2,)` is of its noise.
+"""
 
 
-def train_funn(
-    config: AutoencoderConfig,
-    images: NDArray[np.float32],
+def train(
+    training: Training[Autoencoder],
+    images: Images,
     report: EpochReport,
     checkpoint: Checkpoint | None = None,
-) -> tuple[keras.Model, Attacker]:
-    """Build and train both players; return the defender, an autoencoder, and the attacker.
+    *,
+    epochs: int,
+    init_epochs: int,
+    batch_size: int,
+    validation_size: int,
+    **rules: Value,
+) -> Outcome:
+    """Build and train both players; the defender is the autoencoder that others build on.
 
     Args:
-        config: of kind `funn`.
+        training: the defender's network and the seed.
         images: `(n, height, width, channels)` in [0, 1]; the last `validation_size` are held out.
         report: called after every epoch of both phases, with means over batches.
-        checkpoint: where the training is kept between epochs; none: nowhere.
+        checkpoint: where the training is saved between epochs; None: nowhere.
+        epochs: passes over the images, of both phases.
+        init_epochs: those of the first phase, which ignores the constraint.
+        batch_size: images per step.
+        validation_size: how many of the last images are held out.
+        rules: see `Rules`.
 
     Raises:
         DivergenceError: a metric became NaN or infinite.
     """
-    # As the convolutional autoencoder: the defender begins as its control, and sees its batches.
-    seed = child_seed(config.seed, "autoencoder")
+    # The seed of the convolutional autoencoder, FUNN's control: the defender begins with the same
+    # weights and sees the same batches.
+    seed = child_seed(training.seed, "autoencoder")
     start_from(seed)
-    game = Game(config, images.shape[1:])
+    game = Game(training, images.shape[1:], Rules(**rules))
     progress = Progress(report, game.variables, checkpoint, ADVICE)
     done = progress.resume()
-    cut, first = len(images) - config.validation_size, config.init_epochs + 1
-    phases = (game.initial_step, range(1, first)), (game.step, range(first, config.epochs + 1))
-    for compile_step, epochs in phases:
-        if left := [epoch for epoch in epochs if epoch > done]:
+    cut, first = len(images) - validation_size, init_epochs + 1
+    phases = (game.initial_step, range(1, first)), (game.step, range(first, epochs + 1))
+    # A phase that was over before an interruption is not compiled. The second is compiled after the
+    # first, because it takes the features of the attacker's encoder as they are then.
+    for compile_step, numbers in phases:
+        if left := [epoch for epoch in numbers if epoch > done]:
             step = compile_step(images[:cut])
             for epoch in left:
-                metrics = _run_epoch(step, cut, config.batch_size, seed, epoch)
+                metrics = _run_epoch(step, cut, batch_size, seed, epoch)
                 progress.end_epoch(metrics | dict(_validate(game, images[cut:], seed)))
-    return game.defender, game.attacker
+    return Outcome(game.defender, game.attacker.models)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The game's constants.
+
+    Attributes:
+        attacker_noise: uniform numbers beside the attacker's features.
+        gamma: weight of the attacker's constraint (equation 8).
+        beta: error per pixel that the attacker must reach.
+        constraint: `at_least` or `as_printed`, see `Game.hinge`.
+        defender_init_rate, attacker_init_rate: Adam's learning rates in the first phase.
+        defender_rate, attacker_rate: those in the second phase.
+    """
+
+    attacker_noise: int
+    gamma: float
+    beta: float
+    constraint: str
+    defender_init_rate: float
+    attacker_init_rate: float
+    defender_rate: float
+    attacker_rate: float
 
 
 class Game:
-    """Both players and the optimizers of both phases (section 3.2)."""
+    """Both players and the optimizers of both phases (section 3.2).
 
-    def __init__(self, config: AutoencoderConfig, image_shape: tuple[int, ...]) -> None:
-        self.defender = build_convolutional(config, image_shape)
-        self.attacker = build_attacker(config, image_shape)
-        self._config = config
+    The first phase trains everything. In the second phase the attacker's encoder and the defender's
+    decoder are frozen; the four optimizers say which variables each of them updates.
+    """
+
+    def __init__(
+        self, training: Training[Autoencoder], image_shape: tuple[int, ...], rules: Rules
+    ) -> None:
+        self.defender = training.create(image_shape, training.seed)
+        self.attacker = build_attacker(
+            image_shape, **training.arguments, noise=rules.attacker_noise
+        )
+        self._rules = rules
         everything = [w for part in self.attacker for w in part.trainable_variables]
         encoder = keras.Model(self.defender.input, self.defender.get_layer(CODE).output)
-        self._defend_first = _Descent(config.defender_init_rate, self.defender.trainable_variables)
-        self._attack_first = _Descent(config.attacker_init_rate, everything)
-        self._defend = _Descent(config.defender_rate, encoder.trainable_variables)
-        self._attack = _Descent(config.attacker_rate, self.attacker.generator.trainable_variables)
+        self._defend_first = _Descent(rules.defender_init_rate, self.defender.trainable_variables)
+        self._attack_first = _Descent(rules.attacker_init_rate, everything)
+        self._defend = _Descent(rules.defender_rate, encoder.trainable_variables)
+        self._attack = _Descent(rules.attacker_rate, self.attacker.generator.trainable_variables)
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[Variable]:
         """Everything that training changes, in an order that never changes."""
         optimizers = (self._defend_first, self._attack_first, self._defend, self._attack)
         owners = (self.defender, *self.attacker, *(descent.optimizer for descent in optimizers))
         return [variable for owner in owners for variable in owner.variables]
 
-    def initial_step(self, images: NDArray[np.float32]) -> Step:
-        """Compile a step of the first phase: both learn to draw x, without a constraint."""
+    def initial_step(self, images: Images) -> Step:
+        """Compile a step of the first phase: each player learns to reproduce x, unconstrained."""
 
-        def step(rows: Any, seed: Any, data: Any) -> dict[str, Any]:
+        def step(rows: Tensor, seed: Tensor, data: Tensor) -> Metrics:
             x = tf.gather(data, rows)
             noise, _ = self._draw(rows, seed)
 
-            def reconstruct() -> tuple[Any, Any]:
+            def reconstruct() -> tuple[Tensor, Tensor]:
                 loss = mean_squared_error(x, self.defender(x))
                 return loss, loss
 
-            def imitate() -> tuple[Any, Any]:
+            def imitate() -> tuple[Tensor, Tensor]:
                 code = tf.concat([self.attacker.encoder(x), noise], axis=1)
                 attacked = self.attacker.generator(code)
                 return mean_squared_error(x, attacked), attacked
@@ -111,64 +170,69 @@ class Game:
             reconstruction = self._defend_first(reconstruct)
             return {
                 "reconstruction": reconstruction,
-                **attack_metrics(x, self._attack_first(imitate)),
+                **attacker_metrics(x, self._attack_first(imitate)),
             }
 
         return _compiled(step, images)
 
-    def step(self, images: NDArray[np.float32]) -> Step:
-        """Compile a step of the second phase: attacker's generator, then defender's encoder.
+    def step(self, images: Images) -> Step:
+        """Compile a step of the second phase: the attacker's turn, then the defender's.
 
-        The attacker's encoder is frozen, so its features of each image are computed once.
+        The attacker's encoder is frozen, so its features of each image are computed once, here.
         """
 
-        def step(rows: Any, seed: Any, data: Any, features: Any) -> dict[str, Any]:
+        def step(rows: Tensor, seed: Tensor, data: Tensor, features: Tensor) -> Metrics:
             x = tf.gather(data, rows)
+            # Two inputs of the generator with different noise, one for each turn.
             first, second = (
                 tf.concat([tf.gather(features, rows), noise], axis=1)
                 for noise in self._draw(rows, seed)
             )
 
-            def attack() -> tuple[Any, Any]:
+            # The attacker's turn: a small change that the defender fails to undo (equation 8).
+            def attack() -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
                 attacked = self.attacker.generator(first)
                 restored = self.defender(attacked)
                 hinge = self.hinge(mean_squared_error(x, restored))
-                loss = mean_squared_error(x, attacked) + self._config.gamma * hinge
+                loss = mean_squared_error(x, attacked) + self._rules.gamma * hinge
                 return loss, (attacked, restored, hinge)
 
             attacked, restored, hinge = self._attack(attack)
+            # The defender's turn: restore x from what the updated attacker makes of it.
             shown = self.attacker.generator(second)
             self._defend(lambda: (mean_squared_error(x, self.defender(shown)), ()))
             active = {"hinge_active": tf.cast(hinge > 0, tf.float32)}
-            return {**defence_metrics(x, restored), **attack_metrics(x, attacked), **active}
+            return {**defender_metrics(x, restored), **attacker_metrics(x, attacked), **active}
 
         return _compiled(step, images, predict(self.attacker.encoder, images))
 
-    def hinge(self, error: Any) -> Any:
-        """Return by how much the defender's mean error E violates the constraint.
+    def hinge(self, error: Tensor) -> Tensor:
+        """Return by how much the defender's mean error E violates the constraint; 0: it holds.
 
-        Equation 8 prints max(E - beta, 0), which keeps E below beta: then the identity is the best
-        attack, against equation 5 and the text. `at_least` is what both of these mean.
+        The constraint `at_least` asks for E >= beta, as equation 5 and the paper's text do.
+        `as_printed` is equation 8 as printed, max(E - beta, 0). That keeps E below beta, and then
+        the best attack is to change nothing.
         """
-        beta = self._config.beta
-        return tf.nn.relu(beta - error if self._config.constraint == "at_least" else error - beta)
+        beta = self._rules.beta
+        return tf.nn.relu(beta - error if self._rules.constraint == "at_least" else error - beta)
 
-    def _draw(self, rows: Any, seed: Any) -> Any:
-        """Return two independent draws of u for a batch, `(n, m)` each."""
-        shape = (2, tf.shape(rows)[0], self._config.attacker_noise)
-        return tf.unstack(tf.random.stateless_uniform(shape, seed))
+    def _draw(self, rows: Tensor, seed: Tensor) -> list[Tensor]:
+        """Return two independent draws of u for a batch, `(k, m)` each."""
+        shape = (2, tf.shape(rows)[0], self._rules.attacker_noise)
+        draws: list[Tensor] = tf.unstack(tf.random.stateless_uniform(shape, seed))
+        return draws
 
 
 class _Descent:
-    """Adam on some of the variables; nothing is differentiated by the others."""
+    """Adam on some of the variables; no gradient of the others is computed."""
 
-    def __init__(self, rate: float, variables: Sequence[Any]) -> None:
+    def __init__(self, rate: float, variables: Sequence[Variable]) -> None:
         self.optimizer = keras.optimizers.Adam(rate)
         self.optimizer.build(variables)
         self._variables = variables
 
-    def __call__(self, objective: Callable[[], tuple[Any, Any]]) -> Any:
-        """Take a step down an objective that returns `(loss, more)`; return `more`."""
+    def __call__(self, objective: Callable[[], tuple[Tensor, More]]) -> More:
+        """Take a step down an objective that returns `(loss, more)`; return its `more`."""
         values = [variable.value for variable in self._variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
@@ -177,10 +241,11 @@ class _Descent:
         return more
 
 
-def _compiled(step: Callable[..., dict[str, Any]], *arrays: NDArray[np.float32]) -> Step:
-    """Compile a step that is called with rows, a seed and whole arrays.
+def _compiled(step: Callable[..., Metrics], *arrays: Floats) -> Step:
+    """Compile a step that takes rows, a seed and these arrays, and bind the arrays to it.
 
-    The arrays are arguments: TensorFlow keeps traced functions, and what they capture, for good.
+    They are arguments, not captured variables, because TensorFlow never frees a traced function nor
+    what it has captured.
     """
     rows, seed = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((2,), tf.int32)
     data = [tf.constant(array) for array in arrays]
@@ -190,10 +255,10 @@ def _compiled(step: Callable[..., dict[str, Any]], *arrays: NDArray[np.float32])
 
 
 def _run_epoch(step: Step, n: int, batch_size: int, seed: int, epoch: int) -> dict[str, float]:
-    """Take a step on each batch; return the means of their metrics over batches."""
+    """Take a step on each batch; return each metric's mean over batches, as `train/...`."""
     order = shuffled(n, epoch_seed(seed, epoch))
     noise = child_seed(seed, "noise", str(epoch))
-    # Not one compiled loop: between two steps, Python can answer Ctrl-C.
+    # A Python loop, not a compiled one, so that Ctrl-C works between two steps.
     batches = [
         step(order[first : first + batch_size], (noise, first)) for first in range(0, n, batch_size)
     ]
@@ -203,7 +268,8 @@ def _run_epoch(step: Step, n: int, batch_size: int, seed: int, epoch: int) -> di
     }
 
 
-def _validate(game: Game, images: NDArray[np.float32], seed: int) -> Iterator[tuple[str, float]]:
+def _validate(game: Game, images: Images, seed: int) -> Iterator[tuple[str, float]]:
+    """Yield `val/...` metrics on the images that were held out; nothing if there are none."""
     if len(images):
         attacked = game.attacker.attack(images, child_seed(seed, "validation"))
         error = mean_squared_error(images, predict(game.defender, images))

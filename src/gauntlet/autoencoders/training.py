@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import keras
-import numpy as np
 from keras import ops
-from numpy.typing import NDArray
 
-from gauntlet.autoencoders.architecture import build_autoencoder
-from gauntlet.autoencoders.funn import train_funn
-from gauntlet.autoencoders.magnet import noisy_once
-from gauntlet.checkpoint import Checkpoint
-from gauntlet.config.models import AutoencoderConfig
-from gauntlet.config.published import MAGNET
-from gauntlet.errors import DivergenceError
-from gauntlet.networks import EpochReport, fit, predict
-from gauntlet.runtime import start_from
+from gauntlet.arrays import Images, Tensor
+from gauntlet.catalogue.autoencoders import Autoencoder
+from gauntlet.catalogue.parameters import Json
+from gauntlet.catalogue.trainings import Training
 from gauntlet.seeding import child_seed
+from gauntlet.training.checkpoint import Checkpoint
+from gauntlet.training.keras_loops import EpochReport, fit
+from gauntlet.training.outcome import Outcome
+from gauntlet.training.runtime import start_from
 
 
 @keras.saving.register_keras_serializable(package="gauntlet")
@@ -36,85 +30,68 @@ class ReconstructionLoss(keras.losses.Loss):
         self.kind = kind
         self.as_sum = as_sum
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return the loss of each image, `(n,)`."""
         y_true, y_pred = (ops.reshape(y, (ops.shape(y)[0], -1)) for y in (y_true, y_pred))
         loss = getattr(keras.losses, self.kind)(y_true, y_pred)
         return loss * ops.cast(ops.shape(y_true)[1], loss.dtype) if self.as_sum else loss
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Json:
         """Return the constructor's arguments."""
         return {"kind": self.kind, "as_sum": self.as_sum}
 
 
-def train_autoencoder(
-    config: AutoencoderConfig,
-    images: NDArray[np.float32],
+def train(
+    training: Training[Autoencoder],
+    images: Images,
     report: EpochReport,
     checkpoint: Checkpoint | None = None,
-) -> keras.Model:
-    """Build and train; of `funn`, return the defender.
+    *,
+    epochs: int,
+    batch_size: int,
+    validation_size: int,
+    learning_rate: float,
+    loss: str,
+    sum_over_pixels: bool = False,
+    inputs: Images | None = None,
+) -> Outcome:
+    """Build and train an autoencoder.
 
     Args:
-        config: what to build and how to train it.
-        images: `(n, height, width, channels)` in [0, 1].
+        training: the network and its seed.
+        images: `(n, height, width, channels)` in [0, 1]: what it learns to put out.
         report: called after every epoch.
         checkpoint: where the training is kept between epochs; none: nowhere.
+        epochs: passes over the images.
+        batch_size: images per gradient step.
+        validation_size: how many of the last images are held out.
+        learning_rate: Adam's.
+        loss: name of a Keras loss.
+        sum_over_pixels: the loss is a sum over pixels where Keras means.
+        inputs: what it sees, like `images`; none: the images.
 
     Raises:
         DivergenceError: the loss or an output became NaN or infinite.
     """
-    if config.autoencoder == "funn":
-        return train_funn(config, images, report, checkpoint)[0]
-    seed = child_seed(config.seed, "autoencoder")
+    seed = child_seed(training.seed, "autoencoder")
     start_from(seed)
-    model = build_autoencoder(config, images.shape[1:])
-    model.compile(keras.optimizers.Adam(config.schedule.learning_rate), reconstruction_loss(config))
-    inputs = noisy_once(config, images) if config.autoencoder in MAGNET else images
-    fit(model, inputs, images, config, report, seed=seed, checkpoint=checkpoint)
-    return model
+    model = training.create(images.shape[1:], training.seed)
+    wanted = reconstruction_loss(loss, sum_over_pixels)
+    model.compile(keras.optimizers.Adam(learning_rate), wanted)
+    fit(
+        model,
+        images if inputs is None else inputs,
+        images,
+        report,
+        checkpoint,
+        epochs=epochs,
+        batch_size=batch_size,
+        validation_size=validation_size,
+        seed=seed,
+    )
+    return Outcome(model)
 
 
-def reconstruction_loss(config: AutoencoderConfig) -> ReconstructionLoss:
-    """Return the loss that this config trains with; FUNN's is fixed."""
-    loss = "mean_squared_error" if config.autoencoder == "funn" else config.loss
-    mean_in_keras = loss != "categorical_crossentropy"
-    return ReconstructionLoss(loss, config.autoencoder == "variational" and mean_in_keras)
-
-
-def reconstruct(model: keras.Model, images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the autoencoder's output for images, same shape; deterministic.
-
-    Raises:
-        DivergenceError: an output is NaN or infinite.
-    """
-    output = predict(model, images)
-    if not np.isfinite(output).all():
-        raise DivergenceError(
-            "the autoencoder gives NaN or infinite pixels. Lower --learning_rate or choose a "
-            "bounded --pre_output_activation."
-        )
-    return output
-
-
-def output_scale(output: NDArray[np.float32]) -> Iterator[tuple[str, float]]:
-    """Yield the mean and the maximum of an autoencoder's output: a budget means nothing without."""
-    yield "autoencoder/output_mean", float(output.mean(dtype=np.float64))
-    yield "autoencoder/output_max", float(output.max())
-
-
-def reconstruction_metrics(
-    config: AutoencoderConfig, images: NDArray[np.float32], output: NDArray[np.float32]
-) -> Iterator[tuple[str, float]]:
-    """Yield the training loss on test images, and what is comparable across losses and kinds.
-
-    The mean squared error is per pixel; the relative one first scales each output to its image,
-    because `categorical_crossentropy` leaves the scale free.
-    """
-    losses = reconstruction_loss(config).call(images, output)
-    yield "test/loss", float(np.mean(ops.convert_to_numpy(losses)))
-    yield "test/mean_squared_error", float(np.square(images - output).mean(dtype=np.float64))
-    x, y = (a.reshape(len(a), -1).astype(np.float64) for a in (images, output))
-    scale = (x * y).sum(axis=1) / np.maximum((y * y).sum(axis=1), 1e-12)
-    scaled = np.square(x - scale[:, None] * y).mean()
-    yield "test/mean_squared_error_at_best_scale", float(scaled)
+def reconstruction_loss(loss: str, sum_over_pixels: bool = False) -> ReconstructionLoss:
+    """Return the loss of this name; the cross entropy over classes is a sum already."""
+    return ReconstructionLoss(loss, sum_over_pixels and loss != "categorical_crossentropy")

@@ -5,16 +5,13 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from gauntlet.config.models import ClassifierConfig
 from gauntlet.seeding import child_seed
 
 SMALLEST_VALID = 20
 """Pixels a side below which unpadded convolutions leave too few pixels to pool."""
 
 
-def build_convolutional(
-    config: ClassifierConfig, image_shape: tuple[int, ...], n_classes: int
-) -> keras.Model:
+def build(image_shape: tuple[int, ...], n_classes: int, seed: int) -> keras.Model:
     """Return an untrained network of two convolutional blocks and two hidden layers.
 
     Its dropout draws from a seed of its own and is off outside training.
@@ -28,6 +25,6 @@ def build_convolutional(
             x = layers.Conv2D(filters, 3, padding=padding, activation="relu")(x)
         x = layers.MaxPooling2D(2)(x)
     x = layers.Dense(200, "relu")(layers.Flatten()(x))
-    x = layers.Dropout(0.5, seed=child_seed(config.seed, "classifier", "dropout"))(x)
+    x = layers.Dropout(0.5, seed=child_seed(seed, "classifier", "dropout"))(x)
     x = layers.Dense(200, "relu")(x)
     return keras.Model(image, layers.Dense(n_classes, name="logits")(x), name="convolutional")

@@ -5,15 +5,27 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from gauntlet.config.models import ClassifierConfig
 
-
-def build_dense(
-    config: ClassifierConfig, image_shape: tuple[int, ...], n_classes: int
+def build(
+    image_shape: tuple[int, ...],
+    n_classes: int,
+    seed: int,
+    *,
+    widths: tuple[int, ...],
+    activation: str,
 ) -> keras.Model:
-    """Return an untrained 784-504-28-10 network (for the default widths) that ends in logits."""
+    """Return an untrained 784-504-28-10 network (for the default widths) that ends in logits.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        n_classes: how many logits.
+        seed: unused; no layer draws.
+        widths: of the hidden layers.
+        activation: theirs.
+    """
+    del seed
     image = keras.Input(image_shape, name="image")
     x = layers.Flatten()(image)
-    for width in config.widths:
-        x = layers.Dense(width, config.activation)(x)
+    for width in widths:
+        x = layers.Dense(width, activation)(x)
     return keras.Model(image, layers.Dense(n_classes, name="logits")(x), name="dense")

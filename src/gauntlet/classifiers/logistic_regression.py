@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from gauntlet.config.published import LBFGS_ITERATIONS
-from gauntlet.networks import EpochReport
+from gauntlet.catalogue.classifiers import Classifier
+from gauntlet.catalogue.trainings import Training
+from gauntlet.catalogue.units import GREY_LEVELS
+from gauntlet.training.checkpoint import Checkpoint
+from gauntlet.training.keras_loops import EpochReport
+from gauntlet.training.outcome import Outcome
 
-GREY_LEVELS = 255.0
+WHITE = GREY_LEVELS.per_range
 
 
 class _EachIteration:
@@ -48,27 +52,41 @@ class _EachIteration:
         return False
 
 
-def train_logistic_regression(
+def train(
+    training: Training[Classifier],
     images: NDArray[np.float32],
     labels: NDArray[np.int64],
-    validation_size: int = 0,
-    report: EpochReport = lambda *_: None,
-) -> keras.Model:
-    """Fit on all but the last `validation_size` images `(n, height, width, channels)`.
+    n_classes: int,
+    report: EpochReport,
+    checkpoint: Checkpoint | None = None,
+    *,
+    epochs: int,
+    validation_size: int,
+) -> Outcome:
+    """Fit on all but the last `validation_size` images.
 
-    `report` is called after every iteration of lbfgs; there is no loss to tell.
+    Args:
+        training: names the code that makes a Keras model of the fitted weights.
+        images: `(n, height, width, channels)` in [0, 1].
+        labels: `(n,)`.
+        n_classes: unused; the labels tell.
+        report: called after every iteration of lbfgs; there is no loss to tell.
+        checkpoint: unused; a fit takes seconds to minutes and starts anew.
+        epochs: most iterations of lbfgs.
+        validation_size: how many of the last images are held out.
     """
+    del n_classes, checkpoint
     cut = len(images) - validation_size
     # Multiplied in float32, k / 255 gives back the integer k; in float64 it would not, and where
     # lbfgs stands after 100 iterations depends on the last bit.
-    grey = (images[:cut].reshape(cut, -1) * np.float32(GREY_LEVELS)).astype(np.float64)
-    regression = LogisticRegression(fit_intercept=False, solver="lbfgs", max_iter=LBFGS_ITERATIONS)
+    grey = (images[:cut].reshape(cut, -1) * np.float32(WHITE)).astype(np.float64)
+    regression = LogisticRegression(fit_intercept=False, solver="lbfgs", max_iter=epochs)
     regression.set_callbacks(_EachIteration(report))
     with warnings.catch_warnings():
         # 100 iterations do not converge on MNIST; the published model stops there all the same.
         warnings.simplefilter("ignore", ConvergenceWarning)
         regression.fit(grey, labels[:cut])
-    return as_frozen_dense(regression.coef_, images.shape[1:])
+    return Outcome(training.create(regression.coef_, images.shape[1:]))
 
 
 def as_frozen_dense(coef: NDArray[np.float64], image_shape: tuple[int, ...]) -> keras.Model:
@@ -80,6 +98,6 @@ def as_frozen_dense(coef: NDArray[np.float64], image_shape: tuple[int, ...]) -> 
     image = keras.Input(image_shape, name="image")
     logits = layers.Dense(len(rows), use_bias=False, trainable=False, name="logits")
     model = keras.Model(image, logits(layers.Flatten()(image)), name="logistic_regression")
-    weights = (rows.T * GREY_LEVELS).reshape(math.prod(image_shape), len(rows))
+    weights = (rows.T * WHITE).reshape(math.prod(image_shape), len(rows))
     logits.set_weights([weights.astype(np.float32)])
     return model

@@ -1,4 +1,4 @@
-"""Train the classifier that a config names."""
+"""Train a classifier that is a Keras network."""
 
 from __future__ import annotations
 
@@ -6,46 +6,71 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from gauntlet.checkpoint import Checkpoint
-from gauntlet.classifiers.convolutional import build_convolutional
-from gauntlet.classifiers.dense import build_dense
-from gauntlet.classifiers.head import build_head
-from gauntlet.classifiers.logistic_regression import train_logistic_regression
-from gauntlet.config.models import ClassifierConfig
-from gauntlet.networks import EpochReport, fit
-from gauntlet.runtime import start_from
+from gauntlet.catalogue.classifiers import Classifier
+from gauntlet.catalogue.trainings import Training
 from gauntlet.seeding import child_seed
+from gauntlet.training.checkpoint import Checkpoint
+from gauntlet.training.keras_loops import EpochReport, fit
+from gauntlet.training.outcome import Outcome
+from gauntlet.training.runtime import start_from
 
-BUILDERS = {"dense": build_dense, "convolutional": build_convolutional, "features": build_head}
-"""The networks, untrained: `(config, shape of an input, classes)` -> model."""
 
-
-def train_classifier(
-    config: ClassifierConfig,
+def train(
+    training: Training[Classifier],
     images: NDArray[np.float32],
     labels: NDArray[np.int64],
     n_classes: int,
     report: EpochReport,
     checkpoint: Checkpoint | None = None,
-) -> keras.Model:
-    """Return a trained model from images `(n, h, w, c)` (or features) to logits `(n, classes)`."""
-    if config.classifier == "logistic_regression":
-        return train_logistic_regression(images, labels, config.validation_size, report)
-    seed = child_seed(config.seed, "classifier")
+    *,
+    epochs: int,
+    batch_size: int,
+    validation_size: int,
+    learning_rate: float,
+    optimizer: str = "adam",
+) -> Outcome:
+    """Return a trained model from images `(n, h, w, c)` (or features) to logits `(n, classes)`.
+
+    Args:
+        training: the network and its seed.
+        images: or features, `(n, ...)`.
+        labels: `(n,)`.
+        n_classes: how many logits.
+        report: called after every epoch.
+        checkpoint: where the training is kept between epochs; none: nowhere.
+        epochs: passes over the images.
+        batch_size: images per gradient step.
+        validation_size: how many of the last images are held out.
+        learning_rate: the optimizer's.
+        optimizer: `adam`, or `momentum`: SGD with Nesterov momentum 0.9, as Carlini and Wagner
+            train (2017, table II).
+
+    Raises:
+        DivergenceError: a metric became NaN or infinite.
+    """
+    seed = child_seed(training.seed, "classifier")
     start_from(seed)
-    name = config.train_on if config.train_on == "features" else config.classifier
-    model = BUILDERS[name](config, images.shape[1:], n_classes)
+    model = training.create(images.shape[1:], n_classes, training.seed)
     model.compile(
-        _optimizer(config),
+        OPTIMIZERS[optimizer](learning_rate),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    fit(model, images, labels, config, report, seed=seed, checkpoint=checkpoint)
-    return model
+    fit(
+        model,
+        images,
+        labels,
+        report,
+        checkpoint,
+        epochs=epochs,
+        batch_size=batch_size,
+        validation_size=validation_size,
+        seed=seed,
+    )
+    return Outcome(model)
 
 
-def _optimizer(config: ClassifierConfig) -> keras.optimizers.Optimizer:
-    rate = config.schedule.learning_rate
-    if config.classifier == "convolutional":  # as Carlini and Wagner train it (2017, table II)
-        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
-    return keras.optimizers.Adam(rate)
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "momentum": lambda rate: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
+}

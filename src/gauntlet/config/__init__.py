@@ -1,4 +1,4 @@
-"""Typed, frozen, validated configs: the one source of each parameter's name, range, default, help.
+"""What is asked for: frozen configs of checked, flat values, made of the catalogue's parameters.
 
-Strings come in (command line, MLproject), a validated model comes out; nothing heavy is imported.
+Strings come in from the command line or MLproject. Nothing heavy is imported.
 """

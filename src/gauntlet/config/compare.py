@@ -3,45 +3,75 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
-from gauntlet.config.base import EntryPointConfig
+from gauntlet.catalogue.parameters import AUTO, REQUIRED, Parameter, real
+from gauntlet.config.config import Config
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
-class CompareConfig(EntryPointConfig):
-    """Compare finished attack runs: differences with intervals and tests, figures, one page."""
+def _ids(text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",")]
+    return words if all(map(_RUN_ID.fullmatch, words)) else []
 
-    example: ClassVar[tuple[str, str]] = ("runs", "RUN_ID,RUN_ID")
 
-    runs: str = Field(
-        description="ids of attack runs or of their cells, or a filter in MLflow's search syntax: "
-        '\'tags.gauntlet.step = "attack" and params."config/seed" = "0"\''
-    )
-    epsilon: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = Field(
-        "auto", description="budget of the tables; auto: 0.1 (lr_ attacks: 16/255), or the largest"
-    )
-    output: str = Field(
-        "comparison", min_length=1, description="folder for compare.html, compare.md and figures/"
-    )
+def _two_at_least(text: str) -> str:
+    ids = _ids(text)
+    if not text.strip() or (ids and len(set(ids)) < 2):
+        raise ValueError("expected at least two run ids, comma separated, or a filter of runs")
+    return text
 
-    @field_validator("runs")
+
+RUNS = Parameter(
+    "runs",
+    Annotated[str, AfterValidator(_two_at_least)],
+    REQUIRED,
+    "ids of attack runs or of their cells, or a filter in MLflow's search syntax: "
+    '\'tags.gauntlet.step = "attack" and params."config/seed" = "0"\'',
+)
+EPSILON = Parameter(
+    "epsilon",
+    real(at_least=0, at_most=1) | Literal["auto"],
+    AUTO,
+    "budget of the tables; auto: 0.1 (lr_ attacks: 16/255), or the largest",
+)
+OUTPUT = Parameter(
+    "output",
+    Annotated[str, Field(min_length=1)],
+    "comparison",
+    "folder for compare.html, compare.md and figures/",
+)
+
+
+class CompareConfig(Config):
+    """Compare finished attack runs."""
+
+    entry_point = "compare"
+
     @classmethod
-    def _two_at_least(cls, text: str) -> str:
-        ids = _ids(text)
-        if not text.strip() or (ids and len(set(ids)) < 2):
-            raise ValueError("expected at least two run ids, comma separated, or a filter of runs")
-        return text
+    def declare(cls) -> tuple[Parameter, ...]:
+        """Return the parameters."""
+        return RUNS, EPSILON, OUTPUT
+
+    @property
+    def runs(self) -> str:
+        """Run ids, or a filter."""
+        return str(self["runs"])
 
     @property
     def run_ids(self) -> tuple[str, ...]:
         """The runs that were named, each once; empty: `runs` is a filter."""
         return tuple(dict.fromkeys(_ids(self.runs)))
 
+    @property
+    def epsilon(self) -> float | None:
+        """Budget of the tables; None: the attacks' own reference."""
+        return None if self["epsilon"] == AUTO else float(self["epsilon"])
 
-def _ids(text: str) -> list[str]:
-    words = [word.strip() for word in text.split(",")]
-    return words if all(map(_RUN_ID.fullmatch, words)) else []
+    @property
+    def output(self) -> str:
+        """Folder of the report."""
+        return str(self["output"])

@@ -1,6 +1,6 @@
-"""Data sets: a name goes in, a verified `Dataset` comes out.
+"""Data sets: a name goes in, a verified `Dataset` comes out of `registry.load`.
 
-Enters: `mnist`, `fashion_mnist`, `digits` or `npz:PATH`, and the environment variables
-`GAUNTLET_CACHE`, `GAUNTLET_MNIST_MIRROR` and `GAUNTLET_FASHION_MNIST_MIRROR`.
-Leaves: `dataset.Dataset` through `registry.load`, float32 images in [0, 1] and int64 labels.
+A name is `mnist`, `fashion_mnist`, `digits` or `npz:PATH`. The environment variables
+`GAUNTLET_CACHE`, `GAUNTLET_MNIST_MIRROR` and `GAUNTLET_FASHION_MNIST_MIRROR` say where data are
+kept and fetched. Images are float32 in [0, 1], labels are int64.
 """

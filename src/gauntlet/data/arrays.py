@@ -1,7 +1,7 @@
-"""Images and labels as they are stored: four uint8 arrays, read from npz and checked.
+"""Images and labels as files hold them: four uint8 arrays, read from npz and checked.
 
-A few bytes can claim any size, and a megabyte of zeros inflates to a gigabyte. So what arrays
-claim is read first, and nothing is read beyond it.
+A header of a few bytes can claim any size, and a megabyte of zeros inflates to a gigabyte. So the
+claimed sizes are read and checked first, and nothing is read beyond them.
 """
 
 from __future__ import annotations
@@ -12,42 +12,44 @@ import math
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TypeAlias
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from gauntlet.arrays import Array, Images
 from gauntlet.data import idx
 from gauntlet.data.dataset import KEYS, Dataset
 
-Arrays = Mapping[str, NDArray[np.uint8]]
+Arrays: TypeAlias = Mapping[str, NDArray[np.uint8]]
+"""The four arrays of `KEYS` as published: grey images `(n, h, w)` in 0..255, labels `(n,)`."""
 
 MOST_BYTES = 2 * 2**30
-"""Of all arrays together, counted as they are used, in at least four bytes a number: as many as
-680,000 images of MNIST."""
+"""Memory that all arrays may take together: 2 GiB, or 680,000 images of MNIST. Each number
+counts at least four bytes, because pixels are used as float32."""
 
 HEADER_BYTES = 2**14
-"""NumPy itself refuses headers of more than 10,000."""
+"""Bytes that are read of a header; NumPy refuses headers of more than 10,000."""
 
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""What NumPy writes; the others inflate by more than they are asked to."""
+"""Compressions that NumPy writes. Readers of others may inflate more than they are asked to."""
 
 
 def read_npz(
     file: Path | IO[bytes], keys: Iterable[str] | None = None, most_bytes: int = MOST_BYTES
-) -> dict[str, NDArray[Any]]:
-    """Read arrays of an npz archive, and close it.
+) -> dict[str, Array]:
+    """Read arrays of an npz archive, and close the file.
 
     Args:
         file: the archive.
-        keys: the arrays that are read if they are there; None: all.
-        most_bytes: what the arrays may take together.
+        keys: arrays to read, as far as the archive has them; None: all that it has.
+        most_bytes: memory that the arrays may take together.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: no npz archive, a damaged one, one with pickled objects, or one whose arrays
-            claim more, or hold more than they claim.
+        ValueError: the file is no npz archive or a damaged one, it holds pickled objects, or its
+            arrays claim more than `most_bytes` or hold more than they claim.
     """
     try:
         with (
@@ -59,7 +61,7 @@ def read_npz(
             return {key: _read(archive, member) for key, member in members.items()}
     except FileNotFoundError:
         raise
-    # A flipped bit can raise nearly anything: BadZipFile, zlib.error, an unknown compression.
+    # A damaged file can raise nearly anything: BadZipFile, zlib.error, an unknown compression.
     except Exception as error:
         raise ValueError(f"no readable npz archive ({describe(error)})") from error
 
@@ -69,15 +71,15 @@ def digests_of(arrays: Arrays) -> dict[str, str]:
     return {key: _idx_sha256(arrays[key]) for key in KEYS}
 
 
-def verify(arrays: Mapping[str, NDArray[Any]], expected: Mapping[str, str]) -> Arrays:
-    """Return the four arrays of KEYS after checking every pixel and label.
+def verify(arrays: Mapping[str, Array], expected: Mapping[str, str]) -> Arrays:
+    """Return the four arrays of `KEYS` after checking every pixel and label.
 
     Args:
         arrays: by key; other keys are ignored.
         expected: SHA-256 by key, as `digests_of` gives them.
 
     Raises:
-        ValueError: a missing array, another dtype than uint8, or another digest.
+        ValueError: an array is missing, is not uint8, or has another digest.
     """
     for key in KEYS:
         if key not in arrays:
@@ -102,7 +104,7 @@ def to_dataset(name: str, arrays: Arrays, n_classes: int) -> Dataset:
     )
 
 
-def to_unit_range(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def to_unit_range(images: NDArray[np.uint8]) -> Images:
     """Map 0..255 to float32 in [0, 1], shape unchanged."""
     return np.divide(images, np.float32(255), dtype=np.float32)
 
@@ -136,7 +138,7 @@ def _check_claims(
 
 
 def _claim(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
-    """Return the memory that an array says it needs, in at least four bytes a number."""
+    """Return the bytes that an array will take by its own header, at least four per number."""
     if member.compress_type not in COMPRESSIONS:
         raise ValueError(f"{member.filename}: expected a stored or deflated array")
     with archive.open(member) as stream:
@@ -153,8 +155,8 @@ def _claim(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
     return numbers * max(dtype.itemsize, np.dtype(np.float32).itemsize)
 
 
-def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
     with archive.open(member) as stream:
-        array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
-        stream.read(1)  # at its end the checksum is compared
+        array: Array = npy.read_array(stream, allow_pickle=False)
+        stream.read(1)  # at the end of the stream, zipfile compares the checksum
     return array

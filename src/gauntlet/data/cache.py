@@ -1,4 +1,4 @@
-"""The cache folder: one compressed npz for each data set, verified at every reading."""
+"""The cache folder: one compressed npz per data set, verified at every reading."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ def _can_be_written(folder: Path) -> bool:
 
 
 def _temporary_folder(reason: str) -> Path:
-    """Return a folder of this user's, the same one each time; say so, and tell child processes."""
+    """Return a temporary folder that belongs to this user, the same one each time.
+
+    A warning names it, and the environment hands it to child processes.
+    """
     folder = Path(tempfile.gettempdir(), f"gauntlet-{os.getuid()}")
     folder.mkdir(0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
@@ -57,7 +60,7 @@ class CacheEntry:
     Attributes:
         folder: the cache folder; `write` creates it.
         name: name of the data set, which is the name of its file.
-        digests: SHA-256 by key. None when nobody published them: then those of the first
+        digests: SHA-256 by key. None if nobody has published them; then the digests of the first
             fetch are recorded beside the archive.
     """
 
@@ -72,7 +75,7 @@ class CacheEntry:
 
     @property
     def record(self) -> Path:
-        """The recorded digests, JSON by key; written only when none are published."""
+        """The recorded digests as JSON, by key; there is no such file if they are published."""
         return self.folder / f"{self.name}.sha256.json"
 
     def read(self) -> Arrays:
@@ -80,7 +83,7 @@ class CacheEntry:
 
         Raises:
             FileNotFoundError: nothing is cached.
-            OSError, ValueError: a damaged, incomplete, unreadable or foreign file.
+            OSError, ValueError: the file is damaged, incomplete, unreadable or of another data set.
         """
         arrays = read_npz(self.archive, KEYS)
         return verify(arrays, self.digests or self._recorded())
@@ -92,8 +95,8 @@ class CacheEntry:
             OSError: the folder cannot be written.
         """
         contents = {key: arrays[key] for key in KEYS}
-        # File by file, a process may see the new archive with the old record: it then finds
-        # the digests wrong, waits for the lock and reads again.
+        # The two files are replaced one after the other. A process that reads the new archive with
+        # the old record finds the digests wrong, waits for the lock and reads again.
         replace_file(
             self.archive, lambda file: np.savez_compressed(file, allow_pickle=False, **contents)
         )
@@ -111,7 +114,10 @@ class CacheEntry:
 
 
 def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write beside `path`, then rename; the caller holds its lock, so nobody else writes."""
+    """Write a file beside `path`, then rename it to `path`: readers never see a part.
+
+    The caller holds the lock, so nobody else writes. If the disk is full, the part is removed.
+    """
     part = path.with_name(f"{path.name}.part")
     try:
         with open_private(part) as file:
@@ -119,5 +125,5 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         part.replace(path)
     except OSError:
         with suppress(OSError):
-            part.unlink()  # half of it would fill the disk for all others
+            part.unlink()  # a part of a file would keep the disk full
         raise

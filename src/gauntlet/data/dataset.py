@@ -45,51 +45,72 @@ class Dataset:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 over the key, dtype, shape and bytes of all four arrays, as hex digits."""
+        """SHA-256 over all four arrays, as hex digits."""
+        return self._digest(*KEYS)
+
+    @cached_property
+    def train_sha256(self) -> str:
+        """SHA-256 over training images and labels: what a training learns from."""
+        return self._digest("x_train", "y_train")
+
+    @cached_property
+    def test_sha256(self) -> str:
+        """SHA-256 over test images and labels."""
+        return self._digest("x_test", "y_test")
+
+    def _digest(self, *keys: str) -> str:
         digest = hashlib.sha256()
-        for key in KEYS:
+        for key in keys:
             array = getattr(self, key)
             digest.update(f"{key} {array.dtype.str} {array.shape}\n".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
-    @cached_property
-    def for_training(self) -> Dataset:
-        """These training images with all test images: however many of those are attacked.
-
-        A training is measured on all of them, so it is the same training for every test size.
-        """
+    @property
+    def with_all_test_images(self) -> Dataset:
+        """These training images with all test images, however many of those are attacked."""
         if self.whole is None:
             return self
         return replace(self, x_test=self.whole.x_test, y_test=self.whole.y_test, whole=None)
 
-    def take(self, train_size: int | None, test_size: int | None) -> Dataset:
-        """Return the first images of each split, without copying them.
+    def take(
+        self, train_size: int | None = None, test_size: int | None = None, test_first: int = 0
+    ) -> Dataset:
+        """Return a part of each split, without copying images.
 
         Args:
-            train_size: how many training images, 1 to all of them; None takes all.
-            test_size: how many test images, 1 to all of them; None takes all.
+            train_size: how many of the first training images; None takes all.
+            test_size: how many test images from `test_first` on; None takes all that are left.
+            test_first: how many test images to skip.
 
         Raises:
-            UsageError: fewer than one or more than there are.
+            UsageError: no image is left, or there are fewer than are asked for.
         """
+        available = len(self.x_test)
+        if test_first >= available:
+            raise UsageError(
+                f"--test_first: expected less than the {available} test images of data set "
+                f"'{self.name}'; received {test_first}."
+            )
         train = self._checked("--train_size", train_size, len(self.x_train))
-        test = self._checked("--test_size", test_size, len(self.x_test))
+        test = self._checked("--test_size", test_size, available - test_first, test_first)
+        rows = slice(test_first, test_first + test)
         return replace(
             self,
             x_train=self.x_train[:train],
             y_train=self.y_train[:train],
-            x_test=self.x_test[:test],
-            y_test=self.y_test[:test],
+            x_test=self.x_test[rows],
+            y_test=self.y_test[rows],
             whole=self.whole or self,
         )
 
-    def _checked(self, flag: str, size: int | None, available: int) -> int:
+    def _checked(self, flag: str, size: int | None, available: int, first: int = 0) -> int:
         if size is None:
             return available
         if not 1 <= size <= available:
+            rest = f" from image {first} on" if first else ""
             raise UsageError(
-                f"{flag}: expected 1 to {available} (all of data set '{self.name}'), "
+                f"{flag}: expected 1 to {available} (all of data set '{self.name}'{rest}), "
                 f"received {size}."
             )
         return size

@@ -13,8 +13,8 @@ _MAX_PIXEL = 16
 def load_digits() -> Dataset:
     """Return 1,500 training and 297 test images of 8x8x1.
 
-    The split is fixed: the last 297 images are the test set. The digits stand in the order
-    of their writers, so it holds writers that the training set does not.
+    The split is fixed: the last 297 images are the test set. The digits are in the order of their
+    writers, so some writers of the test set are not in the training set.
     """
     from sklearn.datasets import load_digits as sklearn_digits
 

@@ -20,7 +20,7 @@ def decode(content: bytes) -> NDArray[np.uint8]:
     """Return the array in an uncompressed IDX file, read-only.
 
     Raises:
-        ValueError: no IDX file of unsigned bytes, or one cut short.
+        ValueError: the content is no IDX file of unsigned bytes, or is cut short.
     """
     if len(content) < 4 or content[:3] != bytes([0, 0, _UNSIGNED_BYTE]):
         raise ValueError(f"no IDX file of unsigned bytes, it begins with {content[:4]!r}")

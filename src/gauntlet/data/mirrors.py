@@ -17,10 +17,11 @@ from gauntlet.data import idx
 from gauntlet.data.arrays import Arrays, read_npz
 from gauntlet.data.dataset import KEYS
 
-# Many networks drop packets to anything but a package index: give up soon, the next source waits.
+# Many networks drop packets to anything but a package index. So give up soon and try the next
+# source.
 _SILENCE_SECONDS = 5.0
 _DOWNLOAD_SECONDS = 300.0
-_MAX_BYTES = 64 * 2**20  # twice the largest file; a mirror gone wrong must not fill the memory
+_MAX_BYTES = 64 * 2**20  # twice the largest file; a broken mirror must not fill the memory
 _CHUNK_BYTES = 2**20
 
 
@@ -38,7 +39,7 @@ def fetch_npz(url: str) -> dict[str, NDArray[np.uint8]]:
 
     Raises:
         OSError, http.client.HTTPException: the server cannot be reached or refuses.
-        ValueError: a malformed address or no npz archive.
+        ValueError: the address is malformed, or the body is no npz archive.
     """
     return read_npz(io.BytesIO(download(url)), KEYS)
 
@@ -48,7 +49,7 @@ def fetch_idx(base_url: str, files: Iterable[IdxFile]) -> Arrays:
 
     Raises:
         OSError, http.client.HTTPException: the server cannot be reached or refuses.
-        ValueError: a malformed address, another MD5, or no IDX file.
+        ValueError: the address is malformed, or a body has another MD5 or is no IDX file.
     """
     return {file.key: _fetch_idx_file(base_url, file) for file in files}
 
@@ -58,7 +59,7 @@ def download(url: str) -> bytes:
 
     Raises:
         OSError, http.client.HTTPException: the server cannot be reached, refuses or stalls.
-        ValueError: a malformed address, or a longer body.
+        ValueError: the address is malformed, or the body is longer.
     """
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"expected an address with http:// or https://, received '{url}'")

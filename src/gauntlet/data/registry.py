@@ -1,37 +1,26 @@
-"""Data sets by name."""
+"""A data set by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
+from gauntlet.catalogue.components import load as load_code
+from gauntlet.catalogue.datasets import find_dataset
 from gauntlet.data.dataset import Dataset
-from gauntlet.data.digits import load_digits
-from gauntlet.data.mnist import fashion_mnist, mnist
-from gauntlet.data.npz_file import PREFIX, load_npz
-from gauntlet.data.remote import load_remote
-from gauntlet.errors import UsageError, unknown_name
-
-_LOADERS: dict[str, Callable[[], Dataset]] = {
-    "mnist": lambda: load_remote(mnist()),
-    "fashion_mnist": lambda: load_remote(fashion_mnist()),
-    "digits": load_digits,
-}
-DATASETS = tuple(_LOADERS)
+from gauntlet.errors import UsageError
 
 
-def load(name: str) -> Dataset:
+def load(typed: str) -> Dataset:
     """Return a data set, verified.
 
     Args:
-        name: one of `DATASETS`, or `npz:PATH` for a file of the user's own.
+        typed: as on the command line: `mnist`, `npz:PATH`, ...
 
     Raises:
-        UsageError: an unknown name, or an npz file that is missing or malformed.
+        UsageError: an unknown name, or a file that is missing or malformed.
         DataError: no source of the data set could be reached and trusted.
     """
-    if name.startswith(PREFIX) and len(name) > len(PREFIX):
-        return load_npz(Path(name.removeprefix(PREFIX)).expanduser())
-    if name not in _LOADERS:
-        raise UsageError(unknown_name("data set", name, [*DATASETS, f"{PREFIX}PATH"]))
-    return _LOADERS[name]()
+    try:
+        entry, argument = find_dataset(typed)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    found: Dataset = load_code(entry.code)(*([argument] if entry.argument else []))
+    return found

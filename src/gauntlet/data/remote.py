@@ -1,4 +1,4 @@
-"""Data sets from elsewhere: out of the cache, else from the first source that can be trusted."""
+"""Data sets from the network: from the cache, else from the first source that can be trusted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FETCH_ERRORS = (OSError, ValueError, http.client.HTTPException, subprocess.Subp
 
 @dataclass(frozen=True)
 class Source:
-    """A place to fetch from: its name in messages, and what raises or returns the arrays."""
+    """A place to fetch from: its name in messages, and a function that returns the arrays."""
 
     name: str
     fetch: Callable[[], Arrays]
@@ -37,8 +37,8 @@ class RemoteDataset:
     Attributes:
         name: name of the data set.
         sources: tried in this order.
-        digests: published SHA-256 of each array as an uncompressed IDX file, by key. None
-            when there are none: then each source has to verify its own download.
+        digests: published SHA-256 of each array as an uncompressed IDX file, by key. None if
+            there are none; then each source has to verify its own download.
         n_classes: number of classes.
     """
 
@@ -58,13 +58,13 @@ def load_remote(remote: RemoteDataset) -> Dataset:
     try:
         arrays = entry.read()
     except (OSError, ValueError):
-        # Whoever holds the lock looks again and says what is wrong.
+        # The reading under the lock says what is wrong, if it still is.
         arrays = _fetch_once(remote, entry)
     return to_dataset(remote.name, arrays, remote.n_classes)
 
 
 def _fetch_once(remote: RemoteDataset, entry: CacheEntry) -> Arrays:
-    """Fetch under a lock, so that of several processes one downloads and the others read."""
+    """Fetch under a lock, so that one of several processes downloads and the others read."""
     lock = entry.folder / f"{entry.name}.lock"
     try:
         private_folder(entry.folder)
@@ -111,7 +111,7 @@ def _first_trusted(remote: RemoteDataset, entry: CacheEntry, cache_reason: str) 
 
 
 def _remedy(remote: RemoteDataset, entry: CacheEntry) -> str:
-    """Say what the user can do; a file without published digests cannot be put by hand."""
+    """Say what the user can do. Only a file with published digests can be put there by hand."""
     ways = [f"set GAUNTLET_{remote.name.upper()}_MIRROR to a mirror that can be reached"]
     if remote.digests is not None:
         ways.append(f"put {entry.archive.name} as Keras distributes it into {entry.folder}")

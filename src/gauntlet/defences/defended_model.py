@@ -1,30 +1,49 @@
-"""One model out of the parts of a defence, differentiable from the image to the logits."""
+"""One model made of the parts of a defence, differentiable from the image to the logits."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from gauntlet.networks import predict
+from gauntlet.arrays import Floats, Images, Labels, Predictions, Votes
+from gauntlet.training.keras_loops import predict
+
+
+class Parts(NamedTuple):
+    """What a defence is put together from.
+
+    Attributes:
+        classifier: its one classifier, which ends in logits.
+        autoencoders: those that the catalogue names for it, in that order; some may be left out.
+        held_out: clean images that no autoencoder learned from, `(n, height, width, channels)`;
+            none: the defence needs none.
+        seed: of what it draws when it judges.
+    """
+
+    classifier: keras.Model
+    autoencoders: tuple[keras.Model, ...] = ()
+    held_out: Images | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True)
 class DefendedModel:
-    """A classifier, and the autoencoder that stands before it (none: undefended).
+    """A classifier, and the autoencoder before it; without one it is undefended.
 
-    `reformer` and `encoded` have the same graph; they differ in what the classifier learned from.
+    The defences `reformer` and `encoded` have the same graph. They differ in what the classifier
+    was trained on: images for `reformer`, reconstructions for `encoded`.
     """
 
     classifier: keras.Model
     autoencoder: keras.Model | None = None
 
     rejects: ClassVar[bool] = False
-    """True: the graph has one logit more, the largest where the defence rejects the image."""
+    """Whether the graph has one more logit, which is the largest where it rejects the image."""
 
     @cached_property
     def graph(self) -> keras.Model:
@@ -36,24 +55,34 @@ class DefendedModel:
 
     @property
     def draws(self) -> int:
-        """Random draws behind each of the graph's logits: one, where nothing is random."""
+        """Random draws that the graph's logits average; 1 where nothing is random."""
         return 1
 
     def restart(self, seed: int) -> None:
-        """Let random draws begin anew; there are none here."""
+        """Start the random draws again, from this seed; here there are none."""
 
-    def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the graph's logits for images `(n, height, width, channels)` in [0, 1]."""
+    def logits(self, images: Images) -> Floats:
+        """Return the graph's logits `(n, classes)`, one more if it rejects."""
         return predict(self.graph, images)
 
-    def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the class of each image `(n,)`, or -1 where the defence rejects it."""
+    def predict(self, images: Images) -> Predictions:
+        """Return the class of each image, or -1 where the defence rejects it."""
         return np.asarray(self.logits(images).argmax(axis=1))
 
-    def votes(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the class of each image by each draw `(draws, n)`: one draw, if none is random."""
+    def votes(self, images: Images) -> Votes:
+        """Return the class of each image per draw; one draw where nothing is random."""
         return self.predict(images)[None]
 
-    def encode(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def part_metrics(self, images: Images, labels: Labels) -> Iterator[tuple[str, float]]:
+        """Yield what parts of the defence do with attacked images: here there is nothing to say."""
+        del images, labels
+        yield from ()
+
+    def own_metrics(self, images: Images) -> Iterator[tuple[str, float]]:
+        """Yield what is to be known of the defence on clean images: here nothing."""
+        del images
+        yield from ()
+
+    def reconstruct(self, images: Images) -> Images:
         """Return the autoencoder's output, or the images themselves if there is none."""
         return images if self.autoencoder is None else predict(self.autoencoder, images)

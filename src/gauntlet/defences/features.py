@@ -1,4 +1,4 @@
-"""Defence `features`: a classifier on what the encoder says of an image (second paper, 4.1)."""
+"""Defence `features`: a classifier on the encoder's features (second paper, section 4.1)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from functools import cached_property
 import keras
 
 from gauntlet.autoencoders.encoder import encoder_of
-from gauntlet.defences.defended_model import DefendedModel
+from gauntlet.defences.defended_model import DefendedModel, Parts
 
 
 @dataclass(frozen=True)
 class FeaturesModel(DefendedModel):
-    """A classifier whose input is the code of the autoencoder; the decoder stands aside."""
+    """A classifier of the autoencoder's code; the decoder takes no part."""
 
     @cached_property
     def graph(self) -> keras.Model:
         """From image to logits, through the encoder."""
         encoder = encoder_of(self.autoencoder)
         return keras.Model(encoder.input, self.classifier(encoder.output))
+
+
+def build(parts: Parts) -> FeaturesModel:
+    """Return a classifier of features behind the encoder of one autoencoder."""
+    (autoencoder,) = parts.autoencoders
+    return FeaturesModel(parts.classifier, autoencoder)

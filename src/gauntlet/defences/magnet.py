@@ -1,43 +1,44 @@
-"""MagNet (Meng and Chen 2017): detectors reject what lies far from the data, a reformer the rest.
+"""MagNet (Meng and Chen 2017): detectors before a reformer before a classifier.
 
-Every detector gives an image a mark and rejects it from a threshold on, which few clean images
-reach. What all of them accept is reformed, that is reconstructed, and classified.
+Detectors reject images far from the training data; a reformer reconstructs the ones they accept,
+and the reconstruction is classified. A detector gives an image a number, its mark, and rejects it
+if the mark reaches a threshold. Thresholds are set so that few clean images reach them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
-from numpy.typing import NDArray
 
-from gauntlet.config.base import REJECTED
-from gauntlet.defences.defended_model import DefendedModel
-from gauntlet.networks import predict
+from gauntlet.arrays import REJECTED, Flags, Floats, Images, Labels, Predictions, Tensor
+from gauntlet.defences.defended_model import DefendedModel, Parts
+from gauntlet.training.keras_loops import predict
 
 TEMPERATURES = (10, 40)
-"""Of the two Jensen-Shannon detectors."""
+"""Temperatures of the two Jensen-Shannon detectors."""
 
 MARKS = {"l2": ("l2",), "l1": ("l1",), "jsd": tuple(f"jsd_{t}" for t in TEMPERATURES)}
-"""The marks that each detector gives."""
+"""Names of the marks that each detector gives."""
 
 
 class Verdicts(NamedTuple):
-    """What the parts of a MagNet say of images, each `(n,)`.
+    """How the parts of a MagNet judge images, each alone.
 
     Attributes:
-        bare: classes without any defence.
+        bare: classes of the images themselves, without any defence.
         reformed: classes of the reformed images.
         rejected: which images any detector rejects.
     """
 
-    bare: NDArray[np.int64]
-    reformed: NDArray[np.int64]
-    rejected: NDArray[np.bool_]
+    bare: Predictions
+    reformed: Predictions
+    rejected: Flags
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ class MagNet(DefendedModel):
     """A classifier behind detectors and a reformer; `autoencoder` is `magnet_1`, the reformer.
 
     Attributes:
-        second: `magnet_2`, for the detector `l1`.
-        detectors: names, of `MARKS`.
-        thresholds: one a mark; an image is rejected if any mark is at least its threshold.
+        second: `magnet_2`, the autoencoder of the detector `l1`.
+        detectors: names in `MARKS`.
+        thresholds: one per mark; an image is rejected if any mark is at least its threshold.
     """
 
     second: keras.Model | None = None
@@ -56,11 +57,11 @@ class MagNet(DefendedModel):
 
     rejects: ClassVar[bool] = True
 
-    def calibrated(self, validation: NDArray[np.float32], rate: float) -> MagNet:
-        """Return the same parts with thresholds from clean images that no autoencoder learned from.
+    def calibrated(self, validation: Images, rate: float) -> MagNet:
+        """Return the same parts with thresholds from clean images.
 
         Args:
-            validation: `(n, height, width, channels)` in [0, 1].
+            validation: images that no autoencoder was trained on.
             rate: share of them that each detector may reject.
         """
         marks = self._judge(validation)[1]
@@ -73,32 +74,52 @@ class MagNet(DefendedModel):
 
     @cached_property
     def graph(self) -> keras.Model:
-        """From image to logits `(n, classes + 1)`: the last one is the largest if it is rejected.
+        """From image to logits `(n, classes + 1)`; the last is the largest if it is rejected.
 
-        It stands above the largest other logit by as much as the worst mark exceeds its threshold,
-        as a share of it; so a gradient that lowers it lowers marks.
+        This is what adaptive attacks differentiate. Detectors answer yes or no, which has no
+        gradient, so the rejection logit turns their answer into a number: the largest class logit
+        plus the excess, which is the largest of (mark / threshold - 1) over all marks. The excess
+        is >= 0 exactly if a mark reaches its threshold, so the rejection logit is then the largest;
+        and a gradient step that lowers it relative to the classes lowers the worst mark.
         """
         image, logits, marks = self._tensors
         excess = ops.max(marks / np.array(self.thresholds, np.float32) - 1, axis=1, keepdims=True)
         rejection = ops.max(logits, axis=1, keepdims=True) + excess
         return keras.Model(image, ops.concatenate([logits, rejection], axis=1))
 
-    def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the class of each image after the reformer `(n,)`, or -1 where it is rejected."""
+    def predict(self, images: Images) -> Predictions:
+        """Return the class of each reformed image, or -1 where the image is rejected."""
         logits, marks = self._judge(images)
         return np.where(self._rejected(marks), REJECTED, logits.argmax(axis=1))
 
-    def verdicts(self, images: NDArray[np.float32]) -> Verdicts:
-        """Return what each part says of images `(n, height, width, channels)`."""
+    def verdicts(self, images: Images) -> Verdicts:
+        """Return how each part judges the images."""
         logits, marks = self._judge(images)
         bare = predict(self.classifier, images).argmax(axis=1)
         return Verdicts(bare, logits.argmax(axis=1), self._rejected(marks))
 
-    def _rejected(self, marks: NDArray[np.float32]) -> NDArray[np.bool_]:
-        # Not by the last logit: in float32 a mark just under its threshold does not move it.
+    def own_metrics(self, images: Images) -> Iterator[tuple[str, float]]:
+        """Yield the thresholds, and the share of clean images that is rejected."""
+        for name, limit in zip(self.mark_names, self.thresholds, strict=True):
+            yield f"magnet/threshold_{name}", limit
+        yield "magnet/false_positive_rate", float(self.verdicts(images).rejected.mean())
+
+    def part_metrics(self, images: Images, labels: Labels) -> Iterator[tuple[str, float]]:
+        """Yield the shares of attacked images on which each part defeats the attack.
+
+        A rejected image counts as correct.
+        """
+        bare, reformed, rejected = self.verdicts(images)
+        yield "magnet/accuracy_none", float((bare == labels).mean())
+        yield "magnet/accuracy_detector", float((rejected | (bare == labels)).mean())
+        yield "magnet/accuracy_reformer", float((reformed == labels).mean())
+        yield "magnet/accuracy_both", float((rejected | (reformed == labels)).mean())
+
+    def _rejected(self, marks: Floats) -> Flags:
+        # Not by the rejection logit: float32 loses a tiny excess that is added to a large logit.
         return np.asarray((marks >= np.array(self.thresholds, np.float32)).any(axis=1))
 
-    def _judge(self, images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    def _judge(self, images: Images) -> tuple[Floats, Floats]:
         """Return logits of the reformed images `(n, classes)`, and the marks `(n, marks)`."""
         both = predict(self._judging_graph, images)
         cut = both.shape[1] - len(self.mark_names)
@@ -110,11 +131,11 @@ class MagNet(DefendedModel):
         return keras.Model(image, ops.concatenate([logits, marks], axis=1))
 
     @cached_property
-    def _tensors(self) -> tuple[Any, Any, Any]:
-        """Image, logits of its reformed self and marks, all of one graph."""
+    def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Symbolic image, logits of its reconstruction `(n, classes)` and marks `(n, marks)`."""
         image = keras.Input(self.classifier.input_shape[1:])
-        reformer: Any = self.autoencoder
-        second: Any = self.second
+        reformer: keras.Model = self.autoencoder
+        second: keras.Model = self.second
         reconstruction = reformer(image)
         reformed = self.classifier(ops.clip(reconstruction, 0.0, 1.0))
         marks = []
@@ -129,31 +150,47 @@ class MagNet(DefendedModel):
         return image, reformed, ops.stack(marks, axis=1)
 
 
-def threshold(marks: NDArray[np.float32], rate: float) -> float:
-    """Return the int(n * rate)-th largest mark of n clean images, which is rejected itself.
+def build(parts: Parts, *, detectors: tuple[str, ...], rate: float) -> MagNet:
+    """Return a classifier behind detectors and a reformer, with thresholds.
 
-    Above the largest, if not one of them may be rejected (index -0 would be the smallest).
+    Args:
+        parts: the classifier, `magnet_1`, `magnet_2` where detector `l1` needs it, and held-out
+            images for the thresholds: the last ones, where the paper holds out the first 5,000.
+        detectors: names, of `MARKS`.
+        rate: share of clean images that each detector may reject.
+    """
+    first, second = (*parts.autoencoders, None)[:2]
+    assert parts.held_out is not None  # noqa: S101 -- the catalogue says that they are needed
+    return MagNet(parts.classifier, first, second, detectors).calibrated(parts.held_out, rate)
+
+
+def threshold(marks: Floats, rate: float) -> float:
+    """Return the int(n * rate)-th largest of the marks of n clean images.
+
+    Images whose mark is at least the threshold are rejected, so exactly that many are, ties aside.
+    If none may be rejected, the threshold is the next float32 above the largest mark.
     """
     allowed = int(len(marks) * rate)
-    if allowed == 0:
+    if allowed == 0:  # index -0 would be the smallest mark
         return float(np.nextafter(marks.max(), np.float32(np.inf)))
     return float(np.sort(marks)[-allowed])
 
 
-def divergence(one: Any, other: Any) -> Any:
-    """Return the Jensen-Shannon divergence of the softmaxes of logits `(n, classes)`: `(n,)`.
+def divergence(one: Tensor, other: Tensor) -> Tensor:
+    """Return the Jensen-Shannon divergence of the softmaxes of two logits `(n, classes)`.
 
-    In nats, from 0 to log 2.
+    `(n,)`, in nats, from 0 to log 2.
     """
     p, q = ops.softmax(one), ops.softmax(other)
     middle = (p + q) / 2
     return (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
 
 
-def _relative_entropy(p: Any, q: Any) -> Any:
-    tiny = 1e-12  # a probability that has underflowed has no logarithm
+def _relative_entropy(p: Tensor, q: Tensor) -> Tensor:
+    """Return the Kullback-Leibler divergence of q from p, `(n,)`."""
+    tiny = 1e-12  # keeps the logarithm finite where a probability has underflowed to 0
     return ops.sum(p * ops.log((p + tiny) / (q + tiny)), axis=-1)
 
 
-def _mean_over_pixels(images: Any) -> Any:
+def _mean_over_pixels(images: Tensor) -> Tensor:
     return ops.mean(images, axis=(1, 2, 3))

@@ -1,25 +1,29 @@
-"""Defences that draw at test time: attacked through the mean of draws, judged by their majority.
+"""Defences that draw random numbers at test time.
 
-Draws follow the order of calls: the same calls after the same `restart` give the same draws.
+They are attacked through the mean of many draws, and judged by the majority of other draws. Draws
+depend on the order of calls: the same calls after the same `restart` give the same draws.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
-from numpy.typing import NDArray
 
+from gauntlet.arrays import Images, Predictions, Tensor, Votes
 from gauntlet.defences.defended_model import DefendedModel
-from gauntlet.networks import predict
+from gauntlet.training.keras_loops import predict
 
 
 class MeanOfDraws(keras.layers.Layer):
-    """Logits of a classifier behind an autoencoder that draws, averaged over draws an image."""
+    """The logits of a classifier behind an autoencoder that draws, averaged over draws per image.
+
+    The gradient of the mean is the mean gradient: expectation over transformation (Athalye et al.
+    2018), with the same draws in the forward and the backward pass.
+    """
 
     def __init__(self, classifier: keras.Model, autoencoder: keras.Model, draws: int) -> None:
         super().__init__()
@@ -27,10 +31,11 @@ class MeanOfDraws(keras.layers.Layer):
         self.autoencoder = autoencoder
         self.draws = draws
 
-    def call(self, images: Any) -> Any:
-        """Map images to logits `(n, classes)`; each draw sees `draws` copies of all of them."""
+    def call(self, images: Tensor) -> Tensor:
+        """Map images `(n, height, width, channels)` to mean logits `(n, classes)`."""
+        # Image i becomes the rows i * draws to (i + 1) * draws - 1, each with a draw of its own.
         copies = ops.repeat(images, self.draws, axis=0)
-        # To draw is what these layers do in training; the classifier is not in training.
+        # The autoencoder's layers draw only if they are told that this is training.
         drawn = self.autoencoder(copies, training=True)
         logits = self.classifier(drawn, training=False)
         return ops.mean(ops.reshape(logits, (-1, self.draws, logits.shape[-1])), axis=1)
@@ -38,13 +43,12 @@ class MeanOfDraws(keras.layers.Layer):
 
 @dataclass(frozen=True)
 class StochasticModel(DefendedModel):
-    """A classifier behind an autoencoder whose latent or noise is drawn anew for each image.
+    """A classifier behind an autoencoder that draws its latent or its noise for each image.
 
     Attributes:
-        samples: draws that `graph` averages; its gradient is the mean of theirs (EOT, Athalye et
-            al. 2018).
+        samples: draws that `graph` averages, for attackers.
         judge_draws: draws that vote on each image.
-        seed: of the judge's draws; every judgement has the same ones, which no attack has seen.
+        seed: of the judge's draws. They are the same at every judgement, and no attack sees them.
     """
 
     samples: int = 20
@@ -61,18 +65,18 @@ class StochasticModel(DefendedModel):
         """From image to the mean logits of `samples` draws."""
         return self._mean_of(self.samples)
 
-    def votes(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the class of each image by each draw, `(judge_draws, n)`."""
+    def votes(self, images: Images) -> Votes:
+        """Return the class of each image per draw, `(judge_draws, n)`."""
         self.restart(self.seed)
         drawn = [predict(self._one_draw, images) for _ in range(self.judge_draws)]
         return np.stack([logits.argmax(axis=1) for logits in drawn])
 
-    def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the class of each image that most draws vote for `(n,)`."""
+    def predict(self, images: Images) -> Predictions:
+        """Return the class that most draws vote for, per image."""
         return majority(self.votes(images))
 
     def restart(self, seed: int) -> None:
-        """Let the draws begin anew, from a seed in [0, 2**31)."""
+        """Start the draws again, from a seed in [0, 2**31)."""
         for layer in self.autoencoder.layers if self.autoencoder else ():
             if hasattr(layer, "seed_generator"):
                 layer.seed_generator.state.assign([seed, 0])
@@ -82,13 +86,13 @@ class StochasticModel(DefendedModel):
         return self._mean_of(1)
 
     def _mean_of(self, draws: int) -> keras.Model:
-        autoencoder: Any = self.autoencoder
+        autoencoder: keras.Model = self.autoencoder
         image = keras.Input(autoencoder.input_shape[1:])
         return keras.Model(image, MeanOfDraws(self.classifier, autoencoder, draws)(image))
 
 
-def majority(votes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the class with most votes `(n,)`, the lowest of equals, of votes `(draws, n)`."""
+def majority(votes: Votes) -> Predictions:
+    """Return the class with most votes per image, the lowest class of equals."""
     classes = np.unique(votes)
     counts = (votes == classes[:, None, None]).sum(axis=1)
     return np.asarray(classes[counts.argmax(axis=0)])

@@ -1,1 +1,1 @@
-"""Evaluation: predictions come in, named values, matrices and figures go out; no tracking here."""
+"""Evaluation: from predictions to named values, matrices and figures, without any tracking."""

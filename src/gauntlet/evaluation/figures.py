@@ -1,33 +1,36 @@
 """Figures: every function takes numbers that are computed already and returns a Figure.
 
-Margins are fixed: a solved layout draws everything twice, and a run draws a hundred figures.
+Margins are set by hand: matplotlib's constrained layout renders twice, and a run draws about a
+hundred figures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+
+from gauntlet.arrays import Counts, Flags, Images
 
 COLOURS = 10
 STYLES = ("-", "--", "-.", ":")
 
-Curve = tuple[Sequence[float], Sequence[float]]
+Curve: TypeAlias = tuple[Sequence[float], Sequence[float]]
 """Epsilons and accuracies."""
 
+CountMatrix: TypeAlias = Mapping[str, Any]
+"""A count matrix as JSON holds it: `counts` by row and column, `rows` and `columns` (labels of the
+axes), and `classes` (labels of the ticks) if they are more than numbers."""
 
-def draw_matrices(
-    matrices: Mapping[str, Mapping[str, Any]], title: str, size: float = 5.0
-) -> Figure:
-    """Draw count matrices side by side; colour is the share within a row.
+
+def draw_matrices(matrices: Mapping[str, CountMatrix], title: str, size: float = 5.0) -> Figure:
+    """Draw count matrices side by side; the colour of a cell is its share of the row.
 
     Args:
-        matrices: name -> `rows` and `columns` (labels of the axes), `counts`, and `classes`
-            (labels of the ticks) if they are more than numbers.
+        matrices: by name.
         title: of the whole figure.
         size: of a panel, in inches.
     """
@@ -40,12 +43,13 @@ def draw_matrices(
     return figure
 
 
-def draw_matrix_differences(matrices: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
-    """Draw differences of count matrices side by side: red is more, blue fewer, white equal.
+def draw_matrix_differences(matrices: Mapping[str, CountMatrix], title: str) -> Figure:
+    """Draw differences of count matrices side by side: red is more, blue is fewer, white is equal.
+
+    All panels have the same range of colours, which reaches to the largest difference of all.
 
     Args:
-        matrices: as those of `draw_matrices`, but `counts` may be negative. All panels have one
-            range of colours, as far as the largest change.
+        matrices: by name; `counts` may be negative.
         title: of the whole figure.
     """
     figure, panels = _panels(len(matrices), width=5.0, height=5.2)
@@ -59,26 +63,24 @@ def draw_matrix_differences(matrices: Mapping[str, Mapping[str, Any]], title: st
     return figure
 
 
-def _name_classes(axes: Axes, name: str, matrix: Mapping[str, Any]) -> None:
+def _name_classes(axes: Axes, name: str, matrix: CountMatrix) -> None:
     ticks = range(len(matrix["counts"]))
     names = matrix.get("classes", [str(tick) for tick in ticks])
     axes.set(title=name, xlabel=matrix["columns"], ylabel=matrix["rows"])
     axes.set_xticks(ticks, names)
     axes.set_yticks(ticks, names)
-    if not names[-1].isdigit():  # "rejected" must fit a cell
+    if not names[-1].isdigit():  # "rejected" has to fit into a cell
         axes.get_xticklabels()[-1].set(fontsize=8)
         axes.get_yticklabels()[-1].set(fontsize=8, rotation=90, va="center")
 
 
-def _fill_matrix(axes: Axes, counts: NDArray[np.int64], fontsize: float) -> None:
+def _fill_matrix(axes: Axes, counts: Counts, fontsize: float) -> None:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     _write_counts(axes, counts, "d", shares > 0.5, fontsize)
 
 
-def _write_counts(
-    axes: Axes, counts: NDArray[np.int64], form: str, on_dark: NDArray[np.bool_], fontsize: float
-) -> None:
+def _write_counts(axes: Axes, counts: Counts, form: str, on_dark: Flags, fontsize: float) -> None:
     for (i, j), n in np.ndenumerate(counts):
         if n:
             colour = "white" if on_dark[i, j] else "black"
@@ -95,21 +97,21 @@ def draw_curves(curves: Mapping[str, Curve], title: str, budget: str = LINF) -> 
     """Draw robust accuracy against epsilon.
 
     Args:
-        curves: name -> (epsilons, accuracies); of names `attack, view` each attack has a colour
-            and each view a style of line, if there are enough of them.
+        curves: by name. If the names are `attack, view`, each attack gets a colour and each view a
+            style of line, as far as there are enough of both.
         title: of the figure.
-        budget: what an epsilon is.
+        budget: label of the epsilons.
     """
     figure, axes = _lines()
-    for (name, (epsilons, accuracies)), look in zip(curves.items(), _looks(curves), strict=True):
-        axes.plot(epsilons, accuracies, marker="o", ms=3, label=name, **look)
+    for name, (colour, style) in zip(curves, _looks(curves), strict=True):
+        axes.plot(*curves[name], marker="o", ms=3, label=name, color=colour, ls=style)
     axes.set(title=title, xlabel=budget, ylabel="robust accuracy", ylim=(-0.02, 1.02))
     _explain(axes)
     return figure
 
 
-def _looks(names: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Yield a colour and a style for each line, no two of forty alike."""
+def _looks(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield a colour and a style for each line; the first forty all differ."""
     halves = [name.partition(", ")[::2] for name in names]
     first, second = ([*dict.fromkeys(half)] for half in zip(*halves, strict=True))
     by_half = 1 < len(second) <= len(STYLES) and len(first) <= COLOURS
@@ -117,11 +119,11 @@ def _looks(names: Iterable[str]) -> Iterator[dict[str, Any]]:
         colour, style = i % COLOURS, i // COLOURS % len(STYLES)
         if by_half:
             colour, style = first.index(one), second.index(other)
-        yield {"color": f"C{colour}", "ls": STYLES[style]}
+        yield f"C{colour}", STYLES[style]
 
 
 def draw_rates(curves: Mapping[str, Curve], over: str, rate: str) -> Figure:
-    """Draw shares against a count on a logarithmic axis, one line a name -> (counts, shares)."""
+    """Draw shares against a count on a logarithmic axis, one line per name: (counts, shares)."""
     figure, axes = _lines()
     for name, (counts, shares) in curves.items():
         axes.plot(counts, shares, marker="o", ms=3, ls=":" if "paper" in name else "-", label=name)
@@ -171,7 +173,7 @@ def draw_learning_curve(history: Mapping[str, Mapping[int, float]], title: str) 
 
 
 def draw_losses(losses: Mapping[str, Mapping[int, float]], title: str) -> Figure:
-    """Draw a loss by epoch, one line per name -> epoch -> loss; logarithmic, as some diverge."""
+    """Draw losses by epoch on a logarithmic axis, because some diverge; one line per name."""
     figure, axes = _lines()
     for name, values in losses.items():
         axes.plot(list(values), list(values.values()), marker=".", label=name)
@@ -183,12 +185,13 @@ def draw_losses(losses: Mapping[str, Mapping[int, float]], title: str) -> Figure
 
 
 def draw_grid(
-    rows: Mapping[str, NDArray[np.float32]], captions: Mapping[str, Sequence[str]], title: str
+    rows: Mapping[str, Images], captions: Mapping[str, Sequence[str]], title: str
 ) -> Figure:
-    """Draw rows of images `(k, h, w, c)`, the same example in each column.
+    """Draw rows of k images each, the same example in each column.
 
-    A row with as much below zero as above is a difference: drawn around white and magnified to its
-    own range, which its name gives. Others are drawn from 0 to their maximum, or 1 if larger.
+    A row with values as far below zero as above is taken for a difference: zero is white, and its
+    own range fills the colours. Other rows are drawn from 0 to their maximum, but at least to 1.
+    The range stands beside each row.
     """
     columns = len(next(iter(rows.values())))
     figure = Figure(figsize=(1.0 * columns + 1.8, 1.2 * len(rows) + 0.5))
@@ -200,7 +203,7 @@ def draw_grid(
     return figure
 
 
-def _fill_row(axes: Axes, name: str, images: NDArray[np.float32], captions: Sequence[str]) -> None:
+def _fill_row(axes: Axes, name: str, images: Images, captions: Sequence[str]) -> None:
     width = images.shape[2]
     strip = np.concatenate([image.mean(axis=-1) for image in images], axis=1)
     top = max(float(np.abs(images).max()), 1e-9)
@@ -218,7 +221,7 @@ def _fill_row(axes: Axes, name: str, images: NDArray[np.float32], captions: Sequ
 
 
 def _lines() -> tuple[Figure, Axes]:
-    """Return axes for lines, with room for their names at the right."""
+    """Return axes for lines, with room for the legend at the right."""
     figure = Figure(figsize=(9, 4.5))
     figure.subplots_adjust(left=0.09, right=0.67, bottom=0.12, top=0.92)
     return figure, figure.subplots()

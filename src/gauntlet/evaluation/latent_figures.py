@@ -6,9 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from gauntlet.arrays import Floats, Images, Labels
 
-def draw_scatter(points: NDArray[np.float32], classes: NDArray[np.int64], title: str) -> Figure:
-    """Draw points `(n, 2)`, coloured by class `(n,)`."""
+
+def draw_scatter(points: Floats, classes: Labels, title: str) -> Figure:
+    """Draw points `(n, 2)`, coloured by class."""
     figure = Figure(figsize=(7, 6))
     axes = figure.subplots()
     for each in np.unique(classes):
@@ -19,12 +21,11 @@ def draw_scatter(points: NDArray[np.float32], classes: NDArray[np.int64], title:
     return figure
 
 
-def draw_manifold(
-    images: NDArray[np.float32], coordinates: NDArray[np.float64], title: str
-) -> Figure:
-    """Draw a square of images `(k * k, h, w, c)`, row by row from the top.
+def draw_manifold(images: Images, coordinates: NDArray[np.float64], title: str) -> Figure:
+    """Draw a square of k * k images, row by row from the top.
 
-    Each is scaled to its own maximum: outputs need not have the scale of images.
+    Each is scaled to its own maximum, because decoded images need not lie in [0, 1]. `coordinates`
+    `(k,)` are those of the columns, and of the rows from the bottom.
     """
     k, (height, width) = len(coordinates), images.shape[1:3]
     tops = np.maximum(images.max(axis=(1, 2, 3), keepdims=True), 1e-9)

@@ -1,55 +1,33 @@
-"""What an attack run measures, as `(name, value)` pairs (names: README, "Metrics")."""
+"""What an attack run measures, as `(name, value)` pairs (names: `gauntlet.tracking.names`)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import classification_report
 
-from gauntlet.evaluation.statistics import defeated, standard_error, wilson
-
-Classes = NDArray[np.int64]
+from gauntlet.evaluation.outcomes import Classes, Outcome
+from gauntlet.evaluation.quantities import CLEAN_ACCURACY, LOGGED, ROBUST_ACCURACY, target_rate
+from gauntlet.evaluation.statistics import Interval, standard_error, wilson
 
 MOST = 0.05
-"""Share of the pixels that `concentration` looks at."""
+"""Share of the pixels, the most changed ones, whose part of the change `concentration` gives."""
 
 
-@dataclass(frozen=True)
-class AttackOutcome:
+@dataclass(frozen=True, kw_only=True)
+class AttackOutcome(Outcome):
     """One attack at one budget, as the judge sees it.
 
     Attributes:
-        labels: true classes `(n,)`.
-        clean: the judge's classes of the unattacked images `(n,)`; -1 is rejected: an error here.
-        attacked: the judge's classes of the attacked images `(n,)`; -1 is rejected: the attack is
-            defeated, as MagNet scores it.
-        noise_l2: L2 norm of each change `(n,)`, in [0, 1] pixel units.
-        noise_linf: Linf norm of each change `(n,)`.
-        concentration: see the function of that name `(n,)`.
+        noise_linf: Linf norm of each change `(n,)`, in [0, 1] pixel units.
     """
 
-    labels: Classes
-    clean: Classes
-    attacked: Classes
-    noise_l2: NDArray[np.float32]
     noise_linf: NDArray[np.float32]
-    concentration: NDArray[np.float32]
-
-    @property
-    def correct(self) -> NDArray[np.bool_]:
-        """Attacked images that keep their true class or are rejected `(n,)`; see `defeated`."""
-        return defeated(self.labels, self.attacked)
-
-    @property
-    def flipped(self) -> NDArray[np.bool_]:
-        """Images that were right and now pass as another class `(n,)`.
-
-        Clean errors are no success, nor is what a defence rejects, with or without attack.
-        """
-        return np.asarray((self.clean == self.labels) & ~self.correct)
 
 
 def concentration(change: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -65,7 +43,7 @@ def concentration(change: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def draw_metrics(labels: Classes, votes: Classes, name: str) -> Iterator[tuple[str, float]]:
-    """Yield how far the accuracy is certain in spite of random draws, if there were any.
+    """Yield the standard error of the accuracy over random draws, if there were several.
 
     Args:
         labels: true classes `(n,)`.
@@ -78,53 +56,28 @@ def draw_metrics(labels: Classes, votes: Classes, name: str) -> Iterator[tuple[s
 
 def clean_metrics(labels: Classes, clean: Classes) -> Iterator[tuple[str, float]]:
     """Yield accuracy on unattacked images with its Wilson interval; a rejected one is an error."""
-    accuracy = wilson(clean == labels)
-    yield "clean/accuracy", accuracy.value
-    yield "clean/accuracy_low", accuracy.low
-    yield "clean/accuracy_high", accuracy.high
+    yield from _with_interval(CLEAN_ACCURACY.metric, wilson(clean == labels))
 
 
 def attack_metrics(outcome: AttackOutcome, target: int | None) -> Iterator[tuple[str, float]]:
-    """Yield the metrics of one budget.
+    """Yield the metrics of one budget; those that are undefined are left out.
 
     Args:
         outcome: what the judge saw.
         target: the class of a one-target attack; adds `adv/target_rate`.
     """
-    accuracy = wilson(outcome.correct)
-    yield "adv/accuracy", accuracy.value
-    yield "adv/accuracy_low", accuracy.low
-    yield "adv/accuracy_high", accuracy.high
-    yield "adv/success_rate", float(outcome.flipped.mean())
-    right = int((outcome.clean == outcome.labels).sum())
-    yield "adv/success_rate_of_correct", float(outcome.flipped.sum() / max(right, 1))
-    yield "adv/unchanged", float((outcome.clean == outcome.attacked).mean())
-    successful = outcome.flipped
-    if successful.any():
-        yield "adv/noise_l2", float(outcome.noise_l2[successful].mean())
-        yield "adv/noise_l2_median", float(np.median(outcome.noise_l2[successful]))
+    yield from _with_interval(ROBUST_ACCURACY.metric, ROBUST_ACCURACY.measure(outcome))
     yield "adv/change_linf", float(outcome.noise_linf.max())
-    yield "adv/concentration", float(outcome.concentration.mean())
-    if target is not None:
-        others = outcome.labels != target
-        yield "adv/target_rate", float((outcome.attacked[others] == target).mean())
+    for quantity in (*LOGGED, *(() if target is None else (target_rate(target),))):
+        value = quantity.measure(outcome).value
+        if not math.isnan(value):
+            yield quantity.metric, value
 
 
-def magnet_metrics(
-    labels: Classes, bare: Classes, reformed: Classes, rejected: NDArray[np.bool_]
-) -> Iterator[tuple[str, float]]:
-    """Yield the share of attacked images that parts of MagNet defeat.
-
-    Args:
-        labels: true classes `(n,)`.
-        bare: classes without defence `(n,)`.
-        reformed: classes after the reformer `(n,)`.
-        rejected: what the detectors reject `(n,)`; it counts as correct.
-    """
-    yield "magnet/accuracy_none", float((bare == labels).mean())
-    yield "magnet/accuracy_detector", float((rejected | (bare == labels)).mean())
-    yield "magnet/accuracy_reformer", float((reformed == labels).mean())
-    yield "magnet/accuracy_both", float((rejected | (reformed == labels)).mean())
+def _with_interval(name: str, measured: Interval) -> Iterator[tuple[str, float]]:
+    yield name, measured.value
+    yield f"{name}_low", measured.low
+    yield f"{name}_high", measured.high
 
 
 def report_by_class(labels: Classes, predicted: Classes) -> str:
@@ -140,26 +93,39 @@ def count_matrix(rows: Classes, columns: Classes, n_classes: int) -> NDArray[np.
     return table
 
 
-def matrices(outcome: AttackOutcome, n_classes: int) -> dict[str, dict[str, object]]:
+class CountMatrix(TypedDict):
+    """How many images have each pair of classes.
+
+    Attributes:
+        rows, columns: what the axes mean.
+        counts: `(classes, classes)`; a last class `rejected` may follow.
+        classes: names of the classes.
+    """
+
+    rows: str
+    columns: str
+    counts: list[list[int]]
+    classes: NotRequired[list[str]]
+
+
+def matrices(
+    labels: Classes, clean: Classes, attacked: Classes, n_classes: int
+) -> dict[str, CountMatrix]:
     """Return the three count matrices of one budget, each with what its axes mean.
 
     The first paper's published "confusion matrices" are the third kind, transposed.
     """
     views = {
-        "clean": ("true class", outcome.labels, "clean prediction", outcome.clean),
-        "attacked": ("true class", outcome.labels, "attacked prediction", outcome.attacked),
-        "moved": ("clean prediction", outcome.clean, "attacked prediction", outcome.attacked),
+        "clean": ("true class", labels, "clean prediction", clean),
+        "attacked": ("true class", labels, "attacked prediction", attacked),
+        "moved": ("clean prediction", clean, "attacked prediction", attacked),
     }
     return {
-        name: {
-            "rows": rows,
-            "columns": columns,
-            **_counted(count_matrix(r, c, n_classes), n_classes),
-        }
+        name: _counted(rows, columns, count_matrix(r, c, n_classes), n_classes)
         for name, (rows, r, columns, c) in views.items()
     }
 
 
-def _counted(counts: NDArray[np.int64], n_classes: int) -> dict[str, object]:
+def _counted(rows: str, columns: str, counts: NDArray[np.int64], n_classes: int) -> CountMatrix:
     names = [*map(str, range(n_classes)), "rejected"][: len(counts)]
-    return {"classes": names, "counts": counts.tolist()}
+    return {"rows": rows, "columns": columns, "classes": names, "counts": counts.tolist()}

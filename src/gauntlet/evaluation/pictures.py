@@ -1,4 +1,4 @@
-"""Figures as files that pages can carry."""
+"""Figures as PNG files small enough to be embedded in pages."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def as_png(figure: Figure) -> bytes:
-    """Return a figure as a small PNG, for pages that carry their pictures."""
+    """Return a figure as a small PNG."""
     file = io.BytesIO()
     figure.savefig(file, dpi=100, bbox_inches="tight")
     return smaller(file.getvalue())
 
 
 def smaller(png: bytes) -> bytes:
-    """Return a picture in 64 colours: a third of its size, and a plot looks the same."""
+    """Return a picture in 64 colours, which makes it a third as large; a plot looks the same."""
     file = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").quantize(64).save(file, "PNG", optimize=True)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""What counts as defeated, intervals and worst cases."""
+"""Intervals, tests and worst cases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, fisher_exact, t, ttest_rel
 
-from gauntlet.config.base import REJECTED
+SIGNIFICANT = 0.05
+"""A p-value below it, corrected for the number of tests, means more than noise."""
 
 
 class Interval(NamedTuple):
@@ -51,15 +52,6 @@ def over_seeds(values: Sequence[float]) -> Interval:
 def worst_case(correct: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
     """Return which examples `(n,)` survive every attack; each item is one attack's `(n,)`."""
     return np.asarray(np.all(correct, axis=0))
-
-
-def defeated(labels: NDArray[np.int64], attacked: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell where an attack came to nothing: the true class is predicted, or -1, rejected.
-
-    At every budget, 0 too: there robust accuracy exceeds `clean/accuracy` by the false positives.
-    Shapes broadcast.
-    """
-    return np.asarray((attacked == labels) | (attacked == REJECTED))
 
 
 def mcnemar(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:

@@ -1,4 +1,4 @@
-"""Models that learned nothing: whatever an attack leaves of them says nothing about robustness."""
+"""Models that learned nothing: their numbers under attack say nothing about robustness."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gauntlet.config.base import REJECTED
+from gauntlet.arrays import REJECTED
 from gauntlet.evaluation.statistics import wilson
 
 LOOK_AT = (
     "look at learning_curve.png of its trainings (tags gauntlet.input.*), and train with other "
     "--epochs, --learning_rate, --classifier_epochs or --train_size"
 )
-"""Where to go on from a model that learned nothing."""
+"""What to do about a model that learned nothing."""
 
 
 class Judged(NamedTuple):
-    """What a model says of the test images, without any attack.
+    """The predictions of a model for the test images, without attack.
 
     Attributes:
-        who: the model, as the warning calls it.
-        labels, clean: true classes and the model's, `(n,)`; -1 is rejected.
+        who: name of the model in the warning.
+        labels, clean: true and predicted classes, `(n,)`; -1 is rejected.
     """
 
     who: str
@@ -32,7 +32,7 @@ class Judged(NamedTuple):
 
 
 def warnings(models: Iterable[Judged]) -> Iterator[str]:
-    """Yield a sentence per reason, with all models that learned nothing for it."""
+    """Yield one sentence per reason, naming all models that learned nothing."""
     found: dict[str, list[str]] = {}
     for model in models:
         if reason := _reason(model.labels, model.clean):
@@ -43,14 +43,14 @@ def warnings(models: Iterable[Judged]) -> Iterator[str]:
 
 
 def from_counts(who: str, counts: ArrayLike) -> Judged:
-    """Return what a confusion matrix (true class x prediction) tells of a model."""
+    """Return the predictions that a confusion matrix (true class x prediction) counts."""
     table = np.asarray(counts, np.int64)
     rows, columns = np.indices(table.shape)
     return Judged(who, *(np.repeat(c.ravel(), table.ravel()) for c in (rows, columns)))
 
 
 def _reason(labels: NDArray[np.int64], clean: NDArray[np.int64]) -> str:
-    """Say why a model has learned nothing; empty: it has, or the images are of one class alone."""
+    """Return why a model learned nothing; empty: it did learn, or all images are of one class."""
     images = np.unique(labels, return_counts=True)[1]
     if len(images) < 2:
         return ""

@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 
 from gauntlet.errors import DamagedRunError
+from gauntlet.tracking import names
 from gauntlet.tracking.finished import SealedRun, download, sha256
 from gauntlet.tracking.provenance import NUMERIC_PACKAGES, package_versions
 from gauntlet.tracking.recording import TrackedRun
@@ -22,9 +23,6 @@ if TYPE_CHECKING:  # importing Keras costs seconds; whoever passes a model has p
     import keras
 
 KERAS_FILE = "data/model.keras"
-MODEL_ID = "gauntlet.model_id"
-FILE_SHA256 = "gauntlet.model_file_sha256"
-WEIGHTS_SHA256 = "gauntlet.weights_sha256"
 
 
 class StoredModel(NamedTuple):
@@ -39,7 +37,8 @@ class StoredModel(NamedTuple):
 def stored_model(run: SealedRun) -> StoredModel:
     """Return the model that a finished training run logged."""
     tags = run.run.tags
-    return StoredModel(run.id, tags[MODEL_ID], tags[FILE_SHA256], tags[WEIGHTS_SHA256])
+    digests = tags[names.MODEL_FILE_SHA256], tags[names.WEIGHTS_SHA256]
+    return StoredModel(run.id, tags[names.MODEL_ID], *digests)
 
 
 def log_model(run: TrackedRun, model: keras.Model, example: NDArray[np.float32]) -> StoredModel:
@@ -61,9 +60,9 @@ def log_model(run: TrackedRun, model: keras.Model, example: NDArray[np.float32])
     stored = StoredModel(run.id, model_id, file_sha256, weights_sha256(model))
     run.tags(
         {
-            MODEL_ID: stored.model_id,
-            FILE_SHA256: stored.file_sha256,
-            WEIGHTS_SHA256: stored.weights_sha256,
+            names.MODEL_ID: stored.model_id,
+            names.MODEL_FILE_SHA256: stored.file_sha256,
+            names.WEIGHTS_SHA256: stored.weights_sha256,
         }
     )
     return stored
@@ -91,21 +90,36 @@ def _save(
 def load_model(stored: StoredModel) -> keras.Model:
     """Load a model after checking the file's digest; Keras's safe mode refuses code in it.
 
+    Its own classes of layers must be registered, that is their module imported.
+
     Raises:
         DamagedRunError: the file is missing, or not the one that the training run logged.
     """
-    import keras
-
-    import gauntlet.autoencoders.layers  # noqa: F401 -- registers the classes that files name
-
     try:
         content = model_file(stored)
     except DamagedRunError as error:
         raise DamagedRunError(f"{error}: the same command trains it anew.") from None
+    return model_of(content)
+
+
+def model_of(content: bytes) -> keras.Model:
+    """Return the model of a `.keras` file's content; Keras's safe mode refuses code in it."""
+    import keras
+
     with tempfile.TemporaryDirectory(prefix="gauntlet-") as folder:
         file = Path(folder, "model.keras")
         file.write_bytes(content)
         return keras.saving.load_model(file, compile=False, safe_mode=True)
+
+
+def as_file(model: keras.Model) -> bytes:
+    """Return a model as the content of a `.keras` file, without its loss."""
+    import keras
+
+    with tempfile.TemporaryDirectory(prefix="gauntlet-") as folder:
+        file = Path(folder, "model.keras")
+        keras.Model(model.input, model.output, name=model.name).save(file)
+        return file.read_bytes()
 
 
 def model_file(stored: StoredModel) -> bytes:

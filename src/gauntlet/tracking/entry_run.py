@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from gauntlet.errors import TrackingError
 from gauntlet.interruption import OPENED_RUN, uninterrupted
+from gauntlet.tracking import names
 from gauntlet.tracking.recording import log_params
 
 _log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def _is_waiting(run_id: str) -> bool:
     return (
         (run.info.status, run.info.experiment_id) == ("RUNNING", experiment)
         and "mlflow.project.entryPoint" in run.data.tags
-        and "gauntlet.step" not in run.data.tags
+        and names.STEP not in run.data.tags
     )
 
 
@@ -50,7 +51,7 @@ def mark_entry_as_reuse(entry_point: str) -> None:
     """Name the run that `mlflow run` opened if nothing had to be computed in it."""
     if run_id := take_entry_run_id():
         name = f"{entry_point}: reused finished runs"
-        log_params(run_id, {"mlflow.runName": name, "gauntlet.step": "reuse"})
+        log_params(run_id, {"mlflow.runName": name, names.STEP: "reuse"})
 
 
 def end_untaken_entry(status: str) -> None:

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from gauntlet.errors import TrackingError
 from gauntlet.tracking.store import artifact_location
-
-AUTOENCODERS, CLASSIFIERS, ATTACKS, STUDIES = "autoencoders", "classifiers", "attacks", "studies"
-REPRODUCTIONS, COMPARISONS = "reproductions", "comparisons"
-
-PURPOSES: Mapping[str, str] = {
-    "autoencoder": AUTOENCODERS,
-    "classifier": CLASSIFIERS,
-    "attack": ATTACKS,
-    "main": ATTACKS,
-    "reproduce": REPRODUCTIONS,
-    "tune": STUDIES,
-    "compare": COMPARISONS,
-}
-"""The experiment of each entry point."""
-
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Opens the UI on runs and metrics, where it would guess traces and prompts."""

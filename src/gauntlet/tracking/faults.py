@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gauntlet.errors import disk_fault
 
@@ -26,7 +26,7 @@ NO_ACCESS = re.compile(
     r"malformed|disk I/O error|authentication failed",
     re.I,
 )
-"""What databases say of a fault that no waiting mends."""
+"""Words in the error of a database that no waiting mends."""
 
 
 class Fault(NamedTuple):
@@ -104,7 +104,7 @@ def _of_text(words: str, place: Place, passes: bool) -> Fault | None:
     return Fault(f"{what}, then give the same command again.", passes=False)
 
 
-def _of_answer(status: Any, words: str, place: Place, reads_artifact: bool) -> Fault | None:
+def _of_answer(status: object, words: str, place: Place, reads_artifact: bool) -> Fault | None:
     """Return the fault of a server that answers: an HTTP status, or MLflow's name of one."""
     if status in FORBIDDEN:
         return _of_text(f"permission denied: {words}", place, passes=False)

@@ -20,13 +20,15 @@ import mlflow
 import numpy as np
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from numpy.typing import NDArray
 
+from gauntlet.arrays import Array
+from gauntlet.catalogue.parameters import Json
 from gauntlet.errors import DamagedRunError, UsageError
+from gauntlet.tracking import names
 
 CONFIG = "config/"
 
-SEAL, SEAL_FILE = "gauntlet.seal", "seal.json"
+SEAL_FILE = "seal.json"
 """The tag with the digest of the seal, and the artifact that is the seal."""
 
 Curve = Mapping[int, float]
@@ -94,11 +96,12 @@ class SealedRun(NamedTuple):
             )
         return content
 
-    def json(self, path: str) -> Any:
+    def json(self, path: str) -> Json:
         """Return the content of a JSON artifact; see `artifact`."""
-        return json.loads(self.artifact(path))
+        found: Json = json.loads(self.artifact(path))
+        return found
 
-    def arrays(self, path: str) -> Mapping[str, NDArray[Any]]:
+    def arrays(self, path: str) -> Mapping[str, Array]:
         """Return the arrays of an npz artifact, see `artifact`; pickles inside are refused."""
         with np.load(io.BytesIO(self.artifact(path)), allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
@@ -142,7 +145,7 @@ def read_sealed(run_id: str) -> SealedRun:
     return sealed(_get(run_id))
 
 
-def read_seal(run_id: str) -> dict[str, Any]:
+def read_seal(run_id: str) -> Json:
     """Return what the seal of a finished run holds, checked as by `read_sealed`."""
     return _checked(_get(run_id))
 
@@ -157,11 +160,12 @@ def sealed(run: Run) -> SealedRun:
     return SealedRun(_described(run), run.info.artifact_uri, content["artifacts"], curves)
 
 
-def _checked(run: Run) -> dict[str, Any]:
+def _checked(run: Run) -> Json:
     run_id, tags, params = run.info.run_id, run.data.tags, run.data.params
-    if SEAL not in tags:
+    if names.SEAL not in tags:
         raise DamagedRunError(
-            f"run {run_id} has no tag {SEAL}: an older version wrote it, or the tag was deleted"
+            f"run {run_id} has no tag {names.SEAL}: an older version wrote it, or the tag was "
+            "deleted"
         )
     content = _seal_of(run)
     for what, then, now in (
@@ -242,13 +246,15 @@ def _described(run: Run) -> FinishedRun:
     )
 
 
-def _seal_of(run: Run) -> dict[str, Any]:
+def _seal_of(run: Run) -> Json:
     run_id = run.info.run_id
     try:
         content = download(run.info.artifact_uri, SEAL_FILE)
     except OSError:
         raise DamagedRunError(f"artifact {SEAL_FILE} of run {run_id} is missing") from None
-    if sha256(content) != run.data.tags[SEAL]:
-        raise DamagedRunError(f"artifact {SEAL_FILE} or tag {SEAL} of run {run_id} was changed")
-    found: dict[str, Any] = json.loads(content)
+    if sha256(content) != run.data.tags[names.SEAL]:
+        raise DamagedRunError(
+            f"artifact {SEAL_FILE} or tag {names.SEAL} of run {run_id} was changed"
+        )
+    found: Json = json.loads(content)
     return found

@@ -1,8 +1,10 @@
 """What `mlflow run` lacks, for this project alone; other projects run as if this were not here.
 
 MLflow creates a run before it validates anything, keeps runs in the working directory, wants
-conda, and on SIGTERM leaves its child behind. The entry point `mlflow.run_context_provider` has it
-import this module in every process, amid its own import: nothing heavy or of MLflow up here.
+conda, and leaves its child behind on SIGTERM.
+
+MLflow imports this module in every process, through the entry point `mlflow.run_context_provider`,
+while it is itself being imported. So this module imports nothing heavy and no `mlflow` at its top.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ STANDING = "GAUNTLET_STANDING_IN"
 """Tells the project's process where the user stands: MLflow starts it in the project's folder."""
 
 INTERRUPTED = {130, -1, -2, -9, -15, 129, 137, 143}
-"""How a child exits that a signal to end has ended: our code, Python's and a shell's."""
+"""Exit codes of a child that a signal ended: our own, Python's and a shell's."""
 
 
 class LauncherContext:
@@ -85,20 +87,15 @@ def _is_gauntlet(uri: str) -> bool:
 
 def _prepare(arguments: dict[str, Any]) -> None:
     """Check everything that can be checked before a run exists, and choose what was left open."""
-    from gauntlet.config.base import RunConfig
-    from gauntlet.config.compare import CompareConfig
-    from gauntlet.config.entry_points import parse
-    from gauntlet.data.subsets import check_local
-    from gauntlet.tracking.asked_for import runs_asked_for
+    from gauntlet.catalogue.components import load
+    from gauntlet.catalogue.entry_points import ENTRY_POINTS
+    from gauntlet.config.command_line import parse
     from gauntlet.tracking.store import open_store
 
     parameters = {name: str(value) for name, value in (arguments["parameters"] or {}).items()}
     config = parse(arguments["entry_point"], parameters)
-    if isinstance(config, RunConfig):
-        check_local(config)
+    load(ENTRY_POINTS[arguments["entry_point"]].check)(config)
     open_store()
-    if isinstance(config, CompareConfig):
-        runs_asked_for(config)
     _choose_experiment(arguments)
     _choose_environment(arguments)
 
@@ -121,8 +118,8 @@ def stand_where_the_user_does() -> None:
 @contextmanager
 def _storage_apart(arguments: dict[str, Any]) -> Iterator[None]:
     """Let the child find a study's storage in its environment; MLflow logs and prints the rest."""
-    from gauntlet.config.storage import STORAGE
     from gauntlet.masking import mask_address
+    from gauntlet.storage import STORAGE
 
     parameters = arguments["parameters"] or {}
     given, before = str(parameters.get("storage", "")), os.environ.get(STORAGE)
@@ -139,12 +136,14 @@ def _storage_apart(arguments: dict[str, Any]) -> Iterator[None]:
 
 
 def _choose_experiment(arguments: dict[str, Any]) -> None:
-    from gauntlet.tracking.experiments import PURPOSES, experiment_id
+    from gauntlet.catalogue.entry_points import ENTRY_POINTS
+    from gauntlet.tracking.experiments import experiment_id
 
     name = arguments["experiment_name"]
     if arguments["experiment_id"] or (not name and "MLFLOW_EXPERIMENT_ID" in os.environ):
         return
-    name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or PURPOSES[arguments["entry_point"]]
+    own = ENTRY_POINTS[arguments["entry_point"]].experiment
+    name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or own
     arguments.update(experiment_name=None, experiment_id=experiment_id(name))
 
 

@@ -23,9 +23,10 @@ from mlflow.exceptions import MlflowException
 from gauntlet.data.cache import default_folder
 from gauntlet.errors import TrackingError
 from gauntlet.private_files import FILE, private_folder
+from gauntlet.tracking import names
 from gauntlet.tracking.store import tracking_uri
 
-OWN_ENDING = "gauntlet.trial"
+OWN_ENDING = names.TRIAL
 """The tag of runs that their study ends, which knows how their trials ended."""
 
 _log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def hold(run_id: str) -> None:
     path = _folder() / "-".join([_digest(tracking_uri()), *_machine(), run_id, str(os.getpid())])
     # Locked before it has its name: nobody ever finds it free.
     lock = FileLock(path.with_suffix(".new"), mode=FILE, thread_local=False)
-    with suppress(OSError):  # without it the run may stay RUNNING after a kill -9, no more
+    with suppress(OSError):  # at worst, the run stays RUNNING after a kill -9
         private_folder(path.parent)
         lock.acquire()
         Path(lock.lock_file).rename(path)

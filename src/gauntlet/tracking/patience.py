@@ -24,16 +24,16 @@ from gauntlet.interruption import interrupted
 from gauntlet.tracking.faults import Fault, Place, fault_of
 
 PATIENCE_SECONDS = 10.0
-"""How long a store may be away; what is then not written is given up."""
+"""Seconds that a store may be away; after that, what is not written yet is given up."""
 
 HURRY_SECONDS = 0.5
 """The same, once the user wants the command to end."""
 
 PAUSE_SECONDS = 0.2
-"""Between two attempts: as good as at once when the store is back."""
+"""Seconds between two attempts."""
 
 ANSWER_SECONDS = "30"
-"""How long a server may think about an answer, while nothing has failed yet."""
+"""Seconds that a server may take for an answer, as long as nothing has failed."""
 
 _RETRIES, _TIMEOUT = "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"
 

@@ -6,11 +6,13 @@ import ast
 import functools
 import hashlib
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import subprocess
 from pathlib import Path
 
+from gauntlet.tracking import names
 from gauntlet.tracking.store import PROJECT_ROOT
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -18,11 +20,21 @@ PACKAGE = Path(__file__).resolve().parents[1]
 NUMERIC_PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "scipy", "cleverhans")
 """Packages that compute: another version of one of them means another result."""
 
-_NOT_FOLLOWED = tuple(
-    f"gauntlet.{name}"
-    for name in ("config", "errors", "masking", "private_files", "tracking", "steps")
+COMPUTING = (
+    "arrays",
+    "attacks",
+    "autoencoders",
+    "cells",
+    "classifiers",
+    "defences",
+    "diagnostics",
+    "evaluation",
+    "examination",
+    "seeding",
+    "training",
 )
-"""Modules that describe, track or compose; those of them that compute are named by their step."""
+"""The project's rooms that compute. What the others decide reaches them as values and arrays, which
+stand in every fingerprint themselves."""
 
 _ARITHMETIC = (
     "TF_",
@@ -73,15 +85,16 @@ def environment() -> str:
 def git_state() -> dict[str, str]:
     """Return commit and dirty flag of the repository that tracks these sources, else `unknown`.
 
-    An unpacked archive may lie inside another repository, whose commit says nothing of it.
+    An unpacked archive may lie inside another repository, whose commit says nothing of it. Reports
+    are output: a run that wrote one leaves the sources as they were.
     """
     commit = _git("rev-parse", "HEAD")
     if commit is None or _git("ls-files", "--error-unmatch", str(PACKAGE / "__init__.py")) is None:
-        return {"gauntlet.git_commit": "unknown", "gauntlet.git_dirty": "unknown"}
-    edited = _git("status", "--porcelain", "--untracked-files=no")
+        return {names.GIT_COMMIT: "unknown", names.GIT_DIRTY: "unknown"}
+    edited = _git("status", "--porcelain", "--untracked-files=no", "--", ":(top,exclude)reports")
     added = _git("ls-files", "--others", "--exclude-standard", "--", str(PACKAGE))
     dirty = bool(edited or added)
-    return {"gauntlet.git_commit": commit, "gauntlet.git_dirty": str(dirty).lower()}
+    return {names.GIT_COMMIT: commit, names.GIT_DIRTY: str(dirty).lower()}
 
 
 def _git(*words: str) -> str | None:
@@ -99,40 +112,57 @@ def _git(*words: str) -> str | None:
 
 @functools.cache
 def source_digests(*modules: str) -> dict[str, str]:
-    """Return the SHA-256 of these project modules and of those that they import, directly or not.
+    """Return the SHA-256 of these modules, and of the computing ones that they import in turn.
 
-    Read from the files as they are now, so an uncommitted edit counts. Modules that describe, track
-    or compose count only if they are named here, and what they import is not followed.
+    Read from the files as they are now, so an uncommitted edit counts. Of other installed packages,
+    every module counts that belongs to the same package as one of `modules`.
     """
+    packages = {module.split(".")[0] for module in modules}
     found: dict[str, str] = {}
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        followed = not module.startswith(_NOT_FOLLOWED)
-        if module in found or not (followed or module in modules):
+        if module in found or not _computes(module, packages):
             continue
         if (file := _source_file(module)) is None:  # `from module import name`: a name
             continue
         source = file.read_bytes()
         found[module] = hashlib.sha256(source).hexdigest()[:16]
-        waiting += _imports(source) if followed else []
+        waiting += _imports(source)
     return dict(sorted(found.items()))
 
 
+def _computes(module: str, packages: set[str]) -> bool:
+    package, _, rest = module.partition(".")
+    if package == PACKAGE.name:
+        return rest.split(".")[0] in COMPUTING
+    return package in packages
+
+
 def _source_file(module: str) -> Path | None:
-    """Return the file of a project module, found without importing anything; None if it is none."""
-    path = PACKAGE.joinpath(*module.split(".")[1:])
+    """Return a module's file, found without importing it; None if it is none."""
+    package, *parts = module.split(".")
+    if package == PACKAGE.name:
+        folder = PACKAGE
+    else:
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            return None
+        if not parts:
+            return Path(spec.origin)
+        folder = Path(spec.origin).parent
+    path = folder.joinpath(*parts)
     files = (path.with_suffix(".py"), path / "__init__.py")
     return next((file for file in files if file.is_file()), None)
 
 
 @functools.cache
 def _imports(source: bytes) -> list[str]:
-    """Return the project's modules that a source names in `import` and `from` statements."""
-    names: list[str] = []
+    """Return the modules that a source names in `import` and `from` statements."""
+    found: list[str] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-    return [name for name in names if name.startswith("gauntlet.")]
+            found += [alias.name for alias in node.names]
+    return found

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import mlflow
 import numpy as np
@@ -25,9 +25,12 @@ from mlflow.entities import (
 )
 from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
 
+from gauntlet.arrays import Array
+from gauntlet.catalogue.parameters import Json
 from gauntlet.errors import DamagedRunError
 from gauntlet.masking import mask
-from gauntlet.tracking.finished import SEAL, SEAL_FILE, read_seal, sha256
+from gauntlet.tracking import names
+from gauntlet.tracking.finished import SEAL_FILE, read_seal, sha256
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,7 +53,7 @@ class TrackedRun:
     experiment_id: str
     _buffer: list[Metric] = field(default_factory=list)
     _flushed: float = field(default_factory=time.monotonic)
-    _given: dict[str, dict[str, Any]] = field(
+    _given: dict[str, Json] = field(
         default_factory=lambda: {"artifacts": {}, "tags": {}, "params": {}, "metrics": {}}
     )
 
@@ -98,7 +101,7 @@ class TrackedRun:
         """Store a text artifact."""
         self._store(path, mask(content).encode())
 
-    def json(self, path: str, content: Any) -> None:
+    def json(self, path: str, content: object) -> None:
         """Store a JSON artifact."""
         self.text(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
@@ -110,19 +113,22 @@ class TrackedRun:
         self.json(path, {"columns": [*columns], "data": [*zip(*columns.values(), strict=True)]})
         self.tags({MLFLOW_LOGGED_ARTIFACTS: json.dumps([{"path": path, "type": "table"}])})
 
+    def file(self, path: str, content: bytes) -> None:
+        """Store a file's content."""
+        self._store(path, content)
+
     def figure(self, path: str, figure: Figure) -> None:
         """Store a figure as PNG."""
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=100, bbox_inches="tight")
         self._store(path, file.getvalue())
 
-    def files(self, paths: Iterable[Path]) -> None:
-        """Store files under their own names, pictures in `figures/`."""
+    def files(self, paths: Iterable[Path], folder: Path) -> None:
+        """Store files of a folder under their paths in it."""
         for path in paths:
-            folder = "figures/" if path.suffix == ".png" else ""
-            self._store(f"{folder}{path.name}", path.read_bytes())
+            self._store(path.relative_to(folder).as_posix(), path.read_bytes())
 
-    def arrays(self, path: str, **arrays: np.ndarray[Any, Any]) -> None:
+    def arrays(self, path: str, **arrays: Array) -> None:
         """Store arrays as a compressed npz without pickles."""
         file = io.BytesIO()
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
@@ -133,7 +139,7 @@ class TrackedRun:
         metrics = {name: [*curve.items()] for name, curve in self._given["metrics"].items()}
         content = json.dumps({**self._given, "metrics": metrics}, sort_keys=True).encode()
         self._store(SEAL_FILE, content)
-        self.tags({SEAL: sha256(content)})
+        self.tags({names.SEAL: sha256(content)})
 
     def _store(self, path: str, content: bytes) -> None:
         folder, _, name = path.rpartition("/")
@@ -154,7 +160,7 @@ class TrackedRun:
         )
         tag = InputTag("mlflow.data.context", context)
         mlflow.MlflowClient().log_inputs(self.id, datasets=[DatasetInput(data, [tag])])
-        self.tags({"gauntlet.dataset": name, "gauntlet.dataset_sha256": sha256})
+        self.tags({names.DATASET: name, names.DATASET_SHA256: sha256})
 
     def uses_models(self, model_ids: Iterable[str]) -> None:
         """Link the models that this run takes as inputs."""

@@ -12,10 +12,11 @@ from typing import Any
 import mlflow
 from mlflow.exceptions import MlflowException
 
-from gauntlet.config.base import EntryPointConfig, to_string
+from gauntlet.catalogue.parameters import Values, to_string
 from gauntlet.errors import TrackingError, TrainingStopped
 from gauntlet.interruption import uninterrupted
 from gauntlet.masking import mask
+from gauntlet.tracking import names
 from gauntlet.tracking.entry_run import take_entry_run_id
 from gauntlet.tracking.experiments import experiment_id
 from gauntlet.tracking.finished import every
@@ -25,7 +26,7 @@ from gauntlet.tracking.provenance import environment, git_state
 from gauntlet.tracking.recording import TrackedRun, log_params
 
 SYSTEM_METRICS_SECONDS = 5
-"""Between samples; sampled each second, they were most of what tracking costs."""
+"""Sampling interval. At one second, sampling was most of the overhead of tracking."""
 
 _monitor_log = logging.getLogger("mlflow.system_metrics.system_metrics_monitor")
 _monitor_log.setLevel(logging.WARNING)
@@ -36,7 +37,7 @@ _monitor_log.addFilter(lambda _: not store_failed())  # the run itself says it, 
 def tracked_run(
     purpose: str,
     name: str,
-    config: EntryPointConfig,
+    config: Values,
     *,
     tags: Mapping[str, str],
     params: Mapping[str, str] | None = None,
@@ -48,8 +49,9 @@ def tracked_run(
     Args:
         purpose: the experiment, unless a parent or `mlflow run` has chosen one.
         name: shown in the UI.
-        config: resolved; logged as parameters `config/...` and as `config.json`. (`mlflow run`
-            has logged what the user typed under the plain names, and MLflow never changes one.)
+        config: resolved, as JSON, without secrets; logged as parameters `config/...` and as
+            `config.json`. (`mlflow run` has logged what the user typed under the plain names, and
+            MLflow never changes one.)
         tags: the step's, see `Fingerprint.tags`.
         params: what tells this run from others of the same config.
         parent: makes this a child run.
@@ -88,7 +90,7 @@ def _ended(run: TrackedRun) -> Iterator[None]:
         raise
     except BaseException as error:
         with suppress(TrackingError):
-            log_params(run.id, {"gauntlet.error": mask(f"{type(error).__name__}: {error}")[:5000]})
+            log_params(run.id, {names.ERROR: mask(f"{type(error).__name__}: {error}")[:5000]})
             run.text("traceback.txt", traceback.format_exc())
         raise
     finally:
@@ -109,13 +111,13 @@ def _open(purpose: str, name: str, parent: TrackedRun | None, entry: bool) -> Tr
 
 
 def _describe(
-    run: TrackedRun, config: EntryPointConfig, tags: Mapping[str, str], params: Mapping[str, str]
+    run: TrackedRun, config: Values, tags: Mapping[str, str], params: Mapping[str, str]
 ) -> None:
-    values = {f"config/{k}": to_string(v) for k, v in config.model_dump(mode="json").items()}
+    values = {f"config/{name}": to_string(value) for name, value in config.items()}
     # A comparison draws nothing, so it has none.
-    seed = {"gauntlet.seed": values["config/seed"]} if "config/seed" in values else {}
+    seed = {names.SEED: values["config/seed"]} if "config/seed" in values else {}
     run.describe({**tags, **git_state(), **seed}, {**values, **params})
-    run.text("config.json", config.model_dump_json(indent=1) + "\n")
+    run.json("config.json", config)
     run.text("environment.txt", environment())
 
 
@@ -156,7 +158,7 @@ def _end(monitor: Any) -> None:
 
 
 def _close(run: TrackedRun, status: str) -> None:
-    """End a run; if the store fails now, the error that is on its way already is the better one."""
+    """End a run. If the store fails here, the error that is being raised already is kept."""
     ended = False
     with uninterrupted():
         try:
@@ -177,7 +179,7 @@ def resume_from(run: TrackedRun, interrupted: str) -> None:
 
     Whoever calls this holds the lock of the training, so nobody works in that run.
     """
-    run.tags({"gauntlet.resumed_from": interrupted})
+    run.tags({names.RESUMED_FROM: interrupted})
     client = mlflow.MlflowClient()
     try:
         if client.get_run(interrupted).info.status == "RUNNING":

@@ -8,16 +8,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 from filelock import FileLock
 from mlflow.entities import Run
 
-from gauntlet.checkpoint import Checkpoint
+from gauntlet.catalogue.parameters import Json, Values
 from gauntlet.errors import DamagedRunError
 from gauntlet.masking import mask_address
 from gauntlet.private_files import private_lock
-from gauntlet.tracking.artifacts import MODEL_ID, model_file, stored_model
+from gauntlet.tracking import names
+from gauntlet.tracking.artifacts import model_file, stored_model
 from gauntlet.tracking.finished import SealedRun, sealed, search
 from gauntlet.tracking.provenance import (
     arithmetic_settings,
@@ -25,11 +25,10 @@ from gauntlet.tracking.provenance import (
     source_digests,
 )
 from gauntlet.tracking.store import checkpoint_path, lock_path, tracking_uri
+from gauntlet.training.checkpoint import Checkpoint
 
-FINGERPRINT = "gauntlet.fingerprint"
-PARTS = "gauntlet.fingerprint_parts"
-STEP = "gauntlet.step"
-SUBJECT = "gauntlet.subject"
+RUNTIME = "gauntlet.training.runtime"
+"""Sets TensorFlow up, determinism included, before any step is computed."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,14 @@ class Fingerprint:
 
     step: str
     subject: str
-    config: Mapping[str, Any]
+    config: Values
     inputs: Mapping[str, str]
     computed_by: tuple[str, ...]
 
     @cached_property
-    def parts(self) -> dict[str, Any]:
+    def parts(self) -> Json:
         """Name -> value of each part, flat."""
-        sources = source_digests(*self.computed_by)
+        sources = source_digests(*self.computed_by, RUNTIME)
         return {
             **self.config,
             **{f"input {name}": digest for name, digest in self.inputs.items()},
@@ -72,10 +71,10 @@ class Fingerprint:
     def tags(self) -> dict[str, str]:
         """What a run of this step carries, for later look-ups and for the reason of a miss."""
         return {
-            STEP: self.step,
-            SUBJECT: self.subject,
-            FINGERPRINT: self.digest,
-            PARTS: json.dumps(self.parts, sort_keys=True),
+            names.STEP: self.step,
+            names.SUBJECT: self.subject,
+            names.FINGERPRINT: self.digest,
+            names.FINGERPRINT_PARTS: json.dumps(self.parts, sort_keys=True),
         }
 
     def __str__(self) -> str:
@@ -97,7 +96,7 @@ class Fingerprint:
 def look_up(fingerprint: Fingerprint) -> SealedRun | str:
     """Return the newest finished run of a step that is whole, or the reason why there is none."""
     damage = ""
-    for run in _finished(f"tags.`{FINGERPRINT}` = '{fingerprint.digest}'"):
+    for run in _finished(f"tags.`{names.FINGERPRINT}` = '{fingerprint.digest}'"):
         try:
             return _whole(run)
         except DamagedRunError as error:
@@ -113,7 +112,7 @@ def _whole(run: Run) -> SealedRun:
     """
     found = sealed(run)
     found.check()
-    if MODEL_ID in found.run.tags:
+    if names.MODEL_ID in found.run.tags:
         model_file(stored_model(found))
     return found
 
@@ -121,19 +120,19 @@ def _whole(run: Run) -> SealedRun:
 def _difference(fingerprint: Fingerprint) -> str:
     """Say what differs from the newest finished run of the same step and subject."""
     subject = fingerprint.subject.replace("'", "")
-    same = f"tags.`{STEP}` = '{fingerprint.step}' AND tags.`{SUBJECT}` = '{subject}'"
+    same = f"tags.`{names.STEP}` = '{fingerprint.step}' AND tags.`{names.SUBJECT}` = '{subject}'"
     for run in islice(_finished(same), 1):
-        old, new = json.loads(run.data.tags.get(PARTS, "{}")), fingerprint.parts
+        old, new = json.loads(run.data.tags.get(names.FINGERPRINT_PARTS, "{}")), fingerprint.parts
         changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         if not changed:
-            return f"tag {FINGERPRINT} of run {run.info.run_id} was changed or deleted"
+            return f"tag {names.FINGERPRINT} of run {run.info.run_id} was changed or deleted"
         return ", ".join(_change(name, old.get(name), new.get(name)) for name in changed[:3]) + (
             f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         )
     return "no finished run of it yet"
 
 
-def _change(name: str, old: Any, new: Any) -> str:
+def _change(name: str, old: object, new: object) -> str:
     if name.startswith(("source ", "input ")):
         return f"{name} changed"
     return f"{name} {old} -> {new}"

@@ -1,0 +1,156 @@
+"""The pages of the reference that list components, from the catalogue. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from markdown import code, escaped, table
+
+from gauntlet.catalogue.attacks import ATTACKS, ENSEMBLES, Attack
+from gauntlet.catalogue.autoencoders import AUTOENCODERS
+from gauntlet.catalogue.classifiers import CLASSIFIERS, Classifier
+from gauntlet.catalogue.components import Component
+from gauntlet.catalogue.datasets import DATASETS
+from gauntlet.catalogue.defences import DEFENCES
+from gauntlet.catalogue.threat_models import THREAT_MODELS, suiting
+
+WRITTEN = (
+    "<!-- Written by docs/generate.py from src/gauntlet/catalogue: edit that, then run "
+    "`make docs`. -->"
+)
+
+
+def attacks() -> str:
+    """Return the page of the attacks."""
+    columns = {
+        "needs": lambda a: a.needs,
+        "makes small": lambda a: NORMS[a.norm],
+        "budget": _budget,
+        "random": lambda a: "yes" if a.random else "no",
+        "misclassified images": lambda a: "left" if a.skips_misclassified else "attacked too",
+    }
+    said = (
+        "An [attack](../concepts.md#attack) *needs* gradients, or scores alone, or nothing; a "
+        "[threat model](threat_models.md) that grants less leaves it out. Where its budget is "
+        "*each epsilon*, it runs once per epsilon. Where it is *minimum norm*, one search serves "
+        "every epsilon: at each, it counts what was found within it. An image that is "
+        "misclassified without attack is *left* as it is or *attacked too*; neither is a success.\n"
+    )
+    ensembles = (
+        f"`{name}` stands for {', '.join(map(code, some))}; an image falls if any of them "
+        "fells it.\n"
+        for name, some in ENSEMBLES.items()
+    )
+    return _page("Attacks", "attacks", [said, *ensembles], ATTACKS.values(), columns)
+
+
+def defences() -> str:
+    """Return the page of the defences."""
+    columns = {
+        "made of": lambda d: ", ".join([*d.autoencoders, "a classifier"]),
+        "the classifier learns from": lambda d: INPUTS[d.inputs],
+        "threat models": lambda d: ", ".join(map(code, suiting(d))),
+    }
+    said = (
+        "`autoencoder` stands for the run's own, whatever its kind. A [threat "
+        "model](threat_models.md) makes sense for a defence if there is something to leave out, "
+        "or an output to perturb.\n"
+    )
+    return _page("Defences", "defence", [said], DEFENCES.values(), columns)
+
+
+def threat_models() -> str:
+    """Return the page of the threat models."""
+    columns = {
+        "perturbs": lambda t: "the image" if t.on_images else "the autoencoder's output",
+        "has": lambda t: HAS[t.gradient_of],
+        "may use": lambda t: "gradients and scores" if t.grants == "gradients" else "scores alone",
+        "judged by": lambda t: HAS[t.judged_by],
+    }
+    page = _page("Threat models", "threat_models", [], THREAT_MODELS.values(), columns)
+    why = (f"* `{name}`: {entry.why}" for name, entry in THREAT_MODELS.items())
+    return "\n".join([page, "## What their numbers say\n", *why, ""])
+
+
+def networks() -> str:
+    """Return the page of autoencoders and classifiers."""
+    of_autoencoders = {"has a code": lambda a: "yes" if a.has_code else "no"}
+    of_classifiers = {
+        "typed": lambda c: code(c.typed),
+        "learns from": lambda c: ", ".join(INPUTS[name] for name in c.inputs),
+        "schedule": _schedule,
+    }
+    first = _page(
+        "Networks", "autoencoder", [], AUTOENCODERS.values(), of_autoencoders, "Autoencoders"
+    )
+    second = _section("Classifiers", "classifier", CLASSIFIERS.values(), of_classifiers)
+    return first + "\n" + "\n".join(second)
+
+
+def datasets() -> str:
+    """Return the page of the data sets."""
+    columns = {
+        "typed": lambda d: code(d.typed),
+        "classes": lambda d: str(d.classes or "as in the file"),
+        "needs a network": lambda d: "no" if d.is_local else "once; then it is cached",
+    }
+    return _page("Data sets", "dataset", [], DATASETS.values(), columns)
+
+
+NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "number of pixels"}
+INPUTS = {
+    "raw": "images",
+    "encoded": "the autoencoder's output",
+    "features": "the encoder's features",
+}
+HAS = {
+    "defended": "the whole defended model",
+    "classifier": "the classifier alone",
+    "surrogate": "an undefended model of its own",
+}
+
+Columns = Mapping[str, Callable[..., str]]
+
+
+def _budget(attack: Attack) -> str:
+    if not attack.keeps_budget:
+        return f"`{attack.budgets.name}`, not kept, as published"
+    return "minimum norm" if attack.finds_minimum else "each epsilon"
+
+
+def _schedule(classifier: Classifier) -> str:
+    if classifier.published:
+        epochs, batch_size, rate = classifier.published
+        return f"{epochs} epochs, batches of {batch_size}, learning rate {rate:g}"
+    return "as the autoencoder" if classifier.seeded else "100 iterations of lbfgs"
+
+
+def _reads(component: Component) -> str:
+    return ", ".join(code(p.name) for p in component.all_parameters) or "nothing"
+
+
+def _page(
+    title: str,
+    flag: str,
+    said: Iterable[str],
+    components: Iterable[Component],
+    columns: Columns,
+    heading: str = "",
+) -> str:
+    section = _section(heading, flag, components, columns)
+    return "\n".join([f"# {title}\n", WRITTEN + "\n", *said, *section])
+
+
+def _section(
+    heading: str, flag: str, components: Iterable[Component], columns: Columns
+) -> Iterator[str]:
+    """Yield a table that says what each component is, and one of its properties."""
+    if heading:
+        yield f"## {heading}\n"
+    some = list(components)
+    said = ([code(c.name), escaped(c.sentence), escaped(c.source)] for c in some)
+    yield from table((code(flag), "what it is", "source"), said)
+    if any(c.all_parameters for c in some):
+        columns = {**columns, "reads": _reads}
+    properties = ([code(c.name), *(escaped(say(c)) for say in columns.values())] for c in some)
+    yield from table((code(flag), *columns), properties)

@@ -1,0 +1,141 @@
+"""The classifiers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from gauntlet.catalogue.autoencoders import ACTIVATION, WIDTHS
+from gauntlet.catalogue.components import Catalogue, Component
+from gauntlet.catalogue.parameters import AUTO, Parameter, Value, integer, or_auto
+from gauntlet.catalogue.trainings import (
+    BATCH_SIZE_TYPE,
+    EPOCHS_TYPE,
+    RATE_TYPE,
+    VALIDATION_SIZE,
+    Trainable,
+)
+
+Inputs = Literal["raw", "encoded", "features"]
+"""What a classifier learns from: images, an autoencoder's output, or its features of them."""
+
+ON_IMAGES: tuple[Inputs, ...] = ("raw", "encoded")
+
+
+class Schedule(NamedTuple):
+    """How long and how fast a network learns."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+
+
+CLASSIFIER_EPOCHS = Parameter(
+    "classifier_epochs",
+    or_auto(EPOCHS_TYPE),
+    AUTO,
+    "auto, as published: dense as the autoencoder, 50 convolutional, 20 on features",
+)
+CLASSIFIER_BATCH_SIZE = Parameter(
+    "classifier_batch_size",
+    or_auto(BATCH_SIZE_TYPE),
+    AUTO,
+    "auto: dense as the autoencoder, else 128",
+)
+CLASSIFIER_RATE = Parameter(
+    "classifier_rate",
+    or_auto(RATE_TYPE),
+    AUTO,
+    "auto: dense as the autoencoder, 0.01 convolutional, 0.001 on features",
+)
+HEAD_UNITS = Parameter(
+    "head_units", integer(1, 65536), 64, "hidden units of a dense classifier on features"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classifier(Trainable):
+    """A classifier of images, or of an autoencoder's features of them.
+
+    Attributes:
+        typed: what `--classifier` says for it; one word may stand for a network on images and
+            another one on features.
+        inputs: what it can learn from.
+        published: its schedule; None: that of the autoencoder.
+    """
+
+    trainer: str = "gauntlet.classifiers.training:train"
+    examiner: str = "gauntlet.examination.classifier:examine"
+    typed: str
+    inputs: tuple[Inputs, ...] = ON_IMAGES
+    published: Schedule | None = None
+
+    __hash__ = Component.__hash__
+
+
+_PLAIN: dict[str, Value] = {
+    "epochs": CLASSIFIER_EPOCHS,
+    "batch_size": CLASSIFIER_BATCH_SIZE,
+    "learning_rate": CLASSIFIER_RATE,
+    "validation_size": VALIDATION_SIZE,
+}
+
+CLASSIFIERS = Catalogue(
+    Classifier,
+    "classifier",
+    (
+        Classifier(
+            name="dense",
+            typed="dense",
+            sentence="the autoencoder's encoder, then the classes: 784-504-28-10",
+            source="first paper, section 5.2.2",
+            code="gauntlet.classifiers.dense:build",
+            parameters={"widths": WIDTHS, "activation": ACTIVATION},
+            training=_PLAIN,
+        ),
+        Classifier(
+            name="convolutional",
+            typed="convolutional",
+            sentence="two convolutional blocks and two hidden layers",
+            source="Carlini and Wagner 2017, tables I and II",
+            code="gauntlet.classifiers.convolutional:build",
+            training=_PLAIN,
+            training_fixed={"optimizer": "momentum"},
+            published=Schedule(50, 128, 0.01),
+        ),
+        Classifier(
+            name="logistic_regression",
+            typed="logistic_regression",
+            sentence="multinomial logistic regression on grey levels, without intercept",
+            source="first paper, section 5.2.1",
+            code="gauntlet.classifiers.logistic_regression:as_frozen_dense",
+            trainer="gauntlet.classifiers.logistic_regression:train",
+            training={"validation_size": VALIDATION_SIZE},
+            # scikit-learn's default, with which the published regression stops.
+            training_fixed={"epochs": 100},
+            seeded=False,  # lbfgs starts from zero
+        ),
+        Classifier(
+            name="head",
+            typed="dense",
+            sentence="one hidden layer on an autoencoder's features",
+            source="second paper, section 4.1",
+            code="gauntlet.classifiers.head:build",
+            parameters={"units": HEAD_UNITS},
+            training=_PLAIN,
+            inputs=("features",),
+            published=Schedule(20, 128, 1e-3),
+        ),
+    ),
+)
+
+
+def typed_names() -> tuple[str, ...]:
+    """Return what `--classifier` may say."""
+    return tuple(dict.fromkeys(entry.typed for entry in CLASSIFIERS.values()))
+
+
+def classifier_on(typed: str, inputs: Inputs) -> Classifier | None:
+    """Return the classifier that a word stands for on these inputs, if there is one."""
+    fitting = (c for c in CLASSIFIERS.values() if c.typed == typed and inputs in c.inputs)
+    return next(fitting, None)

@@ -1,0 +1,228 @@
+"""The one way to a number: craft adversarial images, let the judge see them, count.
+
+Nothing is logged, drawn or printed here, so entry points, studies and tests all call `measure`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from gauntlet.attacks.base import BATCH, AttackResult
+from gauntlet.attacks.threat_models import Scenario
+from gauntlet.catalogue.attacks import target_of
+from gauntlet.catalogue.units import metric_step
+from gauntlet.cells.plan import Cell
+from gauntlet.cells.result import CellResult
+from gauntlet.defences.defended_model import DefendedModel, Parts
+from gauntlet.defences.stochastic import majority
+from gauntlet.evaluation.metrics import (
+    AttackOutcome,
+    attack_metrics,
+    clean_metrics,
+    concentration,
+    draw_metrics,
+)
+from gauntlet.seeding import child_seed
+
+Metric = tuple[str, float, int]
+"""Name, value and step; the step of a budget is `metric_step(epsilon)`."""
+
+
+class Crafting(NamedTuple):
+    """What an attack made at each budget, and at which images it has no gradient, `(n,)`.
+
+    `no_gradient` is None if the attack follows none.
+    """
+
+    results: list[AttackResult]
+    no_gradient: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """All that measuring one cell gives.
+
+    Attributes:
+        result: what is kept, example by example.
+        metrics: what is logged.
+        starts: what the perturbations were added to, `(n, height, width, channels)`.
+        crafting: the adversarial images; cells of the same view share them.
+        scenario: the defended model under the threat model.
+    """
+
+    result: CellResult
+    metrics: tuple[Metric, ...]
+    starts: NDArray[np.float32]
+    crafting: Crafting
+    scenario: Scenario
+
+
+def assemble(
+    cell: Cell,
+    classifier: keras.Model,
+    autoencoders: tuple[keras.Model, ...],
+    training_images: NDArray[np.float32],
+) -> DefendedModel:
+    """Put a cell's defence together.
+
+    Args:
+        cell: names the defence and its parameters.
+        classifier: its one classifier.
+        autoencoders: its autoencoders, in the catalogue's order.
+        training_images: `(n, height, width, channels)`; a defence that is calibrated gets the last
+            ones, which its autoencoder held out.
+    """
+    held_out = training_images[-cell.calibration_size :] if cell.calibration_size else None
+    seed = child_seed(cell.seed, "judge")
+    defended: DefendedModel = cell.defence.create(Parts(classifier, autoencoders, held_out, seed))
+    return defended
+
+
+def measure(
+    cell: Cell,
+    scenario: Scenario,
+    images: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    crafting: Crafting | None = None,
+) -> Measurement:
+    """Attack images and judge the result, at every budget of a cell.
+
+    Args:
+        cell: what is measured.
+        scenario: the assembled defence under the cell's threat model.
+        images: `(n, height, width, channels)` in [0, 1].
+        labels: true classes `(n,)`.
+        crafting: what another cell of the same view crafted for the same images; none: nothing.
+    """
+    starts = scenario.starts(images)
+    unit = unit_of(cell, starts, images)
+    crafted = crafting or craft(cell, scenario, starts, labels, unit)
+    votes = scenario.votes(starts)
+    clean = majority(votes)
+    found = _of_clean(scenario, starts, labels, votes)
+    metrics: list[Metric] = [(name, value, 0) for name, value in found]
+    outcomes = []
+    for epsilon, made in zip(cell.epsilons, crafted.results, strict=True):
+        votes = scenario.votes(made.adversarial)
+        outcomes.append(outcome(labels, clean, majority(votes), made.adversarial - starts))
+        found = _of_budget(cell, scenario, outcomes[-1], made, votes)
+        metrics += [(name, value, metric_step(epsilon)) for name, value in found]
+    if crafted.no_gradient is not None:
+        metrics.append(("attack/zero_gradients", float(crafted.no_gradient.sum()), 0))
+    result = _result(cell, labels, clean, outcomes, crafted)
+    return Measurement(result, tuple(metrics), starts, crafted, scenario)
+
+
+def craft(
+    cell: Cell,
+    scenario: Scenario,
+    starts: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    unit: float = 1.0,
+) -> Crafting:
+    """Return what an attack makes of `starts` `(n, ...)` at each of its budgets, times `unit`.
+
+    Its seed is a child of the cell's, so that attacks do not shift each other's randomness.
+    """
+    seed = child_seed(cell.seed, "attack", cell.attack.name)
+    scenario.restart(child_seed(seed, "draws"))
+    attack, size = cell.attack.create(), max(1, BATCH // scenario.samples)
+    results = list(
+        attack(
+            scenario.logits,
+            starts,
+            labels,
+            epsilons=[unit * epsilon for epsilon in cell.epsilons],
+            box=scenario.box,
+            seed=seed,
+            batch_size=size,
+            keeps_budget=cell.attack.entry.keeps_budget,
+        )
+    )
+    # Afterwards: it draws from a random defence, and must not shift the attack's draws.
+    stuck = attack.without_gradient(scenario.logits, starts, labels, batch_size=size)
+    return Crafting(results, stuck)
+
+
+def unit_of(cell: Cell, starts: NDArray[np.float32], images: NDArray[np.float32]) -> float:
+    """Return what a budget of 1 is: the whole range of an image, or as much of an output's."""
+    if not cell.relative_budget or cell.threat_model.on_images:
+        return 1.0
+    return float(starts.mean(dtype=np.float64) / images.mean(dtype=np.float64))
+
+
+def outcome(
+    labels: NDArray[np.int64],
+    clean: NDArray[np.int64],
+    attacked: NDArray[np.int64],
+    change: NDArray[np.float32],
+) -> AttackOutcome:
+    """Return what the judge sees of one budget, and how much was changed, `(n, ...)`."""
+    change = np.abs(change).reshape(len(change), -1)
+    return AttackOutcome(
+        labels,
+        clean,
+        attacked,
+        np.sqrt(np.einsum("ij,ij->i", change, change)),
+        concentration(change),
+        noise_linf=change.max(axis=1),
+    )
+
+
+def _of_clean(
+    scenario: Scenario,
+    starts: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    votes: NDArray[np.int64],
+) -> Iterator[tuple[str, float]]:
+    """Yield accuracy without attack, and the scale without which a budget cannot be interpreted."""
+    yield from clean_metrics(labels, majority(votes))
+    yield from draw_metrics(labels, votes, "clean")
+    yield "perturbed/mean", float(starts.mean(dtype=np.float64))
+    yield "perturbed/max", float(starts.max())
+    yield from scenario.defended.own_metrics(starts)
+
+
+def _of_budget(
+    cell: Cell,
+    scenario: Scenario,
+    found: AttackOutcome,
+    made: AttackResult,
+    votes: NDArray[np.int64],
+) -> Iterator[tuple[str, float]]:
+    yield from attack_metrics(found, target_of(cell.attack))
+    yield from draw_metrics(found.labels, votes, "adv")
+    # Where logits are a mean of draws, each draw is a call.
+    yield "attack/epsilon", made.epsilon
+    yield "attack/gradient_calls", made.gradient_calls * scenario.samples
+    yield "attack/queries", made.queries * scenario.samples
+    yield from scenario.defended.part_metrics(made.adversarial, found.labels)
+
+
+def _result(
+    cell: Cell,
+    labels: NDArray[np.int64],
+    clean: NDArray[np.int64],
+    outcomes: list[AttackOutcome],
+    crafted: Crafting,
+) -> CellResult:
+    return CellResult(
+        defence=cell.defence.name,
+        threat_model=cell.threat_model.name,
+        attack=cell.attack.name,
+        epsilons=cell.epsilons,
+        labels=labels,
+        clean=clean,
+        attacked=np.stack([found.attacked for found in outcomes]),
+        noise_l2=np.stack([found.noise_l2 for found in outcomes]),
+        concentration=np.stack([found.concentration for found in outcomes]),
+        keeps_budget=cell.attack.entry.keeps_budget,
+        unit=cell.attack.entry.budgets.unit,
+        no_gradient=crafted.no_gradient,
+    )

@@ -1,0 +1,64 @@
+"""Configs of the two entry points that train one network."""
+
+from __future__ import annotations
+
+from gauntlet.catalogue.classifiers import Classifier, Inputs
+from gauntlet.catalogue.parameters import Parameter, one_of
+from gauntlet.catalogue.trainings import Training
+from gauntlet.config.data import data_parameters
+from gauntlet.config.networks import (
+    NetworksConfig,
+    autoencoder_parameters,
+    check_stands_on_features,
+)
+
+TRAIN_ON = Parameter(
+    "train_on",
+    one_of(("raw", "encoded", "features")),
+    "raw",
+    "the images, the autoencoder's output (defence `encoded`) or its features (defence `features`)",
+)
+
+
+class AutoencoderConfig(NetworksConfig):
+    """Train one autoencoder."""
+
+    entry_point = "autoencoder"
+
+    @classmethod
+    def declare(cls) -> tuple[Parameter, ...]:
+        """Return the parameters of data and autoencoders."""
+        return *data_parameters(), *autoencoder_parameters()
+
+
+class ClassifierConfig(NetworksConfig):
+    """Train one classifier."""
+
+    entry_point = "classifier"
+
+    @classmethod
+    def declare(cls) -> tuple[Parameter, ...]:
+        """Return the parameters of data, autoencoders and classifiers."""
+        return *super().declare(), TRAIN_ON
+
+    def check(self) -> None:
+        """Check that a classifier on features has some."""
+        super().check()
+        if self.inputs == "features":
+            check_stands_on_features(self)
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the classifier learns from."""
+        inputs: Inputs = self["train_on"]
+        return inputs
+
+    @property
+    def trains_autoencoder(self) -> bool:
+        """Whether anything reads the autoencoder's parameters."""
+        return self.inputs != "raw"
+
+    @property
+    def training(self) -> Training[Classifier]:
+        """How the classifier is trained."""
+        return self.classifier(self.inputs)

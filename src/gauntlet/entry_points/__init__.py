@@ -1,0 +1,1 @@
+"""One file per entry point, each with `run(config)`."""

@@ -1,0 +1,102 @@
+"""Entry point `attack`: models (trained or reused) -> cells -> the table that tells the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gauntlet.catalogue.units import metric_step
+from gauntlet.config.attack import AttackConfig
+from gauntlet.pipeline.cells import EXPERIMENT, run_cells
+from gauntlet.pipeline.console import say, show_table
+from gauntlet.pipeline.inputs import load_data
+from gauntlet.pipeline.networks import ensure_networks, input_tags
+from gauntlet.pipeline.session import session
+from gauntlet.report.attack.page import NORM_HEADER, as_document, header, norm_table, table
+from gauntlet.report.attack.summary import Summary, summarise
+from gauntlet.report.document.files import texts
+from gauntlet.tracking import names
+from gauntlet.tracking.recording import TrackedRun
+from gauntlet.tracking.runs import tracked_run
+
+
+def run(config: AttackConfig) -> Summary:
+    """Attack a defended classifier under every combination that the config asks for."""
+    with session("attack") as where:
+        data = load_data(config)
+        for line in skipped(config):
+            say(line)
+        name = f"{config['autoencoder']} + {config['classifier']} {data.name} seed {config.seed}"
+        tags = {names.STEP: "attack"}
+        with tracked_run(EXPERIMENT, name, config.as_json(), tags=tags, entry=True) as run:
+            run.uses_data(data.name, data.sha256, len(data.x_test), "evaluation")
+            networks = ensure_networks(config, data)
+            run.uses_models(network.stored.model_id for network in networks.values())
+            run.tags(input_tags(networks))
+            cells = run_cells(config, data, networks, run)
+            summary = summarise(cells)
+            _log_summary(run, config, summary)
+        _show(config, summary, where)
+    return summary
+
+
+def skipped(config: AttackConfig) -> Iterator[str]:
+    """Yield what was asked for and is not run, with its reason."""
+    for defence, threat_model in config.skipped():
+        yield (
+            f"skipped: threat model {threat_model.name} makes no sense for defence {defence.name}"
+        )
+    for attack in config.idle_attacks():
+        yield f"skipped: attack {attack.name} needs more than the threat models grant"
+
+
+def _log_summary(run: TrackedRun, config: AttackConfig, summary: Summary) -> None:
+    from gauntlet.evaluation.figures import draw_curves
+
+    worst = {}
+    for row in summary.rows:
+        key = f"{row.defence}/{row.threat_model}"
+        run.metrics([(f"clean/accuracy/{row.defence}", row.clean.value)])
+        accuracies = [row.worst(i) for i in range(len(row.epsilons))]
+        for epsilon, accuracy in zip(row.epsilons, accuracies, strict=True):
+            run.metrics([(f"worst_case/accuracy/{key}", accuracy.value)], metric_step(epsilon))
+        worst[f"{row.defence}, {row.threat_model}"] = (row.epsilons, [a.value for a in accuracies])
+        curves = {c.attack: (c.epsilons, c.accuracies) for c in row.cells}
+        figure = draw_curves(curves, f"{row.defence} under {row.threat_model}")
+        run.figure(f"curves/{row.defence}_{row.threat_model}.png", figure)
+    run.metrics(summary.headline_metrics)
+    run.figure("worst_case.png", draw_curves(worst, "Worst case over attacks, example by example"))
+    page = as_document(summary, "Attack run", notes(config, run))
+    for path, text in texts(page, "summary").items():
+        run.text(path, text)
+    run.json(
+        "cells.json",
+        {
+            f"{c.defence}/{c.threat_model}/{c.attack}": c.run_id
+            for row in summary.rows
+            for c in row.cells
+        },
+    )
+
+
+def notes(config: AttackConfig, run: TrackedRun) -> list[str]:
+    """Return what a reader must know to trust or redo the table."""
+    return [
+        f"MLflow run `{run.id}`, one seed ({config.seed}); intervals over test images, not seeds",
+        "data set {dataset}, {classifier} classifier, {epochs} epochs".format_map(config.values),
+        "{autoencoder} autoencoder, trained with {loss}".format_map(config.values),
+        "robust accuracy is against the true label; worst case: any attack fells the image",
+        "`encoded` perturbs the autoencoder's output, whose scale is free: it tests no defence",
+        *skipped(config),
+    ]
+
+
+def _show(config: AttackConfig, summary: Summary, where: str) -> None:
+    title = f"Robust accuracy, {config['dataset']}, one seed ({config.seed})"
+    show_table(title, header(summary), table(summary))
+    if norms := norm_table(summary):
+        show_table("Minimum-norm attacks, success / all attacked", NORM_HEADER, norms)
+    for line in summary.headlines():
+        say(line)
+    for line in summary.warnings():
+        say(f"warning: {line}")
+    say(f"figures, matrices and every example: {where}")

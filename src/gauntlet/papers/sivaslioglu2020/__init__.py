@@ -1,0 +1,14 @@
+"""The first paper: autoencoders before a logistic regression or a neural network."""
+
+from __future__ import annotations
+
+from gauntlet.papers.paper import FEW, SQUARE_QUERIES, Paper
+
+PAPER = Paper(
+    name="sivaslioglu2020",
+    sentence="autoencoders before a classifier",
+    code="gauntlet.papers.sivaslioglu2020.plan:networks",
+    report="gauntlet.papers.sivaslioglu2020.report",
+    parameters={"few": FEW, "square_queries": SQUARE_QUERIES},
+    first_images=(FEW.name,),
+)

@@ -1,0 +1,1 @@
+"""Stages put together: what computes meets what is remembered, shown and reused."""

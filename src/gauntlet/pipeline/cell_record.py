@@ -1,0 +1,107 @@
+"""A measured cell as a run: metrics, examples, matrices and pictures; and how it is read back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gauntlet.catalogue.units import Unit
+from gauntlet.cells.plan import Cell
+from gauntlet.cells.result import CellResult
+from gauntlet.data.dataset import Dataset
+from gauntlet.pipeline.inputs import grid_indices
+from gauntlet.tracking import names
+from gauntlet.tracking.finished import SealedRun
+from gauntlet.tracking.recording import TrackedRun
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from gauntlet.cells.measure import Measurement
+
+EXAMPLES, NO_GRADIENT = "examples.npz", "no_gradient"
+ARRAYS = ("labels", "clean", "attacked", "noise_l2", "concentration")
+
+
+def record(run: TrackedRun, cell: Cell, found: Measurement, data: Dataset) -> None:
+    """Log all that was measured of a cell."""
+    for name, value, step in found.metrics:
+        run.metrics([(name, value)], step)
+    result = found.result
+    unit = result.unit
+    run.json(
+        "cell.json",
+        {
+            "keeps_budget": result.keeps_budget,
+            "unit": {
+                "per_range": unit.per_range,
+                "reference": unit.reference,
+                "ending": unit.ending,
+            },
+        },
+    )
+    arrays = {name: getattr(result, name) for name in ARRAYS}
+    if result.no_gradient is not None:
+        arrays[NO_GRADIENT] = result.no_gradient
+    run.arrays(EXAMPLES, epsilons=np.asarray(result.epsilons), **arrays)
+    _draw(run, cell, found, data)
+
+
+def read_cell(run: SealedRun) -> CellResult:
+    """Return what a finished cell measured, example by example.
+
+    Raises:
+        DamagedRunError: its examples are missing, or not those that it logged.
+    """
+    tags, arrays, about = run.run.tags, run.arrays(EXAMPLES), run.json("cell.json")
+    return CellResult(
+        defence=tags[names.DEFENCE],
+        threat_model=tags[names.THREAT_MODEL],
+        attack=tags[names.ATTACK],
+        epsilons=tuple(map(float, arrays["epsilons"])),
+        **{name: arrays[name] for name in ARRAYS},
+        keeps_budget=about["keeps_budget"],
+        unit=Unit(**about["unit"]),
+        no_gradient=arrays.get(NO_GRADIENT),
+        run_id=run.id,
+    )
+
+
+def _draw(run: TrackedRun, cell: Cell, found: Measurement, data: Dataset) -> None:
+    from gauntlet.evaluation.figures import draw_curves, draw_matrices
+    from gauntlet.evaluation.metrics import matrices, report_by_class
+
+    result = found.result
+    at = result.reference
+    shown = f"{result.epsilons[at]:g}"
+    tables = {
+        f"{epsilon:g}": matrices(data.y_test, result.clean, result.attacked[i], data.n_classes)
+        for i, epsilon in enumerate(result.epsilons)
+    }
+    title = f"{cell.name}, epsilon {result.epsilons[at]:.4g}"
+    run.json("confusion_matrices.json", tables)
+    run.figure("confusion_matrices.png", draw_matrices(tables[shown], title))
+    report = report_by_class(data.y_test, result.attacked[at])
+    run.text("classification_report.txt", f"{title}\n\n{report}")
+    curve = {cell.attack.name: (result.epsilons, result.accuracies)}
+    run.figure("accuracy_epsilon.png", draw_curves(curve, title))
+    run.figure("images.png", _grid(found, data, title))
+
+
+def _grid(found: Measurement, data: Dataset, title: str) -> Figure:
+    """Draw some images, what was made of them, and what the classifier sees of that."""
+    from gauntlet.evaluation.figures import draw_grid
+
+    picked, at = grid_indices(data), found.result.reference
+    start = found.starts[picked]
+    adversarial = found.crafting.results[at].adversarial[picked]
+    rows = {"image": data.x_test[picked], "perturbed": adversarial}
+    rows["difference"] = adversarial - start
+    defended = found.scenario.defended
+    if defended.autoencoder is not None:
+        seen = found.scenario.perturbs_input
+        rows["reconstruction"] = defended.reconstruct(adversarial) if seen else start
+    captions = {"image": found.result.clean[picked], "perturbed": found.result.attacked[at][picked]}
+    shown = {k: ["rej." if c < 0 else str(c) for c in v] for k, v in captions.items()}
+    return draw_grid(rows, shown, title)

@@ -1,0 +1,1 @@
+"""An attack run: defences by threat models, worst cases, headlines, warnings."""

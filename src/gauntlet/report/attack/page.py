@@ -1,0 +1,93 @@
+"""An attack run as tables and as the document that is written about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gauntlet.catalogue.attacks import ATTACKS
+from gauntlet.cells.result import CellResult
+from gauntlet.evaluation.quantities import NOISE_LEVEL, SUCCESS_RATE
+from gauntlet.report.attack.summary import Summary
+from gauntlet.report.document.model import Document, Items, Number, Section, Table
+
+NORM_HEADER = ("defence", "threat model", "attack", "success rate", "95 % interval", "noise level")
+
+
+def header(summary: Summary) -> list[str]:
+    """Return the column titles of the result table."""
+    attacks = [f"{c.attack} ε={c.budget}" for c in summary.attacks]
+    return ["defence", "threat model", "clean", *attacks, "worst case", "95 % interval"]
+
+
+def table(summary: Summary) -> list[list[str]]:
+    """Return the result table as text: accuracies at the reference budgets."""
+    return [
+        [
+            row.defence,
+            row.threat_model,
+            Number.of(row.clean, f"{row.clean.value:.4f}"),
+            *(_accuracy(row.cell(c.attack)) for c in summary.attacks),
+            Number.of(row.worst_at_reference, f"{row.worst_at_reference.value:.4f}"),
+            f"[{row.worst_at_reference.low:.4f}, {row.worst_at_reference.high:.4f}]",
+        ]
+        for row in summary.rows
+    ]
+
+
+def _accuracy(cell: CellResult | None) -> str:
+    if cell is None:
+        return ""
+    return Number.of(cell.at_reference, f"{cell.at_reference.value:.4f}")
+
+
+def norm_table(summary: Summary) -> list[list[str]]:
+    """Return the minimum-norm attacks as text (columns: `NORM_HEADER`)."""
+    return [
+        [
+            row.defence,
+            row.threat_model,
+            cell.attack,
+            Number.of(cell.success_rate, f"{cell.success_rate.value:.4f}"),
+            f"[{cell.success_rate.low:.4f}, {cell.success_rate.high:.4f}]",
+            Number(f"{cell.noise_level:.3g}", {"value": cell.noise_level}),
+        ]
+        for row in summary.rows
+        for cell in row.cells
+        if cell.attack in ATTACKS and ATTACKS[cell.attack].finds_minimum
+    ]
+
+
+def as_document(summary: Summary, title: str, notes: Sequence[str]) -> Document:
+    """Return the report of an attack run.
+
+    Args:
+        summary: what the run found.
+        title: of the page.
+        notes: what a reader must know to trust or redo the tables, a line each.
+    """
+    return Document(
+        title,
+        [
+            *(f"**{line}**" for line in summary.headlines()),
+            *(f"Warning: {line}." for line in summary.warnings()),
+        ],
+        [*_sections(summary), Section("Notes", [Items(notes)])],
+    )
+
+
+def _sections(summary: Summary) -> Iterator[Section]:
+    images = len(summary.rows[0].cells[0].labels)
+    caption = (
+        f"Accuracy over all {images} attacked images, without attack (a rejected image is an "
+        "error) and under each attack at its reference budget (a rejected image is correct). Worst "
+        "case: an image is lost if any attack changes its class. Wilson's 95 % interval over images"
+    )
+    results = Table("robust_accuracy", header(summary), table(summary), f"{caption}.")
+    yield Section("Robust accuracy", [results])
+    if norms := norm_table(summary):
+        caption = (
+            f"Attacks without a budget, all that they found. Success rate: over {SUCCESS_RATE.over}"
+            f" ({images}). Noise level: {NOISE_LEVEL.meaning}, over {NOISE_LEVEL.over}."
+        )
+        found = Table("minimum_norm_attacks", NORM_HEADER, norms, caption)
+        yield Section("Minimum-norm attacks", [found])

@@ -1,0 +1,112 @@
+"""What an attack run found: one row per defence and threat model, headlines, warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gauntlet.catalogue.attacks import ATTACKS
+from gauntlet.cells.result import CellResult
+from gauntlet.report import chance
+from gauntlet.report.attack.rows import Row, least
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All rows of an attack run."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def attacks(self) -> list[CellResult]:
+        """One cell per attack, in order: the columns of the table."""
+        return list({cell.attack: cell for row in self.rows for cell in row.cells}.values())
+
+    def headlines(self) -> Iterator[str]:
+        """Yield one sentence per defence: its least robust accuracy over threat models."""
+        return map(str, least(self.rows))
+
+    @property
+    def headline_metrics(self) -> Iterator[tuple[str, float]]:
+        """The headlines as metrics: names and values, and the budget that they share."""
+        found = least(self.rows)
+        for headline in found[:1]:
+            yield "headline/epsilon", headline.row.epsilons[headline.at]
+        for headline in found:
+            yield from headline.metrics
+
+    def warnings(self) -> Iterator[str]:
+        """Yield why a number may mislead: a model that learned nothing, masked gradients."""
+        yield from chance.warnings(_judged_models(self.rows))
+        for row in self.rows:
+            yield from _without_gradient(row)
+        white = {r.defence: r for r in self.rows if r.threat_model == "white_box"}
+        for row in white.values():
+            yield from _beaten_by_queries(row)
+        for row in self.rows:
+            # `encoded` perturbs another space, so its budgets do not compare.
+            if row.defence in white and row.threat_model not in ("white_box", "encoded"):
+                yield from _masked(white[row.defence], row)
+
+
+def _judged_models(rows: Sequence[Row]) -> Iterator[chance.Judged]:
+    """Yield each defence once: its clean accuracy is the same under every threat model."""
+    first: dict[str, CellResult] = {}
+    for row in rows:
+        first.setdefault(row.defence, row.cells[0])
+    return (chance.Judged(who, cell.labels, cell.clean) for who, cell in first.items())
+
+
+def _without_gradient(row: Row) -> Iterator[str]:
+    """Name attacks whose gradient is zero on at least half of the images they could change."""
+    for cell in row.cells:
+        stuck, right = cell.stuck
+        if stuck and 2 * stuck >= right:
+            yield (
+                f"{cell.attack} on {row.defence} under {row.threat_model}: its gradient is exactly "
+                f"zero at {stuck} of {right} correctly classified images, so its number overstates "
+                "robustness: add attacks that do not saturate (--attacks apgd_dlr, or pgd with "
+                "--pgd_loss margin) or need no gradient (square)"
+            )
+
+
+def _masked(white: Row, weaker: Row) -> Iterator[str]:
+    """Name attacks that do better without knowing all of the defence."""
+    for blind in weaker.cells:
+        known = white.cell(blind.attack)
+        if known is not None and blind.at_reference.high < known.at_reference.low:
+            yield (
+                f"{known.attack} on {white.defence}: {weaker.threat_model} leaves "
+                f"{blind.at_reference.value:.4f}, white_box {known.at_reference.value:.4f}: the "
+                "white-box gradient is masked, so its number overstates robustness"
+            )
+
+
+def _beaten_by_queries(white: Row) -> Iterator[str]:
+    """Compare the best gradient attack with each query attack (Athalye et al. 2018)."""
+    gradient = [c for c in white.judged if not _by_queries(c.attack)]
+    best = min(gradient, key=white.left_by, default=None)
+    for cell in white.judged:
+        asks = _by_queries(cell.attack)
+        if best is not None and asks and white.left_by(cell).high < white.left_by(best).low:
+            yield (
+                f"{cell.attack} on {white.defence}, queries alone: leaves "
+                f"{white.left_by(cell).value:.4f}, the best gradient attack ({best.attack}) "
+                f"{white.left_by(best).value:.4f}: the white-box gradient is masked"
+            )
+
+
+def summarise(cells: Sequence[CellResult]) -> Summary:
+    """Group cells into rows, keeping their order."""
+    keys = dict.fromkeys((c.defence, c.threat_model) for c in cells)
+    return Summary(
+        tuple(
+            Row(d, t, tuple(c for c in cells if (c.defence, c.threat_model) == (d, t)))
+            for d, t in keys
+        )
+    )
+
+
+def _by_queries(attack: str) -> bool:
+    """Tell whether an attack follows scores or decisions, not gradients."""
+    return attack in ATTACKS and ATTACKS[attack].needs in ("scores", "decisions")

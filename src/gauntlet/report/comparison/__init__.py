@@ -1,0 +1,1 @@
+"""Finished attack runs side by side."""

@@ -1,1 +1,0 @@
-"""Steps: a file per entry point; only here are data, models, attacks and tracking put together."""

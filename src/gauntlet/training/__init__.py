@@ -1,0 +1,1 @@
+"""What every training shares: Keras loops, checkpoints, determinism and the device."""

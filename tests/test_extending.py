@@ -1,0 +1,190 @@
+"""The manual's example package: one component of each kind, from another installed package."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import uv
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "docs" / "extending" / "examples"
+ATTACK = (
+    "attack",
+    "--preset",
+    "smoke",
+    "--dataset",
+    "stripes",
+    "--train_size",
+    "400",
+    "--test_size",
+    "60",
+    "--autoencoder",
+    "linear",
+    "--classifier",
+    "softmax",
+    "--defence",
+    "none,blur,reformer",
+    "--attacks",
+    "fgsm,corners",
+    "--epsilons",
+    "0,0.2",
+)
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def _install(package: Path, target: Path) -> None:
+    command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable]
+    command += ["--target", str(target), "--no-deps", "--no-build-isolation", str(package)]
+    subprocess.run(command, check=True)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Path:
+    """The folder that the example package is installed into."""
+    folder = tmp_path_factory.mktemp("examples")
+    _install(shutil.copytree(EXAMPLES, folder / "source"), folder / "site")
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def python(installed, new_store, tmp_path_factory) -> Command:
+    """Run Python where the example package is installed, all times on one store."""
+    uri, folder = new_store(), tmp_path_factory.mktemp("extended")
+
+    def run(
+        *arguments: str, code: int = 0, path: Path = installed
+    ) -> subprocess.CompletedProcess[str]:
+        environment = {k: v for k, v in os.environ.items() if "MLFLOW_" not in k}
+        environment |= {"PYTHONPATH": str(path), "MLFLOW_TRACKING_URI": uri}
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+def test_flags_and_names_stand_in_help(python) -> None:
+    shown = python("-m", "gauntlet", "attack", "--help").stdout
+    for flag in ("corners_draws", "blur_size", "linear_units"):
+        assert f"--{flag} VALUE" in shown
+    for name in ("corners", "blur", "behind_transfer", "stripes"):
+        assert name in shown
+    for other in ("autoencoder", "classifier", "reproduce", "census"):
+        assert "usage" in python("-m", "gauntlet", other, "--help").stdout
+    assert "toy2026" in python("-m", "gauntlet", "reproduce", "--help").stdout
+
+
+def test_parameters_and_entry_points_stand_in_mlproject(python) -> None:
+    text = python("-m", "gauntlet.mlproject").stdout
+    assert 'corners_draws: {type: float, default: "10"}' in text
+    assert "--linear_units {linear_units}" in text
+    assert re.search(r"^  census:$", text, re.MULTILINE)
+
+
+def test_name_that_is_taken_is_one_line(installed, python, tmp_path) -> None:
+    source = shutil.copytree(EXAMPLES, tmp_path / "source")
+    entry = source / "gauntlet_examples" / "corners_entry.py"
+    entry.write_text(entry.read_text().replace('name="corners"', 'name="fgsm"'))
+    _install(source, tmp_path / "site")
+    said = python("-m", "gauntlet", "attack", "--help", code=1, path=tmp_path / "site").stderr
+    assert said.count("\n") == 1 and "two components are named attack 'fgsm'" in said
+
+
+def test_package_that_cannot_be_imported_is_one_line(python, tmp_path) -> None:
+    source = shutil.copytree(EXAMPLES, tmp_path / "source")
+    (source / "gauntlet_examples" / "blur_entry.py").write_text("import nothing_of_that_name\n")
+    _install(source, tmp_path / "site")
+    said = python("-m", "gauntlet", "attack", "--help", code=1, path=tmp_path / "site").stderr
+    assert said.count("\n") == 1 and "gauntlet-examples" in said and "nothing_of_that_name" in said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_components_run_and_are_cached_under_their_own_parameters(python) -> None:
+    first = python("-m", "gauntlet", *ATTACK).stdout
+    for defence, threat_model in (
+        ("none", "white_box"),
+        ("blur", "gray_box"),
+        ("blur", "behind_transfer"),
+        ("reformer", "behind_transfer"),
+    ):
+        assert re.search(rf"{defence} +│ {threat_model} ", first)
+    again = python("-m", "gauntlet", *ATTACK).stdout
+    cells = int(re.search(r"cells: (\d+) reused", again)[1])
+    assert "computed" not in again
+    other = python("-m", "gauntlet", *ATTACK, "--corners_draws", "5").stdout
+    kept = int(re.search(r"cells: (\d+) reused", other)[1])
+    assert f"cells: {cells - kept} computed because: corners_draws 10 -> 5" in other
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_edit_of_its_code_recomputes_its_cells_alone(python, installed) -> None:
+    python("-m", "gauntlet", *ATTACK)
+    code = installed / "gauntlet_examples" / "corners.py"
+    text = code.read_text()
+    code.write_text(text + "# edited\n")
+    said = python("-m", "gauntlet", *ATTACK).stdout
+    code.write_text(text)
+    assert re.search(r"computed because: .*source gauntlet_examples.corners changed", said)
+    assert re.search(r"cells: \d+ reused", said)
+    assert not re.search(r"(autoencoder|classifier).*: computed", said)
+
+
+@pytest.mark.slow
+def test_entry_point_and_paper_run(python) -> None:
+    assert (
+        "400 images of 8 classes"
+        in python("-m", "gauntlet", "census", "--dataset", "stripes", "--split", "test").stdout
+    )
+    said = python(
+        "-m",
+        "gauntlet",
+        "reproduce",
+        "--paper",
+        "toy2026",
+        "--preset",
+        "smoke",
+        "--dataset",
+        "stripes",
+        "--few",
+        "50",
+    ).stdout
+    assert "fgsm-hurts" in said and "2 cells were measured." in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("suite", "name"), [("test_attacks.py", "corners"), ("test_autoencoders.py", "linear")]
+)
+def test_contract_suite_takes_it_up(python, suite, name) -> None:
+    done = python(
+        "-m",
+        "pytest",
+        str(ROOT / "tests" / suite),
+        "-k",
+        name,
+        "-n",
+        "0",
+        "-q",
+        "-m",
+        "slow or not slow",
+        "-p",
+        "no:cacheprovider",
+        f"--rootdir={ROOT}",
+    )
+    assert re.search(r"\d+ passed", done.stdout)
