@@ -1,0 +1,100 @@
+"""Attacks that follow a gradient within a budget, and random noise beside them."""
+
+from __future__ import annotations
+
+from gauntlet.catalogue.attacks.attack import MANY, Attack
+from gauntlet.catalogue.parameters import AUTO, Parameter, Value, integer, one_of, or_auto, real
+
+STEPS = Parameter("steps", integer(1, MANY), 20, "iterations of bim, pgd and mim")
+REL_STEP = Parameter(
+    "rel_step",
+    or_auto(real(above=0, at_most=1)),
+    AUTO,
+    "step size of bim, pgd and mim as a share of epsilon; auto: 2.5 / steps",
+    # The steps cross the ball two and a half times (Madry et al. 2018, appendix).
+    auto=lambda values: min(1.0, 2.5 / values["steps"]),
+)
+TARGET = Parameter(
+    "target",
+    integer(0),
+    5,
+    "class that t_fgsm aims at (first paper, 5.2.2)",
+    names_class=True,
+)
+RESTARTS = Parameter("restarts", integer(1, 10_000), 5, "random starts of pgd")
+PGD_LOSS = Parameter(
+    "pgd_loss",
+    one_of(("cross_entropy", "margin", "dlr")),
+    "cross_entropy",
+    "what pgd ascends; margin and dlr do not saturate (dlr of two classes is the margin)",
+)
+DECAY = Parameter("decay", real(at_least=0, at_most=10), 1.0, "momentum decay of mim")
+APGD_STEPS = Parameter("apgd_steps", integer(2, MANY), 100, "iterations of apgd_ce and apgd_dlr")
+APGD_RESTARTS = Parameter("apgd_restarts", integer(1, 10_000), 1, "random starts of apgd_")
+
+_ITERATIVE = {"steps": STEPS, "rel_step": REL_STEP}
+_AUTO_PGD: dict[str, Value] = {
+    "source": "Croce and Hein 2020, algorithm 1",
+    "code": "gauntlet.attacks.auto_pgd:AutoPGD",
+    "parameters": {"steps": APGD_STEPS, "restarts": APGD_RESTARTS},
+    "skips_misclassified": True,
+    "random": True,
+}
+
+GRADIENT_ATTACKS = (
+    Attack(
+        name="fgsm",
+        sentence="one step of size epsilon along the sign of the loss gradient",
+        source="Goodfellow et al. 2015",
+        code="gauntlet.attacks.single_step:FGSM",
+    ),
+    Attack(
+        name="t_fgsm",
+        sentence="one step of size epsilon towards a target class",
+        source="Kurakin et al. 2017; first paper, section 5.2.2",
+        code="gauntlet.attacks.single_step:TargetedFGSM",
+        parameters={"target": TARGET},
+    ),
+    Attack(
+        name="bim",
+        sentence="FGSM in small steps, projected to the budget after each",
+        source="Kurakin et al. 2016",
+        code="gauntlet.attacks.iterative:BIM",
+        parameters=_ITERATIVE,
+    ),
+    Attack(
+        name="pgd",
+        sentence="BIM from random starts",
+        source="Madry et al. 2018",
+        code="gauntlet.attacks.iterative:PGD",
+        parameters={**_ITERATIVE, "restarts": RESTARTS, "loss": PGD_LOSS},
+        skips_misclassified=True,
+        random=True,
+    ),
+    Attack(
+        name="mim",
+        sentence="BIM along the accumulated gradient",
+        source="Dong et al. 2018",
+        code="gauntlet.attacks.iterative:MIM",
+        parameters={**_ITERATIVE, "decay": DECAY},
+    ),
+    Attack(
+        name="noise",
+        sentence="uniform random noise: what no attack at all achieves",
+        code="gauntlet.attacks.single_step:RandomNoise",
+        needs="nothing",
+        random=True,
+    ),
+    Attack(
+        name="apgd_ce",
+        sentence="PGD that chooses its own step sizes, on the cross entropy",
+        fixed={"loss": "cross_entropy"},
+        **_AUTO_PGD,
+    ),
+    Attack(
+        name="apgd_dlr",
+        sentence="PGD that chooses its own step sizes, on the difference of logits ratio",
+        fixed={"loss": "dlr"},
+        **_AUTO_PGD,
+    ),
+)
