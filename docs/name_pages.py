@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from markdown import code, escaped, table
 
 from gauntlet.catalogue.names import Name
-from gauntlet.tracking.names import ARTIFACTS, METRICS, PARAMETERS, TAGS, Of, Vocabulary
+from gauntlet.tracking.metric_names import METRICS
+from gauntlet.tracking.names import ARTIFACTS, PARAMETERS, TAGS, Of, Vocabulary
 
 WRITTEN = (
-    "<!-- Written by docs/generate.py from src/gauntlet/tracking/names.py: edit that, then run "
+    "<!-- Written by docs/generate.py from src/gauntlet/tracking/{}.py: edit that, then run "
     "`make docs`. -->\n"
 )
 BUDGETS = """\
@@ -31,12 +32,12 @@ SHA-256 in `seal.json`, and whoever reads the run again checks it.
 def metrics() -> str:
     """Return the page of the metrics."""
     parts = (_section(f"Of {kind}", METRICS.get(kind, ()), "metric", units=True) for kind in Of)
-    return _page("Metrics", BUDGETS, parts)
+    return _page("Metrics", "metric_names", BUDGETS, parts)
 
 
 def runs() -> str:
     """Return the page of tags, parameters and artifacts."""
-    return _page("Tags, parameters and artifacts", SEALED, (_of(kind) for kind in Of))
+    return _page("Tags, parameters and artifacts", "names", SEALED, (_of(kind) for kind in Of))
 
 
 def _of(kind: Of) -> Iterator[str]:
@@ -51,9 +52,9 @@ def _of(kind: Of) -> Iterator[str]:
         heading = "" if vocabulary.get(kind) else heading
 
 
-def _page(title: str, said: str, parts: Iterable[Iterable[str]]) -> str:
+def _page(title: str, source: str, said: str, parts: Iterable[Iterable[str]]) -> str:
     lines = [line for part in parts for line in part]
-    return "\n".join([f"# {title}\n", WRITTEN, said, *lines])
+    return "\n".join([f"# {title}\n", WRITTEN.format(source), said, *lines])
 
 
 def _section(

@@ -9,6 +9,7 @@ from mlflow.entities import Run
 
 from gauntlet.tracking import names
 from gauntlet.tracking.finished import sealed
+from gauntlet.tracking.metric_names import METRICS
 from gauntlet.tracking.names import Of, Vocabulary
 
 KINDS = {
@@ -43,7 +44,7 @@ def _of(run: Run) -> Iterator[str]:
     given = [name for name in data.params if "/" in name]
     # A logged model has a folder of its own kind.
     files = [path for path in whole.digests if not path.startswith("model/")]
-    yield from _unknown(kind, "metric", data.metrics, names.METRICS)
+    yield from _unknown(kind, "metric", data.metrics, METRICS)
     yield from _unknown(kind, "tag", ours, names.TAGS)
     yield from _unknown(kind, "parameter", given, names.PARAMETERS)
     yield from _unknown(kind, "artifact", files, names.ARTIFACTS)
