@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
-
-from gauntlet.catalogue.attacks import ATTACKS, EPSILONS, Attack
+from gauntlet.catalogue.attacks import ATTACKS, Attack
 from gauntlet.catalogue.defences import DEFENCES
-from gauntlet.catalogue.parameters import (
-    AUTO,
-    Json,
-    Parameter,
-    Value,
-    Values,
-    integer,
-    names,
-    one_of,
-    or_auto,
-    real,
-    to_string,
-)
-from gauntlet.catalogue.units import PIXEL_RANGE, budgets_in
+from gauntlet.catalogue.parameters import AUTO, Json, Parameter, Value, Values, to_string
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.data import First
 from gauntlet.config.networks import NetworksConfig
 from gauntlet.config.training import AutoencoderConfig
 from gauntlet.seeding import child_seed
-from gauntlet.storage import STORAGE, Storage, kept_address
 from tuning.objectives import LOSS, OBJECTIVES, RECONSTRUCTION, Objective
+from tuning.parameters import STUDY, TRIALS, of_attacks
 from tuning.searched import Searched, check_given, read_by_attack, read_by_kind
 from tuning.spaces import POINTS, SPACES, Choice, Dimension, Space, described, narrowed
-
-TRIALS = 60
-"""Trials of a study that draws values, by default."""
 
 VALIDATION_SIZES = {"paper": 10_000, "smoke": 200}
 
@@ -43,97 +25,6 @@ OWN_DEFAULTS = ("validation_size", "defence", "attacks", "epsilons", "threat_mod
 
 FIXED: Mapping[str, Values] = {"funn": {"autoencoder": "funn", "defence": ("features",)}}
 """Parameters that a study fixes."""
-
-
-STUDY = (
-    Parameter(
-        "study",
-        one_of(SPACES),
-        "autoencoder",
-        "autoencoder: one kind; activations: the first paper's comparison, all of it; funn: both "
-        "players; defence: kind, loss, defence; attack: the strongest on one defence",
-    ),
-    Parameter(
-        "study_name",
-        Annotated[str, Field(min_length=1)],
-        AUTO,
-        "same name, same study: it goes on; auto: from parameters",
-    ),
-    Parameter(
-        "storage",
-        Storage,
-        AUTO,
-        f"postgresql+psycopg://...; auto: {STORAGE}, else SQLite beside the runs",
-        auto=lambda _: kept_address(),
-        secret=True,
-    ),
-    Parameter(
-        "trials",
-        or_auto(integer(1, 100_000)),
-        AUTO,
-        f"finished trials in the study, however many start; auto: {TRIALS}",
-    ),
-    Parameter("workers", integer(1, 256), 1, "processes on this machine"),
-    Parameter("sampler", one_of(("tpe", "random", "nsga2")), "tpe", "how the next trial is drawn"),
-    Parameter(
-        "pruner",
-        one_of(("none", "median", "hyperband")),
-        "none",
-        "objective=loss: end trials whose val/loss falls behind",
-    ),
-    Parameter(
-        "objective",
-        one_of((AUTO, "loss", "reconstruction", "robust_accuracy")),
-        AUTO,
-        "autoencoder: training loss, error per pixel at the best scale (comparable between "
-        "losses), or robust accuracy behind `defence`; auto: loss",
-    ),
-    Parameter(
-        "space",
-        str,
-        "",
-        "narrower dimensions, blanks between: study=funn, 'gamma=2..20 beta=0.01|0.02 epochs=30'",
-    ),
-    Parameter(
-        "clean_floor",
-        real(at_least=0, below=1),
-        0.95,
-        "funn: least clean accuracy of a feasible trial",
-    ),
-    Parameter(
-        "attack_images",
-        integer(1),
-        1000,
-        "first validation (at the end: test) images that are attacked",
-    ),
-)
-"""What only studies have."""
-
-
-def _of_studies() -> tuple[Parameter, ...]:
-    """Return the parameters of attacks whose type or default is another one in a study."""
-    return (
-        Parameter(
-            "defence",
-            names("defence", DEFENCES, most=1),
-            ("reformer",),
-            f"one of {', '.join(DEFENCES)}",
-        ),
-        Parameter(
-            "attacks",
-            names("attack", ATTACKS),
-            ("apgd_ce", "apgd_dlr"),
-            "robust accuracy is what all of them leave",
-        ),
-        Parameter(EPSILONS.name, budgets_in(PIXEL_RANGE, most=1), (0.1,), "the Linf budget"),
-        Parameter(
-            "threat_models",
-            names("threat model", ("white_box",)),
-            ("white_box",),
-            "white_box: nothing else measures a defence",
-        ),
-    )
-
 
 EXPERIMENT = "studies"
 
@@ -149,7 +40,7 @@ class TuneConfig(AttackConfig):
     @classmethod
     def declare(cls) -> tuple[Parameter, ...]:
         """Return the parameters of attacks, as a study has them, and those of studies."""
-        own = {parameter.name: parameter for parameter in _of_studies()}
+        own = {parameter.name: parameter for parameter in of_attacks()}
         shared = (own.get(parameter.name, parameter) for parameter in super().declare())
         return *shared, *STUDY
 

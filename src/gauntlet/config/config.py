@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cache
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from gauntlet.catalogue.parameters import AUTO, PRESET, REQUIRED, Json, Paramete
 from gauntlet.errors import UsageError, unknown_name
 
 
-class Config:
+class Config(ABC):
     """What an entry point is asked for; frozen.
 
     A subclass lists its parameters and writes properties that hand its parts to whoever needs them.
@@ -48,9 +49,9 @@ class Config:
             raise _sentence(error) from None
 
     @classmethod
+    @abstractmethod
     def declare(cls) -> Iterable[Parameter]:
         """Return the parameters, in the order of `--help`."""
-        raise NotImplementedError
 
     @classmethod
     def preset_values(cls, values: Values) -> Values:  # noqa: ARG003
@@ -62,7 +63,7 @@ class Config:
         """Return what the given values leave no choice about: here nothing."""
         return {}
 
-    def check(self) -> None:
+    def check(self) -> None:  # noqa: B027 -- a hook; few configs need it
         """Check what concerns several parameters; here nothing.
 
         Raises:

@@ -12,9 +12,9 @@ import io
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import mlflow
 import numpy as np
@@ -25,6 +25,7 @@ from gauntlet.arrays import Array
 from gauntlet.catalogue.parameters import Json
 from gauntlet.errors import DamagedRunError, UsageError
 from gauntlet.tracking import names
+from gauntlet.tracking.pages import search
 
 CONFIG = "config/"
 
@@ -190,28 +191,6 @@ def find_runs(condition: str) -> list[FinishedRun]:
     except MlflowException as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"{condition!r} is no filter of runs: {reason}") from None
-
-
-def search(condition: str, order: str, page: int = 1000) -> Iterator[Run]:
-    """Yield the runs of all experiments that a filter finds, page by page.
-
-    Raises:
-        MlflowException: it is no filter.
-    """
-    client = mlflow.MlflowClient()
-    experiments = [e.experiment_id for e in every(client.search_experiments)]
-    return every(client.search_runs, experiments, condition, order_by=[order], max_results=page)
-
-
-def every(ask: Callable[..., Any], *args: Any, **options: Any) -> Iterator[Any]:
-    """Yield what a search of MLflow finds on all of its pages, however many there are."""
-    token = None
-    while True:
-        page = ask(*args, page_token=token, **options)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def download(folder: str, path: str) -> bytes:

@@ -19,8 +19,8 @@ from gauntlet.masking import mask
 from gauntlet.tracking import names
 from gauntlet.tracking.entry_run import take_entry_run_id
 from gauntlet.tracking.experiments import experiment_id
-from gauntlet.tracking.finished import every
 from gauntlet.tracking.living import hold, let_go
+from gauntlet.tracking.pages import every
 from gauntlet.tracking.patience import hurry, store_failed
 from gauntlet.tracking.provenance import environment, git_state
 from gauntlet.tracking.recording import TrackedRun, log_params

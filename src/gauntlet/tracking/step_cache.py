@@ -18,7 +18,8 @@ from gauntlet.masking import mask_address
 from gauntlet.private_files import private_lock
 from gauntlet.tracking import names
 from gauntlet.tracking.artifacts import model_file, stored_model
-from gauntlet.tracking.finished import SealedRun, sealed, search
+from gauntlet.tracking.finished import SealedRun, sealed
+from gauntlet.tracking.pages import search
 from gauntlet.tracking.provenance import (
     arithmetic_settings,
     package_versions,

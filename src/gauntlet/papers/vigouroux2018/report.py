@@ -78,8 +78,8 @@ def sections(evidence: Evidence) -> Iterator[Section]:
 
     The published numbers are read from the claims.
     """
-    results, claims = evidence.results, evidence.claims
-    published = published_numbers(claims)
+    results = evidence.results
+    published = published_numbers(evidence.claims)
     yield Section(
         "Headline",
         [
@@ -87,57 +87,53 @@ def sections(evidence: Evidence) -> Iterator[Section]:
             ranking_table(ranking(_survivors(results))),
         ],
     )
-    yield Section(
-        "Table 1 and section 4.3",
-        [
-            Text("Success rate / noise level (mean L2 of successes)."),
-            Table(
-                "table_1",
-                ["attack", "images", "classic", "classic, paper", "FUNN", "FUNN, paper"],
-                list(_table_1(results, published)),
-                f"Success rate over {SUCCESS_RATE.over} (their number: images); noise level over "
-                f"{NOISE_LEVEL.over}, L2 with pixels in [0, 1]. Brackets: 95 % intervals.",
-            ),
-            Figure(
-                "table_1",
-                as_png(draw_bars(_bars(results, published), "success rates")),
-                "Success rates, ours beside the paper's.",
-            ),
-        ],
+    yield _section_of_table_1(results, published)
+    steps = Figure(
+        "steps",
+        as_png(draw_rates(_steps(results, published), "steps", "success rate")),
+        f"Section 4.3: success rate by number of steps ({', '.join(map(str, STEPS))}).",
     )
-    yield Section(
-        "DeepFool's steps",
-        [
-            Figure(
-                "steps",
-                as_png(draw_rates(_steps(results, published), "steps", "success rate")),
-                f"Section 4.3: success rate by number of steps ({', '.join(map(str, STEPS))}).",
-            ),
-        ],
+    yield Section("DeepFool's steps", [steps])
+    yield _section_of_table_2(results, published)
+
+
+def _section_of_table_1(results: Results, published: Published) -> Section:
+    table = Table(
+        "table_1",
+        ["attack", "images", "classic", "classic, paper", "FUNN", "FUNN, paper"],
+        list(_table_1(results, published)),
+        f"Success rate over {SUCCESS_RATE.over} (their number: images); noise level over "
+        f"{NOISE_LEVEL.over}, L2 with pixels in [0, 1]. Brackets: 95 % intervals.",
     )
-    yield Section(
-        "Table 2",
-        [
-            Text(
-                "Success rates. The paper sets MagNet's own evaluation, whose attacker does not "
-                "know of the defence (oblivious), beside an attacker who knows all of FUNN."
-            ),
-            Table(
-                "table_2",
-                [
-                    "attack",
-                    "undefended",
-                    "MagNet, oblivious",
-                    "MagNet, white box",
-                    "MagNet, paper",
-                    "FUNN, white box",
-                    "FUNN, paper",
-                ],
-                list(_table_2(results, published)),
-                f"Success rates over {SUCCESS_RATE.over}. Brackets: 95 % intervals.",
-            ),
-        ],
+    bars = Figure(
+        "table_1",
+        as_png(draw_bars(_bars(results, published), "success rates")),
+        "Success rates, ours beside the paper's.",
     )
+    said = Text("Success rate / noise level (mean L2 of successes).")
+    return Section("Table 1 and section 4.3", [said, table, bars])
+
+
+def _section_of_table_2(results: Results, published: Published) -> Section:
+    said = Text(
+        "Success rates. The paper sets MagNet's own evaluation, whose attacker does not know of "
+        "the defence (oblivious), beside an attacker who knows all of FUNN."
+    )
+    table = Table(
+        "table_2",
+        [
+            "attack",
+            "undefended",
+            "MagNet, oblivious",
+            "MagNet, white box",
+            "MagNet, paper",
+            "FUNN, white box",
+            "FUNN, paper",
+        ],
+        list(_table_2(results, published)),
+        f"Success rates over {SUCCESS_RATE.over}. Brackets: 95 % intervals.",
+    )
+    return Section("Table 2", [said, table])
 
 
 def _key(network: str, part: str, attack: str, *view: str) -> Key:

@@ -41,69 +41,52 @@ class Facts(NamedTuple):
 
 def behind(results: Results, facts: Facts) -> Iterator[Section]:
     """Yield the runs, the environment and the commands behind the numbers."""
-    yield Section(
-        "What stands behind each number",
-        [
-            Text(
-                f"Parent run `{facts.run_id}`, {facts.duration:.0f} minutes (finished trainings "
-                "and cells are reused), code at commit "
-                f"`{facts.commit}`{' with uncommitted changes' if facts.dirty else ''}, data set "
-                f"{facts.dataset}, SHA-256 of every pixel `{facts.sha256}`. Each run below holds "
-                "its config, seed, environment and figures."
-            ),
-        ],
-    )
+    yield Section("What stands behind each number", [_origin(facts)])
     for title, found in (("Failed", results.failed), ("Diverged", results.diverged)):
         if found:
             rows = [[*item] for item in found.items()]
             yield Section(title, [Table(title.lower(), ["what", "why"], rows)], level=3)
     yield Section("Where the time went", [_minutes(results.minutes)], level=3)
-    yield Section(
-        "Trainings",
-        [
-            Table(
-                "trainings",
-                ["network", "model", "part", "run"],
-                [
-                    [*key, training.run_id]
-                    for key, trainings in results.trainings.items()
-                    for training in trainings
-                ],
-                "Every training that a number rests on, one per seed.",
-            )
-        ],
-        level=3,
-    )
-    yield Section(
-        "Attacks",
-        [
-            Table(
-                "attacks",
-                [*Key._fields, "images", "run"],
-                [
-                    [*key, str(len(cell.labels)), cell.run_id]
-                    for key, cells in results.cells.items()
-                    for cell in cells
-                ],
-                "Every attacked cell, one per seed; images: how many were attacked.",
-            )
-        ],
-        level=3,
-    )
+    yield Section("Trainings", [_trainings(results)], level=3)
+    yield Section("Attacks", [_attacks(results)], level=3)
     yield Section("Environment", [Commands(facts.environment)], level=3)
-    rows = [[network, part, f"`{command}`"] for network, part, command in facts.alone]
-    yield Section(
-        "Redo it",
-        [
-            Commands(facts.commands),
-            Table(
-                "commands",
-                ["network", "part", "command"],
-                rows,
-                "Or one part alone: the command with all values that differ from the defaults.",
-            ),
-        ],
+    yield Section("Redo it", [Commands(facts.commands), _alone(facts)])
+
+
+def _origin(facts: Facts) -> Text:
+    edited = " with uncommitted changes" if facts.dirty else ""
+    return Text(
+        f"Parent run `{facts.run_id}`, {facts.duration:.0f} minutes (finished trainings and cells "
+        f"are reused), code at commit `{facts.commit}`{edited}, data set {facts.dataset}, SHA-256 "
+        f"of every pixel `{facts.sha256}`. Each run below holds its config, seed, environment and "
+        "figures."
     )
+
+
+def _trainings(results: Results) -> Table:
+    rows = [
+        [*key, training.run_id]
+        for key, trainings in results.trainings.items()
+        for training in trainings
+    ]
+    said = "Every training that a number rests on, one per seed."
+    return Table("trainings", ["network", "model", "part", "run"], rows, said)
+
+
+def _attacks(results: Results) -> Table:
+    rows = [
+        [*key, str(len(cell.labels)), cell.run_id]
+        for key, cells in results.cells.items()
+        for cell in cells
+    ]
+    said = "Every attacked cell, one per seed; images: how many were attacked."
+    return Table("attacks", [*Key._fields, "images", "run"], rows, said)
+
+
+def _alone(facts: Facts) -> Table:
+    rows = [[network, part, f"`{command}`"] for network, part, command in facts.alone]
+    said = "Or one part alone: the command with all values that differ from the defaults."
+    return Table("commands", ["network", "part", "command"], rows, said)
 
 
 def _minutes(spent: Mapping[str, Spent]) -> Table:

@@ -1,0 +1,106 @@
+"""The parameters of studies: what only they have, and what is another than in an attack."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gauntlet.catalogue.attacks import ATTACKS, EPSILONS
+from gauntlet.catalogue.defences import DEFENCES
+from gauntlet.catalogue.parameters import AUTO, Parameter, integer, names, one_of, or_auto, real
+from gauntlet.catalogue.units import PIXEL_RANGE, budgets_in
+from gauntlet.storage import STORAGE, Storage, kept_address
+from tuning.spaces import SPACES
+
+TRIALS = 60
+"""Trials of a study that draws values, by default."""
+
+STUDY = (
+    Parameter(
+        "study",
+        one_of(SPACES),
+        "autoencoder",
+        "autoencoder: one kind; activations: the first paper's comparison, all of it; funn: both "
+        "players; defence: kind, loss, defence; attack: the strongest on one defence",
+    ),
+    Parameter(
+        "study_name",
+        Annotated[str, Field(min_length=1)],
+        AUTO,
+        "same name, same study: it goes on; auto: from parameters",
+    ),
+    Parameter(
+        "storage",
+        Storage,
+        AUTO,
+        f"postgresql+psycopg://...; auto: {STORAGE}, else SQLite beside the runs",
+        auto=lambda _: kept_address(),
+        secret=True,
+    ),
+    Parameter(
+        "trials",
+        or_auto(integer(1, 100_000)),
+        AUTO,
+        f"finished trials in the study, however many start; auto: {TRIALS}",
+    ),
+    Parameter("workers", integer(1, 256), 1, "processes on this machine"),
+    Parameter("sampler", one_of(("tpe", "random", "nsga2")), "tpe", "how the next trial is drawn"),
+    Parameter(
+        "pruner",
+        one_of(("none", "median", "hyperband")),
+        "none",
+        "objective=loss: end trials whose val/loss falls behind",
+    ),
+    Parameter(
+        "objective",
+        one_of((AUTO, "loss", "reconstruction", "robust_accuracy")),
+        AUTO,
+        "autoencoder: training loss, error per pixel at the best scale (comparable between "
+        "losses), or robust accuracy behind `defence`; auto: loss",
+    ),
+    Parameter(
+        "space",
+        str,
+        "",
+        "narrower dimensions, blanks between: study=funn, 'gamma=2..20 beta=0.01|0.02 epochs=30'",
+    ),
+    Parameter(
+        "clean_floor",
+        real(at_least=0, below=1),
+        0.95,
+        "funn: least clean accuracy of a feasible trial",
+    ),
+    Parameter(
+        "attack_images",
+        integer(1),
+        1000,
+        "first validation (at the end: test) images that are attacked",
+    ),
+)
+"""What only studies have."""
+
+
+def of_attacks() -> tuple[Parameter, ...]:
+    """Return the parameters of attacks whose type or default is another one in a study."""
+    return (
+        Parameter(
+            "defence",
+            names("defence", DEFENCES, most=1),
+            ("reformer",),
+            f"one of {', '.join(DEFENCES)}",
+        ),
+        Parameter(
+            "attacks",
+            names("attack", ATTACKS),
+            ("apgd_ce", "apgd_dlr"),
+            "robust accuracy is what all of them leave",
+        ),
+        Parameter(EPSILONS.name, budgets_in(PIXEL_RANGE, most=1), (0.1,), "the Linf budget"),
+        Parameter(
+            "threat_models",
+            names("threat model", ("white_box",)),
+            ("white_box",),
+            "white_box: nothing else measures a defence",
+        ),
+    )
