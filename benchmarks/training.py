@@ -14,7 +14,8 @@ import tensorflow as tf
 from benchmarks.timing import Comparison, compare
 from gauntlet.arrays import Images, Tensor
 from gauntlet.autoencoders.attacker import mean_squared_error
-from gauntlet.autoencoders.funn import Game, Rules, _run_epoch
+from gauntlet.autoencoders.funn import _run_epoch
+from gauntlet.autoencoders.game import Game, Rules
 from gauntlet.autoencoders.layers import CODE
 from gauntlet.autoencoders.training import reconstruction_loss
 from gauntlet.catalogue.autoencoders import Autoencoder

@@ -85,6 +85,7 @@ SHARED: Mapping[str, set[Step]] = {
     "autoencoders.attacker": _of("funn") | FUNN_EXAMINED,
     "autoencoders.convolutional": FUNN_EXAMINED,  # it builds the attacker's copy
     "autoencoders.encoder": BEHIND | OF_AUTOENCODERS | _on("features"),
+    "autoencoders.game": _of("funn"),
     # Keras needs them to read a stored network of them.
     "autoencoders.layers": _of(*FROM_LAYERS, "convolutional", "funn")
     | BEHIND
@@ -164,6 +165,7 @@ def test_every_module_of_a_computing_room_is_accounted_for() -> None:
         ("attacks.deepfool", _by("deepfool_l2", "deepfool_linf")),
         ("cells.measure", CELLS),
         ("autoencoders.funn", _of("funn")),
+        ("autoencoders.game", _of("funn")),
         ("defences.magnet", _on("magnet")),
         ("examination.autoencoder", OF_AUTOENCODERS),
         ("examination.classifier", EXAMINATIONS & OF_CLASSIFIERS),

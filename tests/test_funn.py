@@ -15,7 +15,7 @@ from stored import examination_of
 
 from gauntlet.autoencoders.attacker import Attacker, game_metrics
 from gauntlet.autoencoders.encoder import reconstruct
-from gauntlet.autoencoders.funn import Game, Rules
+from gauntlet.autoencoders.game import Game, Rules
 from gauntlet.config.training import AutoencoderConfig
 from gauntlet.data.registry import load
 from gauntlet.entry_points import autoencoder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -11,7 +13,7 @@ from gauntlet.catalogue.parameters import Json
 from gauntlet.catalogue.trainings import Training
 from gauntlet.seeding import child_seed
 from gauntlet.training.checkpoint import Checkpoint
-from gauntlet.training.keras_loops import EpochReport, fit
+from gauntlet.training.keras_loops import EpochReport, Schedule, fit
 from gauntlet.training.outcome import Outcome
 from gauntlet.training.runtime import start_from
 
@@ -47,13 +49,11 @@ def train(
     report: EpochReport,
     checkpoint: Checkpoint | None = None,
     *,
-    epochs: int,
-    batch_size: int,
-    validation_size: int,
     learning_rate: float,
     loss: str,
     sum_over_pixels: bool = False,
     inputs: Images | None = None,
+    **schedule: Unpack[Schedule],
 ) -> Outcome:
     """Build and train an autoencoder.
 
@@ -62,13 +62,11 @@ def train(
         images: `(n, height, width, channels)` in [0, 1]: what it learns to put out.
         report: called after every epoch.
         checkpoint: where the training is kept between epochs; none: nowhere.
-        epochs: passes over the images.
-        batch_size: images per gradient step.
-        validation_size: how many of the last images are held out.
         learning_rate: Adam's.
         loss: name of a Keras loss.
         sum_over_pixels: the loss is a sum over pixels where Keras means.
         inputs: what it sees, like `images`; none: the images.
+        schedule: epochs, batch size, images that are held out; see `fit`.
 
     Raises:
         DivergenceError: the loss or an output became NaN or infinite.
@@ -78,17 +76,8 @@ def train(
     model = training.create(images.shape[1:], training.seed)
     wanted = reconstruction_loss(loss, sum_over_pixels)
     model.compile(keras.optimizers.Adam(learning_rate), wanted)
-    fit(
-        model,
-        images if inputs is None else inputs,
-        images,
-        report,
-        checkpoint,
-        epochs=epochs,
-        batch_size=batch_size,
-        validation_size=validation_size,
-        seed=seed,
-    )
+    seen = images if inputs is None else inputs
+    fit(model, seen, images, report, checkpoint, seed=seed, **schedule)
     return Outcome(model)
 
 

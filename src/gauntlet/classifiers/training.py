@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from gauntlet.catalogue.classifiers import Classifier
 from gauntlet.catalogue.trainings import Training
 from gauntlet.seeding import child_seed
 from gauntlet.training.checkpoint import Checkpoint
-from gauntlet.training.keras_loops import EpochReport, fit
+from gauntlet.training.keras_loops import EpochReport, Schedule, fit
 from gauntlet.training.outcome import Outcome
 from gauntlet.training.runtime import start_from
 
@@ -23,11 +25,9 @@ def train(
     report: EpochReport,
     checkpoint: Checkpoint | None = None,
     *,
-    epochs: int,
-    batch_size: int,
-    validation_size: int,
     learning_rate: float,
     optimizer: str = "adam",
+    **schedule: Unpack[Schedule],
 ) -> Outcome:
     """Return a trained model from images `(n, h, w, c)` (or features) to logits `(n, classes)`.
 
@@ -38,12 +38,10 @@ def train(
         n_classes: how many logits.
         report: called after every epoch.
         checkpoint: where the training is kept between epochs; none: nowhere.
-        epochs: passes over the images.
-        batch_size: images per gradient step.
-        validation_size: how many of the last images are held out.
         learning_rate: the optimizer's.
         optimizer: `adam`, or `momentum`: SGD with Nesterov momentum 0.9, as Carlini and Wagner
             train (2017, table II).
+        schedule: epochs, batch size, images that are held out; see `fit`.
 
     Raises:
         DivergenceError: a metric became NaN or infinite.
@@ -56,17 +54,7 @@ def train(
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    fit(
-        model,
-        images,
-        labels,
-        report,
-        checkpoint,
-        epochs=epochs,
-        batch_size=batch_size,
-        validation_size=validation_size,
-        seed=seed,
-    )
+    fit(model, images, labels, report, checkpoint, seed=seed, **schedule)
     return Outcome(model)
 
 

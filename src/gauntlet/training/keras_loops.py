@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict
 
 import keras
 import numpy as np
@@ -107,6 +107,14 @@ class _EpochEnd(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         del epoch  # `Progress` counts epochs itself
         self._progress.end_epoch({_name(k): float(v) for k, v in (logs or {}).items()})
+
+
+class Schedule(TypedDict):
+    """What a trainer passes on to `fit`, where it is explained."""
+
+    epochs: int
+    batch_size: int
+    validation_size: int
 
 
 def fit(
