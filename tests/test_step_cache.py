@@ -158,6 +158,31 @@ def test_sources_are_all_that_python_imports(start, tiny, name):
     assert computing <= set(provenance.source_digests(*modules))
 
 
+def test_sources_of_other_packages(tmp_path, monkeypatch):
+    """Relative imports are followed, across a package that lies in two folders."""
+    monkeypatch.syspath_prepend(tmp_path / "one")
+    monkeypatch.syspath_prepend(tmp_path / "two")
+    for path, source in {
+        "one/strange/attack.py": "from . import steps\nfrom .inner.deep import f",
+        "one/strange/steps.py": "",
+        "two/strange/inner/__init__.py": "from .more import g",
+        "two/strange/inner/deep.py": "from ..last import g\nimport json",
+        "two/strange/inner/more.py": "",
+        "two/strange/last.py": "",
+        "two/strange/apart.py": "",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "single.py").write_text("")
+    read = provenance.source_digests.__wrapped__
+    followed = {f"strange.{name}" for name in ("attack", "inner.deep", "last", "steps")}
+    packages = {"strange.inner", "strange.inner.more"}
+    assert set(read("strange.attack", "single")) == {*followed, *packages, "single"}
+    with pytest.raises(ModuleNotFoundError, match=r"no source file of strange\.nowhere"):
+        read("strange.nowhere")
+
+
 def test_second_attack_run_computes_nothing(attacked, tmp_path, capsys):
     with tracking_to(attacked.uri, tmp_path):
         again = attack.run(attacked.config)

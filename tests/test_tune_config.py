@@ -142,6 +142,12 @@ def test_no_space(text: str, said: str) -> None:
         ({"threat_models": "gray_box"}, "--threat_models"),
         ({"study": "defence", "stochastic": "true"}, "--stochastic"),
         ({"objective": "robust_accuracy", "defence": "magnet"}, "--defence"),
+        (
+            {"study": "defence", "space": "defence=encoded|magnet"},
+            "--space: expected a defence that the searched autoencoder is part of",
+        ),
+        ({"study": "autoencoder", "autoencoder": "fool"}, "unknown autoencoder 'fool'"),
+        ({"study": "defence", "space": "autoencoder=fool"}, "--space: autoencoder: unknown"),
         ({"clean_floor": "1"}, "--clean_floor"),
         # What no trial of the study reads, and values that a parameter cannot have.
         (
@@ -157,7 +163,7 @@ def test_no_space(text: str, said: str) -> None:
         ),
         ({"study": "attack", "space": "attacks=bmi"}, "--space: attacks: unknown attack 'bmi'"),
         ({"space": "epochs=0..3"}, "--space: epochs: expected greater than or equal to 1"),
-        ({"study": "defence", "space": "loss=mse"}, "--space: loss: expected 'categorical_cross"),
+        ({"study": "defence", "space": "loss=mse"}, "--space: loss: unknown loss 'mse'"),
         ({"study": "activations", "sampler": "random"}, "--sampler: study=activations tries all"),
         ({"study": "defence", "clean_floor": "0.9"}, "--clean_floor: only study=funn asks for"),
         ({"attack_images": "50"}, "--attack_images: study=autoencoder autoencoder=vanilla trains"),
@@ -180,6 +186,7 @@ def test_refusals(values: dict[str, str], said: str) -> None:
         {"study": "defence", "space": "autoencoder=vanilla|variational latent=3"},
         {"study": "attack", "space": "attacks=bim|pgd restarts=2", "attack_images": "50"},
         {"study": "funn", "clean_floor": "0.9", "sampler": "random", "epsilons": "0.2"},
+        {"study": "attack", "defence": "magnet"},
     ],
     ids=str,
 )

@@ -138,7 +138,7 @@ STUDIES = {
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_study_measures_and_tests(store, study: str) -> None:
-    few = {"trials": "3", "attack_images": "20", "attacks": "fgsm,bim"}
+    few = {"trials": "3", "attack_images": "20", "attacks": "fgsm,lr_natural"}
     if study == "attack":
         del few["attacks"]
     config = _config(**STUDIES[study], **few)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from gauntlet.catalogue.attacks import ATTACKS, Attack
 from gauntlet.catalogue.defences import DEFENCES
+from gauntlet.catalogue.entry_points import ENTRY_POINTS
 from gauntlet.catalogue.parameters import AUTO, Json, Parameter, Value, Values, to_string
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.data import First
@@ -20,13 +21,13 @@ from tuning.spaces import POINTS, SPACES, Choice, Dimension, Space, described, n
 
 VALIDATION_SIZES = {"paper": 10_000, "smoke": 200}
 
-OWN_DEFAULTS = ("validation_size", "defence", "attacks", "epsilons", "threat_models")
+OWN_DEFAULTS = ("validation_size", *(parameter.name for parameter in of_attacks()))
 """Parameters whose default in a study is not that of the ordinary entry points."""
 
 FIXED: Mapping[str, Values] = {"funn": {"autoencoder": "funn", "defence": ("features",)}}
 """Parameters that a study fixes."""
 
-EXPERIMENT = "studies"
+EXPERIMENT = ENTRY_POINTS["tune"].experiment
 
 
 class TuneConfig(AttackConfig):
@@ -69,6 +70,7 @@ class TuneConfig(AttackConfig):
         """Check that the study is possible, and that some trial reads what was given."""
         super().check()
         self._check_objective()
+        self._check_defence()
         self._check_pruner()
         searched = Searched(self.study, self.dimensions, bool(self.points), self.attacks_networks)
         check_given(self, searched)
@@ -106,15 +108,18 @@ class TuneConfig(AttackConfig):
                 f"--objective: study={self.study} allows {', '.join(allowed)}; received "
                 f"{self['objective']!r}"
             )
+
+    def _check_defence(self) -> None:
+        """Check that the network which a trial trains is part of what it attacks."""
         trained = [name for name, defence in DEFENCES.items() if defence.has_run_autoencoder]
-        if (
-            self.study == "autoencoder"
-            and self.attacks_networks
-            and self["defence"][0] not in trained
-        ):
+        drawn = self.dimensions.get("defence")
+        flag, names = "space", drawn.values if isinstance(drawn, Choice) else ()
+        if drawn is None and self.study != "attack" and self.attacks_networks:
+            flag, names = "defence", self["defence"]
+        if others := [name for name in names if name not in trained]:
             raise ValueError(
-                f"--defence: expected one that the searched autoencoder is part of, "
-                f"{', '.join(trained)}; received {self['defence'][0]!r}"
+                f"--{flag}: expected a defence that the searched autoencoder is part of, "
+                f"{', '.join(trained)}; received {others[0]!r}"
             )
 
     def _check_pruner(self) -> None:

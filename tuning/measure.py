@@ -9,7 +9,7 @@ import numpy as np
 
 from gauntlet.arrays import Images, Labels
 from gauntlet.attacks.threat_models import Scenario
-from gauntlet.autoencoders.encoder import encoder_of, reconstruct
+from gauntlet.autoencoders.encoder import seen_by
 from gauntlet.catalogue.components import load
 from gauntlet.cells.measure import assemble
 from gauntlet.cells.measure import measure as measure_cell
@@ -20,9 +20,9 @@ from gauntlet.data.dataset import Dataset
 from gauntlet.defences.defended_model import DefendedModel
 from gauntlet.defences.stochastic import majority
 from gauntlet.pipeline.cells import assembled
-from gauntlet.pipeline.examination import models_of
 from gauntlet.pipeline.networks import ensure_networks
 from gauntlet.pipeline.trainings import ensure_autoencoder
+from gauntlet.tracking.finished import last, read_sealed
 from gauntlet.training.keras_loops import EpochReport
 from gauntlet.training.outcome import Examination
 from tuning.config import TuneConfig
@@ -50,7 +50,7 @@ def measure(
     if not isinstance(trial, AttackConfig):
         outcome = trial.autoencoder().run(data.x_train, report)
         models = {"model": outcome.model, **outcome.others}
-        return _examined(trial, models, images, labels, "validation")
+        return _examined(trial, models, images, labels)
     attacks = config.study == "attack"
     defended = _stored(trial, data) if attacks else _trained(trial, data, report)
     return _robustness(trial, defended, images, labels, config["attack_images"], "validation")
@@ -60,9 +60,8 @@ def measure_on_test(config: TuneConfig, trial: NetworksConfig, data: Dataset) ->
     """Train the winner once more, into the store; return its `test/...` metrics."""
     if not isinstance(trial, AttackConfig):
         network = ensure_autoencoder(trial.autoencoder(), data)
-        return _examined(
-            trial, models_of(network.stored, network.layers), data.x_test, data.y_test, "test"
-        )
+        curves = read_sealed(network.examination).curves
+        return {name: last(curve) for name, curve in curves.items()}
     defended = _stored(trial, data)
     return _robustness(trial, defended, data.x_test, data.y_test, config["attack_images"], "test")
 
@@ -71,10 +70,7 @@ def _trained(config: AttackConfig, data: Dataset, report: Report) -> DefendedMod
     """Return the one defence of a trial, trained without the store."""
     (defence,) = config.defences
     autoencoder = config.autoencoder().run(data.x_train, report).model
-    inputs = data.x_train
-    if defence.inputs != "raw":
-        before = encoder_of(autoencoder) if defence.inputs == "features" else autoencoder
-        inputs = reconstruct(before, inputs)
+    inputs = seen_by(defence.inputs, autoencoder, data.x_train)
     classifier = (
         config.classifier(defence.inputs)
         .run(inputs, data.y_train, data.n_classes, report.of("classifier"))
@@ -92,11 +88,10 @@ def _examined(
     models: dict[str, keras.Model],
     images: Images,
     labels: Labels,
-    split: str,
 ) -> dict[str, float]:
     training = config.autoencoder()
     found: Examination = load(training.entry.examiner)(training, models, images, labels)
-    return {name.replace("test/", f"{split}/"): value for name, value in found.metrics}
+    return {name.replace("test/", "validation/"): value for name, value in found.metrics}
 
 
 def _robustness(

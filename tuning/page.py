@@ -78,8 +78,8 @@ def _winner(config: TuneConfig, measured: Sequence[tuple[str, float, float]]) ->
         for name, validation, test in measured
     ]
     caption = (
-        f"The winner's objectives: mean over the {config.held_out_size} validation images and "
-        "over all test images, one seed. Gap: test minus validation."
+        f"The winner's objectives: mean over {_judging(config)}, and over the test images in the "
+        "same way, one seed. Gap: test minus validation."
     )
     return Table("winner", ["objective", "validation", "test", "gap"], rows, caption)
 
@@ -92,7 +92,7 @@ def _space(config: TuneConfig) -> Table:
 def _table(name: str, config: TuneConfig, trials: Sequence[FrozenTrial]) -> Table:
     objectives = [objective.short for objective in config.objectives]
     header = ["trial", "state", *objectives, *config.dimensions]
-    caption = f"Objectives over the {config.held_out_size} validation images, one seed per trial."
+    caption = f"Objectives over {_judging(config)}, one seed per trial."
     return Table(name, header, [_row(config, trial) for trial in trials], caption)
 
 
@@ -108,6 +108,14 @@ def _row(config: TuneConfig, trial: FrozenTrial) -> list[str]:
         *("" if value is None else _number(value) for value in values),
         *(_short(drawn.get(name, "")) for name in config.dimensions),
     ]
+
+
+def _judging(config: TuneConfig) -> str:
+    images = f"the {config.held_out_size} validation images"
+    if not config.attacks_networks:
+        return images
+    attacked = min(config["attack_images"], config.held_out_size)
+    return f"{images} (robust accuracy: the first {attacked} of them)"
 
 
 def _number(value: float, form: str = ".4f") -> str:

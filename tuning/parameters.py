@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gauntlet.catalogue.attacks import ATTACKS, EPSILONS
+from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.catalogue.defences import DEFENCES
 from gauntlet.catalogue.parameters import AUTO, Parameter, integer, names, one_of, or_auto, real
-from gauntlet.catalogue.units import PIXEL_RANGE, budgets_in
+from gauntlet.catalogue.units import Budgets, budgets_in
 from gauntlet.storage import STORAGE, Storage, kept_address
 from tuning.spaces import SPACES
 
@@ -96,7 +96,7 @@ def of_attacks() -> tuple[Parameter, ...]:
             ("apgd_ce", "apgd_dlr"),
             "robust accuracy is what all of them leave",
         ),
-        Parameter(EPSILONS.name, budgets_in(PIXEL_RANGE, most=1), (0.1,), "the Linf budget"),
+        *map(_one_of, dict.fromkeys(attack.budgets for attack in ATTACKS.values())),
         Parameter(
             "threat_models",
             names("threat model", ("white_box",)),
@@ -104,3 +104,10 @@ def of_attacks() -> tuple[Parameter, ...]:
             "white_box: nothing else measures a defence",
         ),
     )
+
+
+def _one_of(budgets: Budgets) -> Parameter:
+    """Return a parameter of budgets as one that takes a single budget."""
+    unit = budgets.unit
+    budget = (unit.per_range * unit.reference,)
+    return Parameter(budgets.name, budgets_in(unit, most=1), budget, f"the budget in {unit}")

@@ -11,6 +11,7 @@ from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.catalogue.autoencoders import AUTOENCODERS
 from gauntlet.catalogue.parameters import AUTO, PRESET, Value, to_string
 from gauntlet.config.attack import AttackConfig
+from gauntlet.config.config import explained
 from gauntlet.config.training import AutoencoderConfig
 from tuning.spaces import Choice, Dimension, Space
 
@@ -87,9 +88,11 @@ def read_by_attack(name: str, attack: str) -> bool:
 
 
 def read_by_kind(name: str, kind: str) -> bool:
-    """Tell whether a kind of autoencoder reads a parameter, or the parameter is of no kind."""
+    """Tell whether a kind of autoencoder reads a parameter; of an unknown one, yes."""
     of_kinds = {p.name for p in AUTOENCODERS.parameters}
-    return name not in of_kinds or name in {p.name for p in AUTOENCODERS[kind].all_parameters}
+    if kind not in AUTOENCODERS or name not in of_kinds:
+        return True
+    return name in {p.name for p in AUTOENCODERS[kind].all_parameters}
 
 
 def _values(dimension: Dimension | None, otherwise: str) -> tuple[str, ...]:
@@ -107,9 +110,8 @@ def _check_value(name: str, value: Value) -> None:
     try:
         AttackConfig.parameters()[name].adapter.validate_python(value)
     except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ").rstrip(".")
-        reason = reason.replace("Input should be", "expected")
-        raise ValueError(f"--space: {name}: {reason}; received {value!r}") from None
+        expected, received = explained(name, error)
+        raise ValueError(f"--space: {name}: {expected}; received {received}") from None
 
 
 def _unread(config: AttackConfig, searched: Searched) -> Iterator[tuple[str, str]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
+from gauntlet.arrays import Images
 from gauntlet.autoencoders.layers import CODE
+from gauntlet.catalogue.classifiers import Inputs
 from gauntlet.errors import DivergenceError
 from gauntlet.training.keras_loops import predict
 
@@ -26,7 +27,7 @@ def decoder_of(autoencoder: keras.Model) -> keras.Model:
     return keras.Model(code, autoencoder.output, name="decoder")
 
 
-def reconstruct(model: keras.Model, images: NDArray[np.float32]) -> NDArray[np.float32]:
+def reconstruct(model: keras.Model, images: Images) -> Images:
     """Return the autoencoder's output for images, same shape; deterministic.
 
     Raises:
@@ -39,3 +40,14 @@ def reconstruct(model: keras.Model, images: NDArray[np.float32]) -> NDArray[np.f
             "bounded --pre_output_activation."
         )
     return output
+
+
+def seen_by(inputs: Inputs, autoencoder: keras.Model, images: Images) -> Images:
+    """Return what a classifier that learns from `inputs` sees of images behind an autoencoder.
+
+    Raises:
+        DivergenceError: an output is NaN or infinite.
+    """
+    if inputs == "raw":
+        return images
+    return reconstruct(encoder_of(autoencoder) if inputs == "features" else autoencoder, images)

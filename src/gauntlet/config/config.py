@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import ClassVar, Self
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from gauntlet.catalogue.parameters import AUTO, PRESET, REQUIRED, Json, Parameter, Value, Values
 from gauntlet.errors import UsageError, unknown_name
@@ -151,7 +150,7 @@ class Config(ABC):
             return parameter.adapter.validate_python(value)
         except ValidationError as error:
             name = parameter.name
-            raise cls._error(name, *_explained(name, error.errors()[0])) from None
+            raise cls._error(name, *explained(name, error)) from None
 
     @classmethod
     def _error(cls, name: str, message: str, received: str) -> UsageError:
@@ -166,8 +165,9 @@ def _sentence(error: ValueError) -> UsageError:
     return UsageError(str(error).rstrip(".") + ".")
 
 
-def _explained(name: str, error: ErrorDetails) -> tuple[str, str]:
-    """Return what was expected, and what was received, of an error of pydantic's."""
+def explained(name: str, invalid: ValidationError) -> tuple[str, str]:
+    """Return what was expected of a parameter's value, and what was received."""
+    error = invalid.errors()[0]
     message = error["msg"].removeprefix("Value error, ").rstrip(".")
     if error["type"] == "literal_error":
         valid = re.findall(r"'(.*?)'", error["ctx"]["expected"])

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from gauntlet.catalogue.entry_points import ENTRY_POINTS
 from gauntlet.catalogue.units import metric_step
 from gauntlet.config.compare import CompareConfig
 from gauntlet.errors import UsageError
@@ -41,7 +42,8 @@ def run(config: CompareConfig) -> Comparison:
         tags = {names.STEP: "compare"} | {
             names.input_tag(f"run_{i}"): run.id for i, run in enumerate(comparison.runs, start=1)
         }
-        opened = tracked_run("comparisons", name[:250], config.as_json(), tags=tags, entry=True)
+        experiment = ENTRY_POINTS["compare"].experiment
+        opened = tracked_run(experiment, name[:250], config.as_json(), tags=tags, entry=True)
         with opened as run:
             _log(run, comparison, write(document, folder, "compare"), folder)
         _show(comparison, folder, where)

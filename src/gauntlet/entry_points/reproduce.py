@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from gauntlet.catalogue.components import load
+from gauntlet.catalogue.entry_points import ENTRY_POINTS
 from gauntlet.config.command_line import command
 from gauntlet.errors import IncompleteError
 from gauntlet.papers.config import ReproduceConfig
@@ -59,7 +60,8 @@ def _reproduce(paper: Paper, config: ReproduceConfig, where: str) -> None:
     data = load_data(config, *trained, *attacked)
     of_data: dict[str, float] = load(paper.data)(data) if paper.data else {}
     tags = {names.STEP: "reproduce", names.PAPER: paper.name}
-    opened = tracked_run("reproductions", claims.title, config.as_json(), tags=tags, entry=True)
+    experiment = ENTRY_POINTS["reproduce"].experiment
+    opened = tracked_run(experiment, claims.title, config.as_json(), tags=tags, entry=True)
     with opened as run:
         run.uses_data(data.name, data.sha256, len(data.x_test), "evaluation")
         run.metrics((f"data/{name}", value) for name, value in of_data.items())

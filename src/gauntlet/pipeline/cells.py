@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
+from gauntlet.catalogue.entry_points import ENTRY_POINTS
 from gauntlet.cells.plan import SURROGATE, Cell, plan_cells
 from gauntlet.cells.result import CellResult
 from gauntlet.config.attack import AttackConfig
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from gauntlet.cells.measure import Crafting
     from gauntlet.defences.defended_model import DefendedModel
 
-EXPERIMENT = "attacks"
+EXPERIMENT = ENTRY_POINTS["attack"].experiment
 
 
 def run_cells(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from gauntlet.arrays import Images
 from gauntlet.catalogue.autoencoders import Autoencoder
 from gauntlet.catalogue.classifiers import Classifier, Inputs
+from gauntlet.catalogue.entry_points import ENTRY_POINTS
 from gauntlet.catalogue.parameters import Json, Values
 from gauntlet.catalogue.trainings import Trainable, Training
 from gauntlet.data.dataset import Dataset
@@ -93,7 +94,7 @@ def ensure_autoencoder(
         del run
         return training.run(data.x_train, report, checkpoint), data.x_train[:5]
 
-    compute = _computing("autoencoders", name, about, training, data, fingerprint, entry, train)
+    compute = _computing("autoencoder", name, about, training, data, fingerprint, entry, train)
     stored = stored_model(Reuse().reuse_or_compute(fingerprint, compute))
     network = TrainedNetwork(training, stored)
     measured = Measured(training, data, lambda: data.with_all_test_images.x_test, network.layers)
@@ -140,7 +141,7 @@ def ensure_classifier(
         given = seen, data.y_train, data.n_classes, report, checkpoint
         return training.run(*given), seen[:5]
 
-    compute = _computing("classifiers", name, about, training, data, fingerprint, entry, train)
+    compute = _computing("classifier", name, about, training, data, fingerprint, entry, train)
     stored = stored_model(Reuse().reuse_or_compute(fingerprint, compute))
 
     def tested() -> Images:
@@ -151,7 +152,7 @@ def ensure_classifier(
 
 
 def _computing(
-    experiment: str,
+    entry_point: str,
     name: str,
     about: Values,
     training: Training[Trainable],
@@ -163,6 +164,7 @@ def _computing(
     """Return what trains in a run of its own; `train` gives the networks and an example input."""
 
     def compute() -> None:
+        experiment = ENTRY_POINTS[entry_point].experiment
         opened = training_run(experiment, name, about, training.reports, data, fingerprint, entry)
         with opened as open_run:
             open_run.finish(*train(open_run.report, open_run.checkpoint, open_run.run))
@@ -174,10 +176,9 @@ def _seen(inputs: Inputs, before: TrainedNetwork | None, images: Images) -> Imag
     """Return what a classifier sees of images."""
     if before is None:
         return images
-    from gauntlet.autoencoders.encoder import encoder_of, reconstruct
+    from gauntlet.autoencoders.encoder import seen_by
 
-    model = loaded(before)
-    return reconstruct(encoder_of(model) if inputs == "features" else model, images)
+    return seen_by(inputs, loaded(before), images)
 
 
 def _about(data: Dataset, training: Training[Trainable]) -> Json:

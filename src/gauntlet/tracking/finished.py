@@ -30,7 +30,7 @@ from gauntlet.tracking.pages import search
 CONFIG = "config/"
 
 SEAL_FILE = "seal.json"
-"""The tag with the digest of the seal, and the artifact that is the seal."""
+"""The artifact that is the seal."""
 
 Curve = Mapping[int, float]
 """A metric: step -> value."""

@@ -26,9 +26,6 @@ from gauntlet.private_files import FILE, private_folder
 from gauntlet.tracking import names
 from gauntlet.tracking.store import tracking_uri
 
-OWN_ENDING = names.TRIAL
-"""The tag of runs that their study ends, which knows how their trials ended."""
-
 _log = logging.getLogger(__name__)
 _held: dict[str, tuple[FileLock, Path]] = {}
 
@@ -73,11 +70,14 @@ def end_dead_runs() -> None:
 
 
 def _end(run_id: str) -> None:
-    """End a run whose lock this process holds; its own process may have done so just before."""
+    """End a run whose lock this process holds; its own process may have done so just before.
+
+    A study ends the runs of its trials: it knows how the trials ended.
+    """
     client = mlflow.MlflowClient()
     with suppress(MlflowException):  # deleted
         run = client.get_run(run_id)
-        if run.info.status == "RUNNING" and OWN_ENDING not in run.data.tags:
+        if run.info.status == "RUNNING" and names.TRIAL not in run.data.tags:
             client.set_terminated(run_id, "KILLED")
             _log.info(
                 "run %s ('%s') was left RUNNING by a process that is dead: it is KILLED now",

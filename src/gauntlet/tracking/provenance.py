@@ -27,7 +27,6 @@ COMPUTING = (
     "cells",
     "classifiers",
     "defences",
-    "diagnostics",
     "evaluation",
     "examination",
     "seeding",
@@ -116,6 +115,9 @@ def source_digests(*modules: str) -> dict[str, str]:
 
     Read from the files as they are now, so an uncommitted edit counts. Of other installed packages,
     every module counts that belongs to the same package as one of `modules`.
+
+    Raises:
+        ModuleNotFoundError: one of `modules` has no source file.
     """
     packages = {module.split(".")[0] for module in modules}
     found: dict[str, str] = {}
@@ -124,11 +126,14 @@ def source_digests(*modules: str) -> dict[str, str]:
         module = waiting.pop()
         if module in found or not _computes(module, packages):
             continue
-        if (file := _source_file(module)) is None:  # `from module import name`: a name
-            continue
+        if (file := _source_file(module)) is None:
+            if module in modules:
+                raise ModuleNotFoundError(f"no source file of {module}", name=module)
+            continue  # `from module import name`: a name
         source = file.read_bytes()
         found[module] = hashlib.sha256(source).hexdigest()[:16]
-        waiting += _imports(source)
+        above = module.rpartition(".")[0]
+        waiting += [above, *_imports(source, module if file.stem == "__init__" else above)]
     return dict(sorted(found.items()))
 
 
@@ -142,27 +147,32 @@ def _computes(module: str, packages: set[str]) -> bool:
 def _source_file(module: str) -> Path | None:
     """Return a module's file, found without importing it; None if it is none."""
     package, *parts = module.split(".")
-    if package == PACKAGE.name:
-        folder = PACKAGE
-    else:
-        spec = importlib.util.find_spec(package)
-        if spec is None or spec.origin is None:
-            return None
-        if not parts:
-            return Path(spec.origin)
-        folder = Path(spec.origin).parent
-    path = folder.joinpath(*parts)
-    files = (path.with_suffix(".py"), path / "__init__.py")
+    paths = [folder.joinpath(*parts) for folder in _folders(package)]
+    files = [file for path in paths for file in (path.with_suffix(".py"), path / "__init__.py")]
     return next((file for file in files if file.is_file()), None)
 
 
+def _folders(package: str) -> list[Path]:
+    """Return the folders of a package, several if it is a namespace; of a module, its path."""
+    if package == PACKAGE.name:
+        return [PACKAGE]
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is not None:
+        return [Path(folder) for folder in spec.submodule_search_locations]
+    return [Path(spec.origin).with_suffix("")] if spec.origin else []
+
+
 @functools.cache
-def _imports(source: bytes) -> list[str]:
-    """Return the modules that a source names in `import` and `from` statements."""
+def _imports(source: bytes, package: str) -> list[str]:
+    """Return the modules that a source of a package names in `import` and `from` statements."""
     found: list[str] = []
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        if isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: -node.level + 1 or None] if node.level else []
+            module = ".".join([*base, node.module or ""]).rstrip(".")
+            found += [module, *(f"{module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
     return found
