@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -18,6 +19,7 @@ from gauntlet.catalogue.defences import DEFENCES
 from gauntlet.catalogue.parameters import Parameter
 from gauntlet.catalogue.threat_models import THREAT_MODELS, on_images
 from gauntlet.catalogue.units import Budgets
+from gauntlet.cells.plan import Cell
 from gauntlet.config.attack import AttackConfig
 from gauntlet.defences.defended_model import DefendedModel
 from gauntlet.entry_points.attack import skipped
@@ -246,3 +248,49 @@ def test_nothing_that_is_named_ends_without_a_cell_and_a_word(attack: str) -> No
 
 def test_only_behind_the_autoencoder_is_the_image_itself_untouched() -> None:
     assert set(THREAT_MODELS) - set(on_images()) == {"encoded"}
+
+
+def _cells() -> list[Cell]:
+    """Return a cell of each defence and threat model, the shipped ones and one behind a filter."""
+    behind = replace(THREAT_MODELS["transfer"], name="behind", perturbs="autoencoder_output")
+    config = AttackConfig()
+    return [
+        Cell(config.attack(ATTACKS["fgsm"]), config.defence(defence), model, 0)
+        for defence in DEFENCES.values()
+        for model in (*THREAT_MODELS.values(), behind)
+        if model.suits(defence)
+    ]
+
+
+def test_cells_of_one_view_start_from_the_same_images_and_follow_the_same_model() -> None:
+    """Views let cells share adversarial images; here is said anew what these depend on."""
+    shared: dict[tuple[str, ...], set[Any]] = {}
+    for cell in _cells():
+        model, defence = cell.threat_model, cell.defence.entry
+        start = "x" if model.on_images else defence.name
+        followed: Any = model.gradient_of, defence.name
+        if model.gradient_of == "surrogate":
+            followed = "surrogate"
+        elif model.gradient_of == "classifier":
+            followed = "classifier", defence.inputs
+        if followed in (("classifier", "raw"), ("defended", "none")):
+            followed = "undefended"
+        shared.setdefault(cell.view, set()).add((start, followed))
+    assert all(len(seen) == 1 for seen in shared.values())
+    assert len(shared) < len(_cells())
+
+
+@pytest.mark.parametrize("model", THREAT_MODELS)
+def test_parameters_of_a_defence_decide_a_cell(model: str) -> None:
+    """A perturbation behind a filter begins with what the filter makes of the images."""
+    drawn = AttackConfig(autoencoder="denoising", noise=0.3, stochastic=True)
+    one, other = (
+        Cell(
+            config.attack(ATTACKS["fgsm"]),
+            config.defence(DEFENCES["reformer"]),
+            THREAT_MODELS[model],
+            0,
+        ).settings
+        for config in (AttackConfig(), drawn)
+    )
+    assert one != other

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gauntlet.catalogue.attacks import Attack, epsilons_of
-from gauntlet.catalogue.classifiers import ON_IMAGES
 from gauntlet.catalogue.components import Chosen
 from gauntlet.catalogue.defences import Defence
 from gauntlet.catalogue.parameters import Json
@@ -62,12 +61,10 @@ class Cell:
     @property
     def settings(self) -> Json:
         """What decides its result beside networks, images and code, as JSON."""
-        # Where the classifier alone judges, the defence is not asked.
-        asked = self.threat_model.judged_by == "defended"
         relative = self.relative_budget and not self.threat_model.on_images
         return {
             **self.attack.settings,
-            **(self.defence.settings if asked else {}),
+            **self.defence.settings,
             **self.threat_model.settings,
             "epsilons": list(self.epsilons),
             "attack": self.attack.name,
@@ -95,12 +92,12 @@ class Cell:
         undefended one. A threat model that grants less gives the same images.
         """
         model = self.threat_model
-        if model.gradient_of == "surrogate":
-            return (self.attack.name, SURROGATE)
-        bare = model.gradient_of == "classifier" and self.defence.entry.inputs == ON_IMAGES[0]
-        if bare and model.on_images:
-            return (self.attack.name, "none", model.perturbs, "defended")
-        return (self.attack.name, self.defence.name, model.perturbs, model.gradient_of)
+        what, of = (self.attack.name, model.perturbs), model.gradient_of
+        if model.on_images and of == "surrogate":
+            return (*what, SURROGATE)
+        if model.on_images and of == "classifier" and self.defence.entry.inputs == "raw":
+            return (*what, "none", "defended")
+        return (*what, self.defence.name, of)
 
 
 def plan_cells(config: AttackConfig) -> list[Cell]:
