@@ -7,17 +7,22 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 
 import mlflow
 import psutil
 import pytest
+import sqlalchemy
 from servers import tracking_to, wait_until
 
 from gauntlet.catalogue.parameters import to_string
 from gauntlet.cells import measure
 from gauntlet.entry_points import attack, autoencoder
 from gauntlet.errors import DivergenceError
+from gauntlet.interruption import interruptible
+from gauntlet.pipeline.session import session
+from gauntlet.tracking.runs import tracked_run
 from gauntlet.tracking.store import PROJECT_ROOT
 
 STARTS_WITHIN = 120
@@ -155,6 +160,55 @@ def test_signal_kills_cell_and_attack_run(attacked, attacked_copy, start, tmp_pa
 
 def _open_runs(client: mlflow.MlflowClient) -> list[str]:
     return [run.info.run_id for run in _runs(client) if run.info.status == "RUNNING"]
+
+
+class _Transactions:
+    """Counts the steps of this thread's transactions; SIGTERM comes within step `at`."""
+
+    EVENTS = ("before_cursor_execute", "after_cursor_execute", "commit")
+
+    def __init__(self) -> None:
+        self.steps, self.at = 0, 0
+
+    def step(self, *_: object) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self.steps += 1
+            if self.steps == self.at:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.fixture
+def transactions() -> Iterator[_Transactions]:
+    found = _Transactions()
+    for event in found.EVENTS:
+        sqlalchemy.event.listen(sqlalchemy.engine.Engine, event, found.step)
+    yield found
+    for event in found.EVENTS:
+        sqlalchemy.event.remove(sqlalchemy.engine.Engine, event, found.step)
+
+
+def test_signal_within_a_transaction_leaves_the_store_free_and_no_run_open(
+    store, tiny, transactions
+):
+    """A database that an interrupted write left locked would keep the runs from being ended."""
+
+    def run(name: str) -> None:
+        with interruptible(), session("attack"):
+            opened = tracked_run("attacks", name, tiny("attack").as_json(), tags={})
+            with opened as parent, tracked_run("attacks", "child", {}, tags={}, parent=parent):
+                parent.text("a.txt", "a")
+
+    run("warm")
+    transactions.steps = 0
+    run("measured")
+    total = transactions.steps
+    for at in range(1, total, total // 20):
+        transactions.steps, transactions.at = 0, at
+        with pytest.raises(KeyboardInterrupt, match=r"^$"):  # else: its runs are not ended
+            run(f"signal in step {at} of {total}")
+        transactions.at = 0
+        assert not _open_runs(store)
+    assert set(_statuses(store).values()) == {"KILLED", "FINISHED"}
 
 
 @pytest.mark.slow

@@ -42,10 +42,17 @@ class Fault(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A store as it is shown, and the folder of its artifacts if that is on this machine."""
+    """A store.
+
+    Attributes:
+        name: as it is shown.
+        artifacts: the folder of its artifacts if that is on this machine.
+        is_database: whether this process writes it by itself; else a server does.
+    """
 
     name: str
     artifacts: str
+    is_database: bool = False
 
 
 def fault_of(error: Exception, place: Place, reads_artifact: bool = False) -> Fault | None:

@@ -14,13 +14,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import wrapt
 
 from gauntlet.errors import TrackingError
-from gauntlet.interruption import interrupted
+from gauntlet.interruption import interrupted, uninterrupted
 from gauntlet.tracking.faults import Fault, Place, fault_of
 
 PATIENCE_SECONDS = 10.0
@@ -125,8 +126,11 @@ def _patiently(call: Any, _instance: object, args: Any, kwargs: Any) -> Any:
 
 def _until_it_succeeds(call: Callable[[], Any], place: Place, reads_artifact: bool) -> Any:
     while _outage.reason is None:
+        # Half a transaction would keep a database locked, for the end of the runs as well.
+        whole = uninterrupted() if place.is_database else nullcontext()
         try:
-            result = call()
+            with whole:
+                result = call()
         except Exception as error:
             fault = fault_of(error, place, reads_artifact)
             if fault is None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import mlflow
@@ -57,8 +57,7 @@ def tracked_run(
         parent: makes this a child run.
         entry: take over the run that `mlflow run` opened for this process, if it did.
     """
-    run = _open(purpose, name, parent, entry)
-    with _ended(run):
+    with _opened(lambda: _open(purpose, name, parent, entry)) as run:
         _describe(run, config, tags, params or {})
         yield run
 
@@ -66,11 +65,16 @@ def tracked_run(
 @contextmanager
 def continued_run(run_id: str) -> Iterator[TrackedRun]:
     """Open a run again that was interrupted, or is to hold more; end it as `tracked_run` does."""
-    run = TrackedRun.of(run_id)
-    run.go_on()
-    hold(run_id)
-    mlflow.MlflowClient().update_run(run_id, status="RUNNING")
-    with _ended(run):
+    with _opened(lambda: _reopen(run_id)) as run:
+        yield run
+
+
+@contextmanager
+def _opened(opening: Callable[[], TrackedRun]) -> Iterator[TrackedRun]:
+    with ExitStack() as ending:
+        with uninterrupted():  # nobody could end a run of which only the store knows
+            run = opening()
+            ending.enter_context(_ended(run))
         yield run
 
 
@@ -108,6 +112,14 @@ def _open(purpose: str, name: str, parent: TrackedRun | None, entry: bool) -> Tr
     run = client.create_run(experiment, run_name=name, tags=family)
     hold(run.info.run_id)
     return TrackedRun(run.info.run_id, experiment)
+
+
+def _reopen(run_id: str) -> TrackedRun:
+    run = TrackedRun.of(run_id)
+    run.go_on()
+    hold(run_id)
+    mlflow.MlflowClient().update_run(run_id, status="RUNNING")
+    return run
 
 
 def _describe(

@@ -93,9 +93,10 @@ def _give_credentials_apart() -> None:
 
 
 def _place(uri: str) -> Place:
-    kind = "server" if uri.startswith("http") else "store"
+    served = uri.startswith("http")
     folder = (artifact_location(uri, "") or "").removeprefix("file://")
-    return Place(f"tracking {kind} {mask_address(uri)}", folder or ".")
+    name = f"tracking {'server' if served else 'store'} {mask_address(uri)}"
+    return Place(name, folder or ".", is_database=not served)
 
 
 def artifact_location(uri: str, experiment: str) -> str | None:
