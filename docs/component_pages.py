@@ -122,7 +122,8 @@ def _schedule(classifier: Classifier) -> str:
     if classifier.published:
         epochs, batch_size, rate = classifier.published
         return f"{epochs} epochs, batches of {batch_size}, learning rate {rate:g}"
-    return "as the autoencoder" if classifier.seeded else "100 iterations of lbfgs"
+    fixed = classifier.training_fixed
+    return f"{fixed['epochs']} iterations" if "epochs" in fixed else "as the autoencoder"
 
 
 def _reads(component: Component) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from markdown import code, escaped, table
 
-from gauntlet.catalogue.autoencoders import AUTOENCODERS, FROM_PRESET
+from gauntlet.catalogue.autoencoders import AUTOENCODERS, from_preset
 from gauntlet.catalogue.entry_points import ENTRY_POINTS
 from gauntlet.catalogue.parameters import Parameter, to_string
 from gauntlet.config.attack import attack_parameters, defence_parameters
@@ -77,7 +77,7 @@ def _presets() -> Iterator[str]:
     held_out = [code(str(size)) for size in VALIDATION_SIZES.values()]
     rows.append(["`validation_size` of `tune`", *held_out])
     yield from table(("parameter", *PRESETS), rows)
-    names = sorted(FROM_PRESET)
+    names = sorted(from_preset())
     kinds = []
     for name, kind in AUTOENCODERS.items():
         said = [dict.fromkeys(to_string(p[n]) for p in kind.presets.values()) for n in names]

@@ -11,6 +11,9 @@ from itertools import pairwise
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from gauntlet.catalogue.entry_points import ENTRY_POINTS
+from gauntlet.catalogue.threat_models import on_images
+
 STYLE = """\
 text { font: 14px system-ui, -apple-system, "Segoe UI", sans-serif; text-anchor: middle }
 text { fill: #1f2328 }
@@ -109,7 +112,7 @@ def flow() -> str:
         8,
         whole,
         30,
-        ["mlflow run . -e autoencoder | classifier | attack | tune | reproduce | compare"],
+        ["mlflow run . -e " + " | ".join(name for name in ENTRY_POINTS if name != "main")],
         "store",
     )
     keeps = Box(
@@ -144,7 +147,7 @@ def cell() -> str:
         8,
         300,
         46,
-        ["white_box, gray_box, transfer, black_box", "add the perturbation here"],
+        [", ".join(on_images()), "add the perturbation here"],
         "add",
     )
     behind = Box(345, 8, 160, 46, ["encoded", "adds it here"], "add")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from parameters import REQUIRED
 
 from gauntlet.catalogue.attacks import ATTACKS, ENSEMBLES, epsilons_of, target_of
-from gauntlet.catalogue.autoencoders import AUTOENCODERS, FROM_PRESET
+from gauntlet.catalogue.autoencoders import AUTOENCODERS, from_preset
 from gauntlet.catalogue.classifiers import CLASSIFIERS
 from gauntlet.catalogue.defences import DEFENCES
 from gauntlet.catalogue.entry_points import ENTRY_POINTS
@@ -161,7 +161,7 @@ def test_both_presets_fill_the_same_parameters() -> None:
     filled = {n for n, p in AttackConfig.parameters().items() if p.default == PRESET}
     for preset in PRESETS:
         assert set(AttackConfig.preset_values({"preset": preset})) == filled
-    assert {*PRESETS["paper"], *FROM_PRESET} == filled
+    assert {*PRESETS["paper"], *from_preset()} == filled
 
 
 # --- settings: exactly what can change the result ---

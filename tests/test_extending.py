@@ -95,21 +95,63 @@ def test_parameters_and_entry_points_stand_in_mlproject(python) -> None:
     assert re.search(r"^  census:$", text, re.MULTILINE)
 
 
-def test_name_that_is_taken_is_one_line(installed, python, tmp_path) -> None:
-    source = shutil.copytree(EXAMPLES, tmp_path / "source")
-    entry = source / "gauntlet_examples" / "corners_entry.py"
-    entry.write_text(entry.read_text().replace('name="corners"', 'name="fgsm"'))
-    _install(source, tmp_path / "site")
-    said = python("-m", "gauntlet", "attack", "--help", code=1, path=tmp_path / "site").stderr
-    assert said.count("\n") == 1 and "two components are named attack 'fgsm'" in said
+ATTACK_HELP = ("attack", "--help")
+MISTAKES = {
+    "name that is taken": (
+        ("corners_entry.py", 'name="corners"', 'name="fgsm"'),
+        ATTACK_HELP,
+        "two components are named attack 'fgsm'",
+    ),
+    "flag that is taken": (
+        ("corners_entry.py", "corners_draws", "seed"),
+        ATTACK_HELP,
+        "component 'corners' brings a flag --seed of its own",
+    ),
+    "module that is not there": (
+        ("blur_entry.py", "from gauntlet.catalogue.parameters", "from nothing_of_that_name"),
+        ATTACK_HELP,
+        "of package gauntlet-examples (gauntlet_examples.blur_entry:BLUR) cannot be used: Module",
+    ),
+    "function in the place of an entry": (
+        ("blur_entry.py", "BLUR = Defence(", "BLUR = lambda: (\n) or dict("),
+        ATTACK_HELP,
+        "TypeError: 'function' object is not iterable",
+    ),
+    "inputs of no autoencoder": (
+        ("blur_entry.py", "parameters={", 'inputs="encoded", parameters={'),
+        ATTACK_HELP,
+        "ValueError: defence 'blur': inputs='encoded' are of the run's own autoencoder",
+    ),
+    "config that is not there": (
+        ("census_entry.py", "census_config:", "census_confg:"),
+        ("census", "--help"),
+        "the config of entry point 'census' (gauntlet_examples.census_confg:CensusConfig)",
+    ),
+    "classifier that cannot learn from images": (
+        ("softmax_entry.py", "published=", 'inputs=("features",), published='),
+        ("classifier", "--preset", "smoke", "--classifier", "softmax"),
+        "--classifier: expected dense or convolutional or logistic_regression on raw; received",
+    ),
+}
 
 
-def test_package_that_cannot_be_imported_is_one_line(python, tmp_path) -> None:
-    source = shutil.copytree(EXAMPLES, tmp_path / "source")
-    (source / "gauntlet_examples" / "blur_entry.py").write_text("import nothing_of_that_name\n")
-    _install(source, tmp_path / "site")
-    said = python("-m", "gauntlet", "attack", "--help", code=1, path=tmp_path / "site").stderr
-    assert said.count("\n") == 1 and "gauntlet-examples" in said and "nothing_of_that_name" in said
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_is_one_line(installed, python, tmp_path, mistake) -> None:
+    (name, right, wrong), command, expected = MISTAKES[mistake]
+    site = shutil.copytree(installed, tmp_path / "site")
+    file = site / "gauntlet_examples" / name
+    text = file.read_text()
+    assert right in text
+    file.write_text(text.replace(right, wrong))
+    code = 2 if expected.startswith("--") else 1
+    said = python("-m", "gauntlet", *command, code=code, path=site).stderr
+    assert said.count("\n") == 1 and expected in said
+
+
+def test_broken_entry_point_leaves_the_others(installed, python, tmp_path) -> None:
+    site = shutil.copytree(installed, tmp_path / "site")
+    (site / "gauntlet_examples" / "census_config.py").unlink()
+    assert "--blur_size" in python("-m", "gauntlet", *ATTACK_HELP, path=site).stdout
 
 
 @pytest.mark.slow

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 import mlflow
 from mlflow.entities import Run
 
+from gauntlet.catalogue.names import Name
 from gauntlet.tracking import names
 from gauntlet.tracking.finished import sealed
 from gauntlet.tracking.metric_names import METRICS
@@ -22,6 +24,12 @@ KINDS = {
     "reproduce": Of.REPRODUCTION,
     "tune": Of.STUDY,
 }
+
+
+def fits(known: Name, name: str) -> bool:
+    """Tell whether a name of the store is this one of the vocabulary."""
+    fixed = re.split(r"<[^>]+>", known.pattern)
+    return bool(re.fullmatch(".+".join(map(re.escape, fixed)), name))
 
 
 def kind_of(run: Run) -> Of:
@@ -53,5 +61,5 @@ def _of(run: Run) -> Iterator[str]:
 def _unknown(kind: Of, what: str, found: Iterable[str], said: Vocabulary) -> Iterator[str]:
     known = (*said.get(Of.EVERY, ()), *said.get(kind, ()))
     for name in found:
-        if not any(one.fits(name) for one in known):
+        if not any(fits(one, name) for one in known):
             yield f"{kind}: {what} {name}"

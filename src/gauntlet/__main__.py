@@ -59,9 +59,10 @@ def read_arguments(argv: Sequence[str]) -> tuple[str, dict[str, str]]:
     Raises:
         UsageError: an unknown entry point or flag, or a flag without a value.
     """
-    parser, known = _build_parser()
-    if argv and argv[0] not in known and not argv[0].startswith("-"):
-        raise UsageError(unknown_name("entry point", argv[0], known))
+    wanted = next(iter(argv), "")
+    if wanted and wanted not in ENTRY_POINTS and not wanted.startswith("-"):
+        raise UsageError(unknown_name("entry point", wanted, ENTRY_POINTS))
+    parser = _build_parser(wanted)
     given, unknown = parser.parse_known_args(argv)
     values = vars(given)
     entry_point = values.pop("entry_point")
@@ -82,26 +83,28 @@ def _say(line: str, exit_code: int) -> int:
     return exit_code
 
 
-def _build_parser() -> tuple[_Parser, Sequence[str]]:
+def _build_parser(wanted: str) -> _Parser:
+    """Return a parser that knows every entry point, and the flags of the one that is wanted."""
     parser = _Parser(
         prog="python -m gauntlet",
         description="Run one entry point of the Gauntlet project outside `mlflow run`.",
     )
     commands = parser.add_subparsers(dest="entry_point", required=True, metavar="ENTRY_POINT")
     for entry in ENTRY_POINTS.values():
-        model = config_class(entry.name)
         command = commands.add_parser(
             entry.name,
             help=entry.sentence,
             description=f"{entry.sentence}.",
             allow_abbrev=False,
             argument_default=argparse.SUPPRESS,
-            epilog=_examples(entry) + model.more_help,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        for parameter in model.parameters().values():
-            _add_flag(command, model, parameter)
-    return parser, list(ENTRY_POINTS)
+        if entry.name == wanted:
+            model = config_class(wanted)
+            command.epilog = _examples(entry) + model.more_help
+            for parameter in model.parameters().values():
+                _add_flag(command, model, parameter)
+    return parser
 
 
 def _examples(entry: EntryPoint) -> str:

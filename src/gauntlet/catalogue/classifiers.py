@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from gauntlet.catalogue.autoencoders import ACTIVATION, WIDTHS
-from gauntlet.catalogue.components import Catalogue, Component
+from gauntlet.catalogue.components import Catalogue
 from gauntlet.catalogue.parameters import AUTO, Parameter, Value, integer, or_auto
 from gauntlet.catalogue.trainings import (
     BATCH_SIZE_TYPE,
@@ -34,26 +34,26 @@ CLASSIFIER_EPOCHS = Parameter(
     "classifier_epochs",
     or_auto(EPOCHS_TYPE),
     AUTO,
-    "auto, as published: dense as the autoencoder, 50 convolutional, 20 on features",
+    "auto: as published; dense: as the autoencoder",
 )
 CLASSIFIER_BATCH_SIZE = Parameter(
     "classifier_batch_size",
     or_auto(BATCH_SIZE_TYPE),
     AUTO,
-    "auto: dense as the autoencoder, else 128",
+    "auto: as published; dense: as the autoencoder",
 )
 CLASSIFIER_RATE = Parameter(
     "classifier_rate",
     or_auto(RATE_TYPE),
     AUTO,
-    "auto: dense as the autoencoder, 0.01 convolutional, 0.001 on features",
+    "auto: as published; dense: as the autoencoder",
 )
 HEAD_UNITS = Parameter(
     "head_units", integer(1, 65536), 64, "hidden units of a dense classifier on features"
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Classifier(Trainable):
     """A classifier of images, or of an autoencoder's features of them.
 
@@ -69,8 +69,6 @@ class Classifier(Trainable):
     typed: str
     inputs: tuple[Inputs, ...] = ON_IMAGES
     published: Schedule | None = None
-
-    __hash__ = Component.__hash__
 
 
 _PLAIN: dict[str, Value] = {

@@ -16,9 +16,13 @@ GROUP = "gauntlet.components"
 """Entry points of other installed packages; each names a component, or a sequence of some."""
 
 
-@dataclass(frozen=True, kw_only=True)
+def _anything_goes(values: Values) -> None:
+    del values
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Component:
-    """One entry of a catalogue.
+    """One entry of a catalogue; like itself alone.
 
     Attributes:
         name: as it is typed, logged and shown.
@@ -28,6 +32,8 @@ class Component:
         parameters: argument of that code -> the parameter whose value it gets.
         fixed: arguments that this entry fixes.
         metrics: what its runs log beside the metrics of every component of its kind.
+        rule: raises a `ValueError` of one line where values of its parameters, by name, do not go
+            together; they are in range.
     """
 
     name: str
@@ -37,9 +43,7 @@ class Component:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     fixed: Values = field(default_factory=dict)
     metrics: tuple[Name, ...] = ()
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.name))
+    rule: Callable[[Values], None] = _anything_goes
 
     @property
     def all_parameters(self) -> tuple[Parameter, ...]:
@@ -67,10 +71,14 @@ class Catalogue(Mapping[str, C], Generic[C]):
     @cached_property
     def _entries(self) -> dict[str, C]:
         found: dict[str, C] = {}
-        flags: dict[str, Parameter] = {}
-        others = (c for c in installed_components() if type(c) is self._kind)
+        others = (c for c in installed_components() if isinstance(c, self._kind))
         for component in (*(self._own() if callable(self._own) else self._own), *others):
-            _add(found, flags, component, self.what)
+            if component.name in found:
+                raise GauntletError(
+                    f"two components are named {self.what} '{component.name}': uninstall the "
+                    "package that brings one of them, or rename it there."
+                )
+            found[component.name] = component
         return found
 
     def __getitem__(self, name: str) -> C:
@@ -82,36 +90,11 @@ class Catalogue(Mapping[str, C], Generic[C]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._entries
-
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """Every parameter that a component of this kind reads, each once, in order."""
         read = (p for component in self.values() for p in component.all_parameters)
         return tuple(dict.fromkeys(read))
-
-
-def _add(
-    found: dict[str, Value], flags: dict[str, Parameter], component: Component, what: str
-) -> None:
-    """Add a component; neither its name nor a flag of its own may be taken.
-
-    Raises:
-        GauntletError: an installed package brings a name or a flag that exists already.
-    """
-    if component.name in found:
-        raise GauntletError(
-            f"two components are named {what} '{component.name}': uninstall the package that "
-            "brings one of them, or rename it there."
-        )
-    for parameter in component.all_parameters:
-        if flags.setdefault(parameter.name, parameter) is not parameter:
-            raise GauntletError(
-                f"{what} '{component.name}' brings a flag --{parameter.name} of its own, which "
-                "exists already: share the parameter, or rename it there."
-            )
-    found[component.name] = component
 
 
 @cache
@@ -125,9 +108,9 @@ def installed_components() -> tuple[Component, ...]:
     for entry_point in metadata.entry_points(group=GROUP):
         try:
             loaded = entry_point.load()
+            several = [loaded] if isinstance(loaded, Component) else list(loaded)
         except Exception as error:  # whatever a stranger's module raises
             raise _unusable(entry_point, f"{type(error).__name__}: {error}") from error
-        several = [loaded] if isinstance(loaded, Component) else list(loaded)
         if not all(isinstance(one, Component) for one in several):
             raise _unusable(entry_point, f"expected components, found {loaded!r}")
         found += several
@@ -140,6 +123,24 @@ def _unusable(entry_point: metadata.EntryPoint, reason: str) -> GauntletError:
         f"the component '{entry_point.name}' of package {package} ({entry_point.value}) cannot be "
         f"used: {reason}. Mend or uninstall that package."
     )
+
+
+def without_duplicates(parameters: Iterable[Parameter]) -> dict[str, Parameter]:
+    """Return parameters by name.
+
+    Raises:
+        GauntletError: an installed package brings a flag that exists already.
+    """
+    found: dict[str, Parameter] = {}
+    for parameter in parameters:
+        if found.setdefault(parameter.name, parameter) is not parameter:
+            both = {found[parameter.name], parameter}
+            owners = (c.name for c in installed_components() if both & {*c.all_parameters})
+            raise GauntletError(
+                f"component '{next(owners, '')}' brings a flag --{parameter.name} of its own, "
+                "which exists already: share the parameter, or rename it there."
+            )
+    return found
 
 
 def module_of(code: str) -> str:
@@ -189,9 +190,9 @@ class Chosen(Generic[C]):
         }
         return {**read, **self.entry.fixed, f"code of {self.name}": self.entry.code}
 
-    def create(self, *arguments: Any, **more: Any) -> Any:
+    def create(self, *arguments: Any) -> Any:
         """Import the component's code and call it with its arguments after these."""
-        return load(self.entry.code)(*arguments, **more, **self.arguments)
+        return load(self.entry.code)(*arguments, **self.arguments)
 
 
 S = TypeVar("S", bound=Component)

@@ -11,7 +11,7 @@ from gauntlet.catalogue.components import Catalogue, Component
 from gauntlet.errors import unknown_name
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class DatasetEntry(Component):
     """A data set; its code is a function that returns a verified `gauntlet.data.dataset.Dataset`.
 
@@ -24,8 +24,6 @@ class DatasetEntry(Component):
     classes: int | None = None
     is_local: bool = False
     argument: str = ""
-
-    __hash__ = Component.__hash__
 
     @property
     def typed(self) -> str:

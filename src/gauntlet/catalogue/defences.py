@@ -51,7 +51,7 @@ AUTOENCODER = "autoencoder"
 """The part of a defence that is the run's own autoencoder, whatever its kind."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Defence(Component):
     """A defence; its code is a function that puts it together from trained networks.
 
@@ -71,7 +71,13 @@ class Defence(Component):
     unless: Mapping[str, Callable[[Values], bool]] = field(default_factory=dict)
     calibrated_by: str | None = None
 
-    __hash__ = Component.__hash__
+    def __post_init__(self) -> None:
+        """Check that the classifier learns behind the run's own autoencoder, or from images."""
+        if self.inputs != "raw" and AUTOENCODER not in self.autoencoders:
+            raise ValueError(
+                f"defence '{self.name}': inputs='{self.inputs}' are of the run's own autoencoder, "
+                "which is not among its autoencoders"
+            )
 
     def parts(self, values: Values) -> tuple[str, ...]:
         """Return the networks that it is made of: its autoencoders, and last its classifier."""

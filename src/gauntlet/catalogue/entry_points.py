@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from gauntlet.catalogue.components import Catalogue, Component
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class EntryPoint(Component):
     """An entry point; its code is a function that takes the config.
 
@@ -23,8 +23,6 @@ class EntryPoint(Component):
     experiment: str
     check: str = "gauntlet.data.subsets:check_local"
     example: tuple[str, str] = ("preset", "smoke")
-
-    __hash__ = Component.__hash__
 
 
 _ATTACK = EntryPoint(

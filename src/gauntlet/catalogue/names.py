@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 
@@ -21,8 +20,3 @@ class Name:
     meaning: str
     unit: str = ""
     when: str = ""
-
-    def fits(self, name: str) -> bool:
-        """Tell whether a name is this one."""
-        fixed = re.split(r"<[^>]+>", self.pattern)
-        return bool(re.fullmatch(".+".join(map(re.escape, fixed)), name))

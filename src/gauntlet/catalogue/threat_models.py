@@ -20,7 +20,7 @@ Where scores are all that is granted, random noise is left out: no grant changes
 """
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ThreatModel(Component):
     """A threat model; `gauntlet.attacks.threat_models.Scenario` puts it before a defended model.
 
@@ -39,8 +39,6 @@ class ThreatModel(Component):
     judged_by: Literal["defended", "classifier"] = "defended"
     grants: Literal["gradients", "scores"] = "gradients"
     why: str
-
-    __hash__ = Component.__hash__
 
     @property
     def on_images(self) -> bool:

@@ -28,7 +28,7 @@ VALIDATION_SIZE = Parameter(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Trainable(Component):
     """A component that is a trained network; its code builds the untrained one.
 
@@ -47,8 +47,6 @@ class Trainable(Component):
     layers: tuple[str, ...] = ()
     training: Mapping[str, Parameter] = field(default_factory=dict)
     training_fixed: Values = field(default_factory=dict)
-
-    __hash__ = Component.__hash__
 
     @property
     def all_parameters(self) -> tuple[Parameter, ...]:

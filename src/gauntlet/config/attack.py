@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from gauntlet.catalogue.attacks import ATTACKS, ENSEMBLES, Attack, follows_dlr
-from gauntlet.catalogue.autoencoders import AUTOENCODERS, FROM_PRESET
+from gauntlet.catalogue.autoencoders import AUTOENCODERS, from_preset
 from gauntlet.catalogue.components import Chosen, chosen
 from gauntlet.catalogue.datasets import find_dataset
 from gauntlet.catalogue.defences import DEFENCES, STOCHASTIC, Defence
 from gauntlet.catalogue.parameters import Parameter, names
 from gauntlet.catalogue.threat_models import THREAT_MODELS, ThreatModel, suiting
-from gauntlet.config.networks import NetworksConfig, check_stands_on_features
+from gauntlet.config.networks import NetworksConfig, check_classifier
 
 ALL = "all"
 
@@ -79,7 +79,7 @@ class AttackConfig(NetworksConfig):
             self._check_draws,
             self._check_calibration,
             self._check_classes,
-            self._check_reach,
+            self._check_components,
             self._check_grants,
             self._check_combinations,
         ):
@@ -109,7 +109,7 @@ class AttackConfig(NetworksConfig):
     def decisive(self) -> frozenset[str]:
         """Where a defence brings autoencoders of its own, they train as published otherwise."""
         own = any(set(d.autoencoders) & set(AUTOENCODERS) for d in self.defences)
-        return FROM_PRESET if own else frozenset()
+        return from_preset() if own else frozenset()
 
     def attack(self, entry: Attack) -> Chosen[Attack]:
         """Return an attack with the values of its parameters."""
@@ -174,8 +174,10 @@ class AttackConfig(NetworksConfig):
         return [THREAT_MODELS[name] for name in among if ALL in asked or name in asked]
 
     def _check_networks(self) -> None:
-        if any(defence.inputs == "features" for defence in self.defences):
-            check_stands_on_features(self)
+        for inputs in dict.fromkeys(defence.inputs for defence in self.defences):
+            check_classifier(self, inputs)
+        if any(model.gradient_of == "surrogate" for _, model in self.combinations()):
+            check_classifier(self, "raw")
 
     def _check_draws(self) -> None:
         if not self[STOCHASTIC.name]:
@@ -208,14 +210,9 @@ class AttackConfig(NetworksConfig):
                     f"--{name}: expected a class from 0 to {classes - 1}; received {target}"
                 )
 
-    def _check_reach(self) -> None:
-        for entry in self.attacks_read:
-            given = self.attack(entry).arguments
-            if given.get("steps", 1) * given.get("rel_step", 1) < 1:
-                raise ValueError(
-                    f"steps={given['steps']} of rel_step={given['rel_step']:g} never reach "
-                    "epsilon: expected steps * rel_step of at least 1"
-                )
+    def _check_components(self) -> None:
+        for entry in (*self.attacks_read, *self.defences):
+            entry.rule(chosen(entry, self.values).values)
 
     def _check_grants(self) -> None:
         for name in self["threat_models"]:

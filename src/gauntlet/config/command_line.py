@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from gauntlet.catalogue.components import load
+from gauntlet.catalogue.components import installed_components, load
 from gauntlet.catalogue.entry_points import ENTRY_POINTS
 from gauntlet.catalogue.parameters import REQUIRED, Parameter, to_string
 from gauntlet.config.config import Config
-from gauntlet.errors import UsageError, unknown_name
+from gauntlet.errors import GauntletError, UsageError, unknown_name
 from gauntlet.masking import mask_addresses
 
 
@@ -18,10 +18,20 @@ def config_class(entry_point: str) -> type[Config]:
 
     Raises:
         UsageError: there is no such entry point.
+        GauntletError: an installed package brings it, and its config cannot be imported.
     """
     if entry_point not in ENTRY_POINTS:
         raise UsageError(unknown_name("entry point", entry_point, ENTRY_POINTS))
-    found: type[Config] = load(ENTRY_POINTS[entry_point].config)
+    entry = ENTRY_POINTS[entry_point]
+    try:
+        found: type[Config] = load(entry.config)
+    except (ImportError, AttributeError) as error:
+        if entry not in installed_components():
+            raise
+        raise GauntletError(
+            f"the config of entry point '{entry_point}' ({entry.config}) cannot be used: "
+            f"{type(error).__name__}: {error}. Mend or uninstall the package that brings it."
+        ) from error
     return found
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from gauntlet.catalogue.parameters import AUTO, REQUIRED, Parameter, real
+from gauntlet.catalogue.parameters import AUTO, REQUIRED, Parameter, or_auto, real
 from gauntlet.config.config import Config
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -34,7 +34,7 @@ RUNS = Parameter(
 )
 EPSILON = Parameter(
     "epsilon",
-    real(at_least=0, at_most=1) | Literal["auto"],
+    or_auto(real(at_least=0, at_most=1)),
     AUTO,
     "budget of the tables; auto: 0.1 (lr_ attacks: 16/255), or the largest",
 )

@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 
 from pydantic import ValidationError
 
+from gauntlet.catalogue.components import without_duplicates
 from gauntlet.catalogue.parameters import AUTO, PRESET, REQUIRED, Json, Parameter, Value, Values
 from gauntlet.errors import UsageError, unknown_name
 
@@ -73,7 +74,7 @@ class Config(ABC):
     @cache
     def parameters(cls) -> Mapping[str, Parameter]:
         """Return the parameters by name."""
-        return {parameter.name: parameter for parameter in cls.declare()}
+        return without_duplicates(cls.declare())
 
     @classmethod
     def resolved(cls, given: Values) -> dict[str, Value]:

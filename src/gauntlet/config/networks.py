@@ -55,10 +55,11 @@ class NetworksConfig(RunConfig):
         return {**super().preset_values(values), **training_of(kind, values)}
 
     def check(self) -> None:
-        """Check that the second phase of a game has an epoch left."""
+        """Check the parameters of the run's autoencoder against each other."""
         super().check()
-        if self.trains_autoencoder and "init_epochs" in self.autoencoder().values:
-            _check_phases(self)
+        if self.trains_autoencoder:
+            training = self.autoencoder()
+            training.entry.rule(training.values)
 
     @property
     def trains_autoencoder(self) -> bool:
@@ -106,16 +107,15 @@ class NetworksConfig(RunConfig):
 
 
 def training_of(kind: str, values: Values) -> Values:
-    """Return what the preset says of the training of a kind of autoencoder."""
-    return AUTOENCODERS[kind].presets[values.get("preset", "paper")]
+    """Return what the preset says of the training of a kind of autoencoder.
 
-
-def _check_phases(config: NetworksConfig) -> None:
-    first, both = config["init_epochs"], config["epochs"]
-    if first > both:
-        raise ValueError(
-            f"--init_epochs: expected at most the {both} epochs of both phases; received {first}"
-        )
+    What only others read is as they have it: every parameter has a value.
+    """
+    preset = values.get("preset", "paper")
+    found: dict[str, Value] = {}
+    for name in (*AUTOENCODERS, kind):
+        found |= AUTOENCODERS[name].presets[preset]
+    return found
 
 
 def _scheduled(entry: Classifier, values: Values) -> dict[str, Value]:
@@ -130,19 +130,19 @@ def _scheduled(entry: Classifier, values: Values) -> dict[str, Value]:
     }
 
 
-def check_stands_on_features(config: NetworksConfig) -> None:
-    """Check that the run's classifier can stand on features of its autoencoder.
+def check_classifier(config: NetworksConfig, inputs: Inputs) -> None:
+    """Check that the run's classifier can learn from these inputs.
 
     Raises:
-        ValueError: the classifier wants images, or the autoencoder has no code.
+        ValueError: the classifier wants others, or the autoencoder has no features.
     """
-    if classifier_on(config["classifier"], "features") is None:
-        fitting = [c.typed for c in CLASSIFIERS.values() if "features" in c.inputs]
+    if classifier_on(config["classifier"], inputs) is None:
+        fitting = [c.typed for c in CLASSIFIERS.values() if inputs in c.inputs]
         raise ValueError(
-            f"--classifier: expected {' or '.join(fitting)} on features; received "
+            f"--classifier: expected {' or '.join(fitting)} on {inputs}; received "
             f"{config['classifier']!r}"
         )
-    if not AUTOENCODERS[config["autoencoder"]].has_code:
+    if inputs == "features" and not AUTOENCODERS[config["autoencoder"]].has_code:
         kinds = [name for name, entry in AUTOENCODERS.items() if entry.has_code]
         raise ValueError(
             f"--autoencoder: expected one that has features, {', '.join(kinds)}; received "

@@ -9,7 +9,7 @@ from gauntlet.config.data import data_parameters
 from gauntlet.config.networks import (
     NetworksConfig,
     autoencoder_parameters,
-    check_stands_on_features,
+    check_classifier,
 )
 
 TRAIN_ON = Parameter(
@@ -42,10 +42,9 @@ class ClassifierConfig(NetworksConfig):
         return *super().declare(), TRAIN_ON
 
     def check(self) -> None:
-        """Check that a classifier on features has some."""
+        """Check that the classifier can learn from what it shall."""
         super().check()
-        if self.inputs == "features":
-            check_stands_on_features(self)
+        check_classifier(self, self.inputs)
 
     @property
     def inputs(self) -> Inputs:

@@ -22,7 +22,7 @@ OUTPUT_TYPE: Annotation = Annotated[str, Field(min_length=1)]
 CLAIMS = "claims.yaml"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Paper(Component):
     """A paper whose claims are checked.
 
@@ -40,8 +40,6 @@ class Paper(Component):
     report: str
     data: str = ""
     first_images: tuple[str, ...] = ()
-
-    __hash__ = Component.__hash__
 
     @property
     def claims(self) -> Path:

@@ -33,7 +33,7 @@ GREY_EPSILONS = Budgets(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Attack(Component):
     """An attack; its code is a subclass of `gauntlet.attacks.base.Attack`.
 
@@ -55,8 +55,6 @@ class Attack(Component):
     keeps_budget: bool = True
     skips_misclassified: bool = False
     random: bool = False
-
-    __hash__ = Component.__hash__
 
     @property
     def all_parameters(self) -> tuple[Parameter, ...]:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from gauntlet.catalogue.attacks.attack import MANY, Attack
-from gauntlet.catalogue.parameters import AUTO, Parameter, Value, integer, one_of, or_auto, real
+from gauntlet.catalogue.parameters import (
+    AUTO,
+    Parameter,
+    Value,
+    Values,
+    integer,
+    one_of,
+    or_auto,
+    real,
+)
 
 STEPS = Parameter("steps", integer(1, MANY), 20, "iterations of bim, pgd and mim")
 REL_STEP = Parameter(
@@ -31,6 +40,16 @@ PGD_LOSS = Parameter(
 DECAY = Parameter("decay", real(at_least=0, at_most=10), 1.0, "momentum decay of mim")
 APGD_STEPS = Parameter("apgd_steps", integer(2, MANY), 100, "iterations of apgd_ce and apgd_dlr")
 APGD_RESTARTS = Parameter("apgd_restarts", integer(1, 10_000), 1, "random starts of apgd_")
+
+
+def _reaches_the_edge(values: Values) -> None:
+    steps, size = values[STEPS.name], values[REL_STEP.name]
+    if steps * size < 1:
+        raise ValueError(
+            f"steps={steps} of rel_step={size:g} never reach epsilon: expected steps * rel_step of "
+            "at least 1"
+        )
+
 
 _ITERATIVE = {"steps": STEPS, "rel_step": REL_STEP}
 _AUTO_PGD: dict[str, Value] = {
@@ -60,6 +79,7 @@ GRADIENT_ATTACKS = (
         sentence="FGSM in small steps, projected to the budget after each",
         source="Kurakin et al. 2016",
         code="gauntlet.attacks.iterative:BIM",
+        rule=_reaches_the_edge,
         parameters=_ITERATIVE,
     ),
     Attack(
@@ -67,6 +87,7 @@ GRADIENT_ATTACKS = (
         sentence="BIM from random starts",
         source="Madry et al. 2018",
         code="gauntlet.attacks.iterative:PGD",
+        rule=_reaches_the_edge,
         parameters={**_ITERATIVE, "restarts": RESTARTS, "loss": PGD_LOSS},
         skips_misclassified=True,
         random=True,
@@ -76,6 +97,7 @@ GRADIENT_ATTACKS = (
         sentence="BIM along the accumulated gradient",
         source="Dong et al. 2018",
         code="gauntlet.attacks.iterative:MIM",
+        rule=_reaches_the_edge,
         parameters={**_ITERATIVE, "decay": DECAY},
     ),
     Attack(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from gauntlet.catalogue.autoencoders.autoencoder import (
     ANY_TRAINING,
-    FROM_PRESET,
     LOSS,
     LOSSES,
     WIDTHS_TYPE,
@@ -20,18 +19,19 @@ from gauntlet.catalogue.autoencoders.dense import (
 )
 from gauntlet.catalogue.autoencoders.magnet import MAGNET_AUTOENCODERS
 from gauntlet.catalogue.components import Catalogue
+from gauntlet.catalogue.parameters import PRESET
 
 __all__ = [
     "ACTIVATION",
     "ACTIVATIONS",
     "ANY_TRAINING",
     "AUTOENCODERS",
-    "FROM_PRESET",
     "LOSS",
     "LOSSES",
     "WIDTHS",
     "WIDTHS_TYPE",
     "Autoencoder",
+    "from_preset",
     "presets",
 ]
 
@@ -40,3 +40,8 @@ AUTOENCODERS = Catalogue(
     "autoencoder",
     (*DENSE_AUTOENCODERS, *CONVOLUTIONAL_AUTOENCODERS, *MAGNET_AUTOENCODERS),
 )
+
+
+def from_preset() -> frozenset[str]:
+    """Return the parameters of a training whose default depends on preset and kind."""
+    return frozenset(p.name for p in AUTOENCODERS.parameters if p.default == PRESET)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from gauntlet.catalogue.components import Component
 from gauntlet.catalogue.parameters import (
     PRESET,
     Parameter,
@@ -40,7 +39,7 @@ def _never(values: Values) -> bool:
     return False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Autoencoder(Trainable):
     """A kind of autoencoder.
 
@@ -55,8 +54,6 @@ class Autoencoder(Trainable):
     presets: Mapping[str, Values]
     has_code: bool = True
     draws: Callable[[Values], bool] = field(default=_never)
-
-    __hash__ = Component.__hash__
 
 
 # First paper, 4.3 and 6.
@@ -81,9 +78,6 @@ def presets(**published: Value) -> dict[str, dict[str, Value]]:
     smoke = {"epochs": 5, "batch_size": 64, "init_epochs": 2, "validation_size": held_out}
     return {"paper": paper, "smoke": {**paper, **smoke}}
 
-
-FROM_PRESET = frozenset(_FIRST_PAPER)
-"""The parameters of a training whose default depends on preset and kind."""
 
 ANY_TRAINING = {
     "epochs": EPOCHS,

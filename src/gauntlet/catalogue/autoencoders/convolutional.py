@@ -10,8 +10,8 @@ from gauntlet.catalogue.autoencoders.autoencoder import (
     presets,
 )
 from gauntlet.catalogue.names import Name
-from gauntlet.catalogue.parameters import PRESET, Parameter, integer, one_of, real
-from gauntlet.catalogue.trainings import EPOCHS_TYPE, RATE_TYPE
+from gauntlet.catalogue.parameters import PRESET, Parameter, Values, integer, one_of, real
+from gauntlet.catalogue.trainings import EPOCHS, EPOCHS_TYPE, RATE_TYPE
 
 FILTERS = Parameter(
     "filters",
@@ -64,6 +64,16 @@ DEFENDER_RATE = Parameter(
 ATTACKER_RATE = Parameter(
     "attacker_rate", RATE_TYPE, 1e-5, "funn: Adam, attacker's generator, second phase"
 )
+
+
+def _second_phase_has_an_epoch(values: Values) -> None:
+    first, both = values[INIT_EPOCHS.name], values[EPOCHS.name]
+    if first > both:
+        raise ValueError(
+            f"--init_epochs: expected at most the {both} epochs of both phases; received {first}"
+        )
+
+
 # Second paper, 4.1: 9 + 31 epochs; the classic control as long, at the defender's first rate.
 _SECOND_PAPER = presets(epochs=40, batch_size=128, learning_rate=5e-4, loss="mean_squared_error")
 _CONVOLUTIONAL = {"filters": FILTERS, "features": FEATURES}
@@ -99,6 +109,7 @@ CONVOLUTIONAL_AUTOENCODERS = (
             "attacker_rate": ATTACKER_RATE,
         },
         presets=_SECOND_PAPER,
+        rule=_second_phase_has_an_epoch,
         metrics=(
             Name(
                 "<data>/attacker_distortion",
