@@ -60,6 +60,35 @@ def test_figure_is_drawn(draw) -> None:
     assert as_png(figure).startswith(b"\x89PNG")
 
 
+LONG = "apgd_dlr, defence magnet, threat model black_box, epsilon 0.1"
+REJECTED = {
+    "rows": "true class",
+    "columns": "clean prediction",
+    "counts": np.full((11, 11), 10_000).tolist(),
+    "classes": [*map(str, range(10)), "rejected"],
+}
+ROWS = {
+    name: IMAGES[[0, 1, 2] * 3 + [0]]
+    for name in ("image", "perturbed", "difference", "reconstruction")
+}
+WITHIN = {
+    "matrix": lambda: draw_matrices({"clean": REJECTED}, "test images"),
+    "matrices": lambda: draw_matrices({str(i): REJECTED for i in range(6)}, LONG),
+    "small matrices": lambda: draw_matrices({str(i): REJECTED for i in range(3)}, LONG, 2.5),
+    "matrix differences": lambda: draw_matrix_differences({"b": CHANGE, "c": CHANGE}, LONG),
+    "grid": lambda: draw_grid(ROWS, {"image": ["rej."] * 10, "perturbed": ["7"] * 10}, LONG),
+    "manifold": lambda: draw_manifold(np.ones((225, 28, 28, 1)), np.linspace(-1.6, 1.6, 15), LONG),
+}
+
+
+@pytest.mark.parametrize("draw", WITHIN.values(), ids=WITHIN)
+def test_figure_without_a_legend_stays_within_its_canvas(draw) -> None:
+    figure = draw()
+    assert not any(axes.get_legend() for axes in figure.axes)
+    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height
+
+
 def test_pyplot_is_never_imported() -> None:
     script = (
         "import io, sys\n"

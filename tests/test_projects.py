@@ -14,7 +14,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 TINY = "preset=smoke", "epochs=1", "train_size=200", "test_size=60", "widths=16,4"
-QUICK = *TINY, "attacks=fgsm,bim", "epsilons=0,0.1", "threat_models=white_box,encoded"
+ATTACKS = "attacks=fgsm,bim", "epsilons=0,0.1", "defence=encoded", "threat_models=white_box,encoded"
+QUICK = *TINY, *ATTACKS
+CELLS = 2 * 2  # attacks x threat models
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -70,14 +72,14 @@ def test_the_run_of_mlflow_is_the_parent_of_the_cells(attacked: tuple[Path, str]
     assert parent.data.params["attacks"] == "fgsm,bim"  # as typed
     assert parent.data.params["config/epochs"] == "1"  # as resolved
     cells = [r for r in found if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
-    assert len(cells) == 5 * 2  # combinations x attacks
+    assert len(cells) == CELLS
     assert {c.info.experiment_id for c in cells} == {parent.info.experiment_id}
 
 
 def test_the_same_command_again_reuses_every_cell(attacked: tuple[Path, str]) -> None:
     folder, first = attacked
     again = mlflow_run(folder, "-e", "attack", *parameters(QUICK))
-    assert "cells: 10 reused" in again.stdout
+    assert f"cells: {CELLS} reused" in again.stdout
     table = [line for line in first.splitlines() if "│" in line]
     assert table and table == [line for line in again.stdout.splitlines() if "│" in line]
 
@@ -138,5 +140,5 @@ def test_make_in_a_fresh_clone_in_a_folder_with_a_space(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         outputs.append(done.stdout + done.stderr)
     assert "pip sync" in outputs[0] and "pip sync" not in outputs[1]
-    assert "cells: 10 reused" in outputs[1]
+    assert f"cells: {CELLS} reused" in outputs[1]
     assert (clone / "mlflow.db").exists()

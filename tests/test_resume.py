@@ -177,7 +177,7 @@ def test_interrupted_run_may_be_gone(store, cache, tiny, monkeypatch, capsys) ->
 # --- as processes ---
 
 FLAGS = {
-    "vanilla": ["--epochs=200"],
+    "vanilla": ["--epochs=80"],
     "funn": ["--autoencoder=funn", "--epochs=30", "--filters=8,16", "--features=16"],
 }
 IMPATIENT = """

@@ -1,4 +1,4 @@
-"""One attack run, unchanged, on SQLite, on an MLflow server and on one over PostgreSQL."""
+"""One small attack run, unchanged, on SQLite, on an MLflow server and on one over PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 import mlflow
 import numpy as np
 import pytest
+from conftest import Attacked
 from mlflow.entities import Run
 from servers import PASSWORD, mlflow_server, tracking_to
 from stored import load_arrays
 
 from gauntlet.config.command_line import typed
 from gauntlet.config.data import RunConfig
+from gauntlet.entry_points import attack
 from gauntlet.errors import TrackingError
 from gauntlet.tracking import names
 
@@ -33,15 +35,29 @@ class Finished(NamedTuple):
     said_again: str
 
 
+CELLS = 2 * 3
+"""Attacks x pairs of defence and threat model that `FEW` attacks."""
+
+FEW = {"defence": "none,encoded", "threat_models": "white_box,encoded"}
+
+
+@pytest.fixture(scope="module")
+def direct(new_store, tiny, tmp_path_factory) -> Attacked:
+    """The attack run without a server."""
+    uri, config = new_store(), tiny("attack", **FEW)
+    with tracking_to(uri, tmp_path_factory.mktemp("direct")):
+        return Attacked(uri, config, attack.run(config), "")
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def served(request, attacked, tmp_path_factory) -> Iterator[Finished]:
+def served(request, direct, tmp_path_factory) -> Iterator[Finished]:
     """The same attack run on a server over each database."""
     folder = tmp_path_factory.mktemp(request.param)
     backend = f"sqlite:///{folder}/server.db"
     if request.param == "postgresql":
         backend = request.getfixturevalue("cluster")
     with mlflow_server(backend, folder) as uri:
-        said = [_attack(attacked.config, uri, folder) for _ in range(2)]
+        said = [_attack(direct.config, uri, folder) for _ in range(2)]
         yield Finished(uri, *said)
 
 
@@ -61,8 +77,8 @@ def _attack(config: RunConfig, uri: str, folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def expected(attacked, tmp_path_factory) -> dict[str, Any]:
-    with tracking_to(attacked.uri, tmp_path_factory.mktemp("direct")) as client:
+def expected(direct, tmp_path_factory) -> dict[str, Any]:
+    with tracking_to(direct.uri, tmp_path_factory.mktemp("looked at")) as client:
         return _snapshot(client)
 
 
@@ -130,7 +146,7 @@ def _artifacts(client: mlflow.MlflowClient, run_id: str, folder: str = "") -> It
 
 def test_same_runs_as_without_a_server(found, expected):
     # The attack run, its models, what each of these is worth on test images, its cells.
-    assert len(expected) == 1 + 4 + 4 + 20
+    assert len(expected) == 1 + 3 + 3 + CELLS
     assert found.keys() == expected.keys()
 
 
@@ -149,10 +165,10 @@ def test_snapshot_is_not_empty(expected):
     assert "gauntlet.fingerprint" in cell["tags"]
 
 
-def test_examples_come_back_through_the_server(served, attacked, tmp_path):
+def test_examples_come_back_through_the_server(served, direct, tmp_path):
     by_name = {
         f"{c.attack}, defence {c.defence}, threat model {c.threat_model}": c
-        for row in attacked.summary.rows
+        for row in direct.summary.rows
         for c in row.cells
     }
     with tracking_to(served.uri, tmp_path) as client:
@@ -169,8 +185,8 @@ def test_no_run_stays_open(served, tmp_path):
 
 
 def test_second_run_reuses_every_cell(served):
-    assert "cells: 20 computed because: no finished run of it yet" in served.said
-    assert "cells: 20 reused" in served.said_again and "computed" not in served.said_again
+    assert f"cells: {CELLS} computed because: no finished run of it yet" in served.said
+    assert f"cells: {CELLS} reused" in served.said_again and "computed" not in served.said_again
 
 
 def test_user_is_sent_to_the_server(served):

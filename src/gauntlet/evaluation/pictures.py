@@ -1,4 +1,4 @@
-"""Figures as PNG files small enough to be embedded in pages."""
+"""Figures as PNG files, and small enough to be embedded in pages."""
 
 from __future__ import annotations
 
@@ -11,11 +11,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+def rendered(figure: Figure) -> bytes:
+    """Return a figure as a PNG.
+
+    Only a legend may stand outside the canvas, which grows to hold it: that renders the figure
+    twice, and a run draws about a hundred.
+    """
+    file = io.BytesIO()
+    grows = any(axes.get_legend() for axes in figure.axes)
+    figure.savefig(file, format="png", dpi=100, bbox_inches="tight" if grows else None)
+    return file.getvalue()
+
+
 def as_png(figure: Figure) -> bytes:
     """Return a figure as a small PNG."""
-    file = io.BytesIO()
-    figure.savefig(file, dpi=100, bbox_inches="tight")
-    return smaller(file.getvalue())
+    return smaller(rendered(figure))
 
 
 def smaller(png: bytes) -> bytes:

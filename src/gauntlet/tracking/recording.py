@@ -119,9 +119,9 @@ class TrackedRun:
 
     def figure(self, path: str, figure: Figure) -> None:
         """Store a figure as PNG."""
-        file = io.BytesIO()
-        figure.savefig(file, format="png", dpi=100, bbox_inches="tight")
-        self._store(path, file.getvalue())
+        from gauntlet.evaluation.pictures import rendered
+
+        self._store(path, rendered(figure))
 
     def files(self, paths: Iterable[Path], folder: Path) -> None:
         """Store files of a folder under their paths in it."""
