@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import functools
 import shutil
@@ -122,55 +121,44 @@ def computes(module: str) -> bool:
 
 
 class Package:
-    """A copy of the package in which functions are edited, and of which digests are taken."""
+    """A copy of the package in which modules are edited, and of which digests are taken."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = shutil.copytree(SOURCE, folder / SOURCE.name)
         self._file = functools.cache(provenance._source_file)
-        self._before: dict[Step, str] = {}
-        self._before = self.digests(steps())
+        self._before = self._digests()
 
-    def digests(self, some: Mapping[Step, Fingerprint] | set[Step]) -> dict[Step, str]:
-        """Return the digests that steps have now."""
+    def _digests(self) -> dict[Step, str]:
+        """Return the digest that each step has now."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(provenance, "PACKAGE", self.folder)
             patch.setattr(provenance, "_source_file", self._file)  # no file comes or goes
             read = functools.cache(provenance.source_digests.__wrapped__)
             patch.setattr(step_cache, "source_digests", lambda *names: read(*dict.fromkeys(names)))
-            return {step: dataclasses.replace(steps()[step]).digest for step in some}
-
-    def functions(self, module: str) -> list[ast.FunctionDef]:
-        """Return the functions of a module, methods and inner ones too."""
-        tree = ast.parse(self._path(module).read_text())
-        return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+            return {step: dataclasses.replace(f).digest for step, f in steps().items()}
 
     @contextmanager
-    def edited(self, module: str, *functions: ast.FunctionDef) -> Iterator[None]:
-        """Put a statement into functions of a module, or below it if it has none; take it out."""
-        path, text = self._path(module), self._path(module).read_text()
-        lines = [*text.splitlines(keepends=True), "" if functions else "pass\n"]
-        for first in sorted((f.body[0] for f in functions), key=lambda s: -s.lineno):
-            lines.insert(first.lineno - 1, " " * first.col_offset + "pass\n")
-        path.write_text("".join(lines))
+    def edited(self, module: str) -> Iterator[None]:
+        """Put a statement below a module; take it out. A digest is of the whole file."""
+        path = self.folder.joinpath(*module.split(".")).with_suffix(".py")
+        text = path.read_text()
+        path.write_text(f"{text}pass\n")
         try:
             yield
         finally:
             path.write_text(text)
 
-    def recomputed(self, some: set[Step] | None = None) -> set[Step]:
-        """Return the steps, of some or of all, whose digest is another one than at first."""
-        now = self.digests(steps() if some is None else some)
+    def recomputed(self) -> set[Step]:
+        """Return the steps whose digest is another one than at first."""
+        now = self._digests()
         return {step for step, digest in now.items() if digest != self._before[step]}
-
-    def _path(self, module: str) -> Path:
-        return self.folder.joinpath(*module.split(".")).with_suffix(".py")
 
 
 def table(package: Package) -> dict[str, set[Step]]:
-    """Return what an edit of all functions of each computing module recomputes."""
+    """Return what an edit of each computing module recomputes."""
     found = {}
     for module in filter(computes, modules()):
-        with package.edited(module, *package.functions(module)):
+        with package.edited(module):
             found[module] = package.recomputed()
     return found
 

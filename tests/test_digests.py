@@ -135,22 +135,8 @@ COMPUTING = [module for module in modules() if computes(module)]
 
 @pytest.mark.parametrize("module", COMPUTING)
 def test_edit_of_a_module_recomputes_exactly_its_steps(package, module) -> None:
-    with package.edited(module, *package.functions(module)):
+    with package.edited(module):
         assert package.recomputed() == _expected(module)
-
-
-@pytest.mark.parametrize("module", COMPUTING)
-def test_edit_of_each_function_counts(package, module) -> None:
-    """A new statement in each function alone, seen by a step of each kind."""
-    mine, others = _one_of_each_kind(_expected(module)), EVERY - _expected(module)
-    watched = mine | _one_of_each_kind(others)
-    for function in package.functions(module):
-        with package.edited(module, function):
-            assert package.recomputed(watched) == mine, function.name
-
-
-def _one_of_each_kind(some: set[Step]) -> set[Step]:
-    return set({(step.kind, bool(step.inputs)): step for step in sorted(some)}.values())
 
 
 def test_every_module_of_a_computing_room_is_accounted_for() -> None:
@@ -176,11 +162,11 @@ def test_the_manual_s_promises(module, recomputed) -> None:
 
 
 def test_edits_outside_of_the_computing_rooms_recompute_nothing(package) -> None:
-    """Reports, papers, catalogue, configs, pipeline, tracking: all functions of all of them."""
+    """Reports, papers, catalogue, configs, pipeline, tracking: every module of them at once."""
     others = [module for module in modules() if not computes(module)]
     with contextlib.ExitStack() as edits:
         for module in others:
-            edits.enter_context(package.edited(module, *package.functions(module)))
+            edits.enter_context(package.edited(module))
         assert package.recomputed() == set()
     rooms = {module.split(".")[0] for module in others}
     assert rooms >= {"report", "papers", "catalogue", "config", "pipeline", "tracking"}
