@@ -30,10 +30,11 @@ def attacks() -> str:
         "misclassified images": lambda a: "left" if a.skips_misclassified else "attacked too",
     }
     said = (
-        "An [attack](../concepts.md#attack) *needs* gradients, or scores alone, or nothing; a "
-        "[threat model](threat_models.md) that grants less leaves it out. Where its budget is "
-        "*each epsilon*, it runs once per epsilon. Where it is *minimum norm*, one search serves "
-        "every epsilon: at each, it counts what was found within it. An image that is "
+        "An [attack](../concepts.md#attack) *needs* gradients, or scores alone, or nothing. A "
+        "[threat model](threat_models.md) that grants scores alone leaves out attacks that need "
+        "gradients, and attacks that need nothing: no grant changes them. Where its budget is "
+        "*each epsilon*, an attack runs once per epsilon. Where it is *minimum norm*, one search "
+        "serves every epsilon: at each, it counts what was found within it. An image that is "
         "misclassified without attack is *left* as it is or *attacked too*; neither is a success.\n"
     )
     ensembles = (

@@ -238,7 +238,7 @@ def test_what_is_not_run_and_what_learned_nothing_stand_at_the_end(store, tiny, 
         [store.get_experiment_by_name("attacks").experiment_id], "tags.`gauntlet.step` = 'attack'"
     )
     summary = mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/summary.md")
-    idle = "skipped: attack fgsm needs more than the threat models grant"
+    idle = "skipped: attack fgsm needs gradients: threat models that grant scores alone"
     learned = re.search(r"none: (every test image is predicted|clean accuracy .*not above).*", said)
     assert learned and f"warning: {learned.group()}" in said
     for line in (idle, learned.group()):

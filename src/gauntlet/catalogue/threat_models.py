@@ -62,7 +62,7 @@ class ThreatModel(Component):
         return self.gradient_of != "classifier" or defence.before in ("filter", "detectors")
 
     def allows(self, attack: Attack) -> bool:
-        """Tell whether an attack needs no more than is granted."""
+        """Tell whether an attack may run under what is granted; see `GRANTS`."""
         return attack.needs in GRANTS[self.grants]
 
 

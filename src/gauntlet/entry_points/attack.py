@@ -46,7 +46,10 @@ def skipped(config: AttackConfig) -> Iterator[str]:
             f"skipped: threat model {threat_model.name} makes no sense for defence {defence.name}"
         )
     for attack in config.idle_attacks():
-        yield f"skipped: attack {attack.name} needs more than the threat models grant"
+        yield (
+            f"skipped: attack {attack.name} needs {attack.needs}: "
+            "threat models that grant scores alone leave it out"
+        )
 
 
 def _log_summary(run: TrackedRun, config: AttackConfig, summary: Summary) -> None:
