@@ -45,17 +45,6 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_every_page_is_reached_from_the_index() -> None:
-    for folder in (DOCS, DOCS / "reference", DOCS / "extending"):
-        trees = re.findall(
-            r"^```\{toctree\}(.*?)^```", (folder / "index.md").read_text(), re.M | re.S
-        )
-        named = {
-            f"{line}.md" for tree in trees for line in tree.split() if not line.startswith(":")
-        }
-        assert {p.name for p in folder.glob("*.md")} - {"index.md"} <= named
-
-
 def _seeds_in_code() -> Iterator[tuple[str, str]]:
     """Yield the path of names of each `child_seed(...)`, and the file; `...` is a variable."""
     for file in SOURCES:
