@@ -1,4 +1,4 @@
-"""One vocabulary: the code names nothing that it does not hold, and everything that it holds."""
+"""One vocabulary: the code names nothing that it does not hold."""
 
 from __future__ import annotations
 
