@@ -12,6 +12,7 @@ import mlflow
 import numpy as np
 import pytest
 from servers import tracking_to
+from stored import examination_of
 
 from gauntlet.cells.plan import plan_cells
 from gauntlet.data.registry import load
@@ -223,9 +224,7 @@ def test_other_test_images_retrain_no_model(attacked, tiny, tmp_path, capsys, fi
         assert said.count(": reused run ") == 2
         assert "cells: 1 computed because: input test data changed" in said
         run_id = re.search(r"classifier .* reused run (\w+)", said)[1]
-        (examined,) = client.search_runs(
-            [client.get_run(run_id).info.experiment_id], f"tags.`gauntlet.input.model` = '{run_id}'"
-        )
+        examined = examination_of(client, run_id)
         matrix = read_sealed(examined.info.run_id).json("confusion_matrix.json")
         assert np.sum(matrix["counts"]) == 297
 
