@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_cells import made_cell
 
 from gauntlet.catalogue.units import GREY_LEVELS, PIXEL_RANGE
 from gauntlet.cells.result import CellResult
@@ -28,25 +29,15 @@ def _cell(
     n: int = N,
 ) -> CellResult:
     """Return a cell: `fallen` are misclassified at each budget, the last image always."""
-    attacked = np.zeros((len(epsilons), n), int)
-    attacked[:, -1] = 1
-    for row, images in zip(attacked, fallen, strict=True):
-        row[list(images)] = 1
-    labels = np.zeros(n, int)
-    clean = np.where(np.arange(n) == n - 1, 1, 0)
-    return CellResult(
-        defence,
-        threat_model,
+    return made_cell(
         attack,
-        epsilons,
-        labels,
-        clean,
-        attacked,
-        np.full(attacked.shape, 2.0),
-        np.full(attacked.shape, 0.5),
-        keeps_budget=bounded,
+        fallen,
+        defence=defence,
+        threat_model=threat_model,
+        epsilons=epsilons,
+        n=n,
+        wrong=[n - 1],
         unit=PIXEL_RANGE if bounded else GREY_LEVELS,
-        run_id="r",
     )
 
 

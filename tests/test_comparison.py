@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_cells import made_cell
 
 from gauntlet.catalogue.units import GREY_LEVELS, PIXEL_RANGE
 from gauntlet.cells.result import CellResult
@@ -42,22 +43,14 @@ def _cell(
     run_id: str = "cell",
 ) -> CellResult:
     """Return a cell: `fallen` are misclassified at every budget but the first."""
-    attacked = np.zeros((len(epsilons), n), int)
-    attacked[1:, list(fallen)] = 1
-    zeros = np.zeros(attacked.shape, np.float32)
-    bounded = not attack.startswith("lr_")
-    return CellResult(
-        defence,
-        threat_model,
+    return made_cell(
         attack,
-        epsilons,
-        np.zeros(n, int),
-        np.zeros(n, int),
-        attacked,
-        zeros,
-        zeros,
-        keeps_budget=bounded,
-        unit=PIXEL_RANGE if bounded else GREY_LEVELS,
+        [(), *[fallen] * (len(epsilons) - 1)],
+        defence=defence,
+        threat_model=threat_model,
+        epsilons=epsilons,
+        n=n,
+        unit=GREY_LEVELS if attack.startswith("lr_") else PIXEL_RANGE,
         run_id=run_id,
     )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-import numpy as np
+from made_cells import made_cell
 
 from gauntlet.catalogue.attacks import ENSEMBLES
 from gauntlet.cells.result import CellResult
@@ -16,15 +16,8 @@ N = 10
 STRONG = ENSEMBLES["strong"]
 
 
-def _cell(attack: str, epsilons: tuple[float, ...], fallen: Iterable[range]) -> CellResult:
-    """Return a cell of ten images of class 3, of which some fall at each budget."""
-    attacked = np.full((len(epsilons), N), 3)
-    for row, lost in zip(attacked, fallen, strict=True):
-        row[list(lost)] = 5
-    three, flat = np.full(N, 3), np.ones((len(epsilons), N), np.float32)
-    return CellResult(
-        "it", "white_box", attack, epsilons, three, three, attacked, flat, flat, run_id=attack
-    )
+def _cell(attack: str, epsilons: tuple[float, ...], fallen: Sequence[range]) -> CellResult:
+    return made_cell(attack, fallen, defence="it", epsilons=epsilons, n=N)
 
 
 def test_minimum_norm_attacks_count_within_the_headlines_budget_alone() -> None:

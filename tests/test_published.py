@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
+from made_cells import made_cell
 
 from gauntlet.cells.result import CellResult
 from gauntlet.errors import UsageError
@@ -46,11 +46,8 @@ def test_parts_with_published_steps_are_in_the_plan() -> None:
 
 
 def _cell(attack: str) -> CellResult:
-    """Return a cell of ten images of class 3, of which two fall, with changes of norm 1."""
-    three, flat = np.full(10, 3), np.ones((1, 10), np.float32)
-    attacked = np.where(np.arange(10) < 2, 5, 3)[None]
-    args = ("features", "white_box", attack, (0.005,), three, three, attacked, flat, flat)
-    return CellResult(*args, run_id=attack)
+    """Return a cell of ten images, of which two fall, with changes of norm 1."""
+    return made_cell(attack, [range(2)], defence="features", epsilons=(0.005,), noise=1.0)
 
 
 PRINTED = {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from made_cells import made_cell
 from models import DEFENDED, N_CLASSES, SHAPE, N, attack, blobs, defended, logits
 from servers import tracking_to
 
@@ -116,21 +117,14 @@ def test_of_two_classes_dlr_is_the_margin() -> None:
 
 
 def _cell(no_gradient: np.ndarray | None, name: str = "fgsm") -> CellResult:
-    """Return a cell of ten images of class 0, of which the last is wrong already."""
-    labels, clean = np.zeros(10, int), np.eye(10, dtype=int)[9]
-    attacked, flat = np.stack([clean, clean]), np.zeros((2, 10))
-    return CellResult(
-        "reformer",
-        "gray_box",
+    """Return a cell of ten images, of which the last is wrong already."""
+    return made_cell(
         name,
-        (0.0, 0.1),
-        labels,
-        clean,
-        attacked,
-        flat,
-        flat,
+        [(), ()],
+        defence="reformer",
+        threat_model="gray_box",
+        wrong=[9],
         no_gradient=no_gradient,
-        run_id="r",
     )
 
 
