@@ -23,8 +23,13 @@ def load_arrays(run_id: str, name: str) -> Mapping[str, Any]:
     return read_sealed(run_id).arrays(name)
 
 
+def runs_of(client: mlflow.MlflowClient, condition: str = "") -> list[Run]:
+    """All runs of a store that fulfil a condition, the newest first."""
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return list(client.search_runs(experiments, condition))
+
+
 def examination_of(client: mlflow.MlflowClient, run_id: str) -> Run:
     """The run that measured a training on test images."""
-    experiment = client.get_run(run_id).info.experiment_id
-    (found,) = client.search_runs([experiment], f"tags.`gauntlet.input.model` = '{run_id}'")
+    (found,) = runs_of(client, f"tags.`gauntlet.input.model` = '{run_id}'")
     return found

@@ -13,6 +13,7 @@ from typing import Any
 import mlflow
 import pytest
 from servers import tracking_to
+from stored import runs_of
 from vocabulary import unnamed
 
 from gauntlet.config.compare import CompareConfig
@@ -35,10 +36,9 @@ def two(attacked, tiny, tmp_path_factory) -> Iterator[tuple[mlflow.MlflowClient,
 
 
 def _found(client: mlflow.MlflowClient, name: str) -> list[Any]:
-    experiments = [e.experiment_id for e in client.search_experiments()]
-    return client.search_runs(
-        experiments, f"tags.`gauntlet.step` = '{name}'", order_by=["attributes.start_time ASC"]
-    )
+    """Return the runs of a step, the oldest first."""
+    found = runs_of(client, f"tags.`gauntlet.step` = '{name}'")
+    return sorted(found, key=lambda run: run.info.start_time)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from servers import tracking_to, wait_until
+from stored import runs_of
 
 from gauntlet.interruption import OPENED_RUN
 from gauntlet.pipeline.session import session
@@ -27,12 +28,8 @@ def _uri() -> str:
     return os.environ["MLFLOW_TRACKING_URI"]
 
 
-def _runs(client: mlflow.MlflowClient):
-    return client.search_runs([e.experiment_id for e in client.search_experiments()])
-
-
 def _statuses(client: mlflow.MlflowClient) -> list[str]:
-    return [run.info.status for run in _runs(client)]
+    return [run.info.status for run in runs_of(client)]
 
 
 def _open(tiny, **how):
@@ -88,7 +85,7 @@ def two_runs(store, start, cache) -> subprocess.Popen[str]:
     process = start(
         "python", "-c", TWO_RUNS, uri=_uri(), MLFLOW_RUN_ID=opened, **{OPENED_RUN: opened}
     )
-    wait_until(lambda: len(_runs(store)) == 2, process, STARTS_WITHIN)
+    wait_until(lambda: len(runs_of(store)) == 2, process, STARTS_WITHIN)
     wait_until(lambda: len(list(cache.glob("open_runs/*[0-9]"))) == 2, process, STARTS_WITHIN)
     return process
 

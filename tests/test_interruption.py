@@ -15,6 +15,7 @@ import psutil
 import pytest
 import sqlalchemy
 from servers import tracking_to, wait_until
+from stored import runs_of
 
 from gauntlet.catalogue.parameters import to_string
 from gauntlet.cells import measure
@@ -30,19 +31,15 @@ ENDS_WITHIN = 30
 ENDLESS = {"preset": "smoke", "epochs": "100000"}
 
 
-def _runs(client: mlflow.MlflowClient):
-    return client.search_runs([e.experiment_id for e in client.search_experiments()])
-
-
 def _statuses(client: mlflow.MlflowClient) -> dict[str, str]:
-    return {run.info.run_name: run.info.status for run in _runs(client)}
+    return {run.info.run_name: run.info.status for run in runs_of(client)}
 
 
 def _epochs(client: mlflow.MlflowClient) -> list[int]:
     """Return the epochs whose loss is in the store."""
     return [
         metric.step
-        for run in _runs(client)
+        for run in runs_of(client)
         for metric in client.get_metric_history(run.info.run_id, "train/loss")
     ]
 
@@ -159,7 +156,7 @@ def test_signal_kills_cell_and_attack_run(attacked, attacked_copy, start, tmp_pa
 
 
 def _open_runs(client: mlflow.MlflowClient) -> list[str]:
-    return [run.info.run_id for run in _runs(client) if run.info.status == "RUNNING"]
+    return [run.info.run_id for run in runs_of(client) if run.info.status == "RUNNING"]
 
 
 class _Transactions:
@@ -219,7 +216,7 @@ def test_divergence_says_where_and_what_to_do(store, start):
     assert process.returncode == 1
     assert err.startswith("error: training diverged in epoch ") and err.count("\n") == 1
     assert "Lower --learning_rate" in err
-    (run,) = _runs(store)
+    (run,) = runs_of(store)
     assert run.info.status == "FAILED"
     assert run.data.tags["gauntlet.error"].startswith("DivergenceError: training diverged in epoch")
 
@@ -227,7 +224,7 @@ def test_divergence_says_where_and_what_to_do(store, start):
 def test_divergence_keeps_its_last_epoch_and_logs_no_model(store, tiny):
     with pytest.raises(DivergenceError, match=r"^training diverged in epoch 1: train/loss is"):
         autoencoder.run(tiny("autoencoder", learning_rate="10", activation="exponential"))
-    (run,) = _runs(store)
+    (run,) = runs_of(store)
     assert (run.info.status, _epochs(store)) == ("FAILED", [1])
     assert "gauntlet.model_id" not in run.data.tags
 
@@ -252,10 +249,10 @@ def failed(attacked_copy, tiny, failing_cell, tmp_path):
         "attack", attacks="bim,t_fgsm", steps="2", defence="none", threat_models="white_box"
     )
     with tracking_to(attacked_copy, tmp_path) as client:
-        before = {run.info.run_id for run in _runs(client)}
+        before = {run.info.run_id for run in runs_of(client)}
         with pytest.raises(ZeroDivisionError):
             attack.run(config)
-        new = [run for run in _runs(client) if run.info.run_id not in before]
+        new = [run for run in runs_of(client) if run.info.run_id not in before]
         return {run.info.run_name.split(",")[0]: run for run in new}
 
 

@@ -17,6 +17,7 @@ import mlflow
 import psutil
 import pytest
 from mlflow.exceptions import MlflowException
+from stored import runs_of
 
 from gauntlet.errors import TrackingError
 from gauntlet.tracking import experiments
@@ -94,7 +95,7 @@ def _path_without(program: str) -> str:
 def _runs(client: mlflow.MlflowClient) -> list[tuple[str, str]]:
     """Return (experiment, status) of every run."""
     names = {e.experiment_id: e.name for e in client.search_experiments()}
-    return [(names[r.info.experiment_id], r.info.status) for r in client.search_runs(list(names))]
+    return [(names[r.info.experiment_id], r.info.status) for r in runs_of(client)]
 
 
 def test_runs_in_this_environment_where_there_is_no_conda(client, project, capsys, tmp_path):

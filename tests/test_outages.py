@@ -15,6 +15,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from servers import gate_to, mlflow_server, tracking_to
+from stored import runs_of
 
 from gauntlet.errors import TrackingError
 from gauntlet.pipeline.session import session
@@ -31,8 +32,7 @@ def cache(tmp_path, monkeypatch) -> None:
 
 
 def _statuses(client: mlflow.MlflowClient) -> list[str]:
-    found = client.search_runs([e.experiment_id for e in client.search_experiments()])
-    return [run.info.status for run in found]
+    return [run.info.status for run in runs_of(client)]
 
 
 def _open(tiny, **how):

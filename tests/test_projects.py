@@ -10,6 +10,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from stored import runs_of
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -44,9 +45,7 @@ def parameters(values: tuple[str, ...]) -> list[str]:
 
 
 def runs(folder: Path) -> list[mlflow.entities.Run]:
-    client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
-    experiments = [e.experiment_id for e in client.search_experiments()]
-    return list(client.search_runs(experiments))
+    return runs_of(mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}"))
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from small_paper import PARAMETERS, small_paper
+from stored import runs_of
 from vocabulary import unnamed
 
 from gauntlet.cells import measure
@@ -109,9 +110,8 @@ def test_second_time_nothing_is_computed_and_the_report_is_the_same(store, confi
 
 
 def _cells(store: Any) -> int:
-    experiments = [e.experiment_id for e in store.search_experiments()]
     finished = "tags.`gauntlet.step` = 'cell' and attributes.status = 'FINISHED'"
-    return len(store.search_runs(experiments, finished))
+    return len(runs_of(store, finished))
 
 
 @pytest.mark.slow

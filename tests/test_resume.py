@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from models import blobs, train_autoencoder
 from servers import tracking_to, wait_until
-from stored import stored_model
+from stored import runs_of, stored_model
 
 from gauntlet.config.training import AutoencoderConfig
 from gauntlet.entry_points import classifier
@@ -132,8 +132,7 @@ def _interrupt_in(epoch: int, monkeypatch) -> None:
 
 def _trainings(client: mlflow.MlflowClient):
     """Return the runs of all trainings, the oldest first."""
-    experiments = [e.experiment_id for e in client.search_experiments()]
-    found = client.search_runs(experiments, "tags.`gauntlet.step` != 'examination'")
+    found = runs_of(client, "tags.`gauntlet.step` != 'examination'")
     return sorted(found, key=lambda run: run.info.start_time)
 
 

@@ -16,7 +16,7 @@ import pytest
 from conftest import Attacked
 from mlflow.entities import Run
 from servers import PASSWORD, mlflow_server, tracking_to
-from stored import load_arrays
+from stored import load_arrays, runs_of
 
 from gauntlet.config.command_line import typed
 from gauntlet.config.data import RunConfig
@@ -90,17 +90,13 @@ def found(served, tmp_path_factory) -> dict[str, Any]:
 
 def _snapshot(client: mlflow.MlflowClient) -> dict[str, Any]:
     """Return all that the first attack run of a store left, by run name."""
-    runs = _all_runs(client)
+    runs = runs_of(client)
     parent = min((r for r in runs if _step(r) == "attack"), key=lambda r: r.info.start_time)
     models = {v for k, v in parent.data.tags.items() if k.startswith("gauntlet.input.")}
     own = {parent.info.run_id, *models}
     mine = [r for r in runs if r.info.run_id in own or _parent(r) in own]
     names = {run.info.run_id: run.info.run_name for run in mine}
     return {run.info.run_name: _contents(client, run, names) for run in mine}
-
-
-def _all_runs(client: mlflow.MlflowClient) -> list[Run]:
-    return client.search_runs([e.experiment_id for e in client.search_experiments()])
 
 
 def _step(run: Run) -> str | None:
@@ -172,7 +168,7 @@ def test_examples_come_back_through_the_server(served, direct, tmp_path):
         for c in row.cells
     }
     with tracking_to(served.uri, tmp_path) as client:
-        cells = [run for run in _all_runs(client) if _step(run) == "cell"]
+        cells = [run for run in runs_of(client) if _step(run) == "cell"]
         for run in cells:
             arrays = load_arrays(run.info.run_id, "examples.npz")
             assert np.array_equal(arrays["attacked"], by_name[run.info.run_name].attacked)
@@ -181,7 +177,7 @@ def test_examples_come_back_through_the_server(served, direct, tmp_path):
 
 def test_no_run_stays_open(served, tmp_path):
     with tracking_to(served.uri, tmp_path) as client:
-        assert {run.info.status for run in _all_runs(client)} == {"FINISHED"}
+        assert {run.info.status for run in runs_of(client)} == {"FINISHED"}
 
 
 def test_second_run_reuses_every_cell(served):

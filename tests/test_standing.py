@@ -10,6 +10,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
+from stored import runs_of
 
 from gauntlet.__main__ import main
 from gauntlet.config.command_line import parse
@@ -86,7 +87,7 @@ def test_mlflow_run_from_another_folder(folder: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     client = mlflow.MlflowClient(f"sqlite:///{folder / 'runs.db'}")
-    runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    runs = runs_of(client)
     # The training, and what it is worth on test images.
     assert [run.info.status for run in runs] == ["FINISHED"] * 2
     assert (folder / "cache").is_dir()

@@ -12,7 +12,7 @@ import mlflow
 import numpy as np
 import pytest
 from servers import tracking_to
-from stored import examination_of, load_arrays, stored_model
+from stored import examination_of, load_arrays, runs_of, stored_model
 from vocabulary import unnamed
 
 from gauntlet.autoencoders.encoder import reconstruct
@@ -104,7 +104,7 @@ def test_every_combination_is_a_child_of_the_attack_run(client, attacked, parent
 
 
 def test_no_run_is_left_open(client):
-    runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    runs = runs_of(client)
     assert {run.info.status for run in runs} == {"FINISHED"}
 
 
@@ -346,13 +346,13 @@ def test_what_the_data_does_not_allow_is_refused_before_a_run(
     )
     with pytest.raises(UsageError, match=rf"^--{parameter}: {said}.*received {value}\.$"):
         attack.run(config)
-    assert not store.search_runs([e.experiment_id for e in store.search_experiments()])
+    assert not runs_of(store)
 
 
 def test_target_that_no_known_data_set_has_is_refused_before_a_run(store, tiny):
     with pytest.raises(UsageError, match="--target: expected a class from 0 to 9"):
         attack.run(tiny("attack", attacks="t_fgsm", target="12"))
-    assert not store.search_runs([e.experiment_id for e in store.search_experiments()])
+    assert not runs_of(store)
 
 
 def test_defence_encoded_trains_its_autoencoder_first(store, tiny, capsys):

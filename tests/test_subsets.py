@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stored import runs_of
 
 from gauntlet.__main__ import main
 from gauntlet.config.command_line import parse
@@ -152,5 +153,4 @@ def test_refused_with_2_before_there_is_a_run(flags, said, sorted_npz, store, ca
     assert main(["attack", *given, "--train_size", "all", "--attacks", "fgsm"]) == 2
     err = capsys.readouterr().err
     assert err.startswith(f"error: {said}") and err.count("\n") == 1
-    experiments = [e.experiment_id for e in store.search_experiments()]
-    assert not store.search_runs(experiments)
+    assert not runs_of(store)

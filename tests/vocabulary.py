@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import mlflow
 from mlflow.entities import Run
+from stored import runs_of
 
 from gauntlet.catalogue.names import Name
 from gauntlet.tracking import names
@@ -40,8 +41,7 @@ def kind_of(run: Run) -> Of:
 
 def unnamed(client: mlflow.MlflowClient) -> tuple[set[Of], list[str]]:
     """Return the kinds of a store's sealed runs, and what they hold without a name."""
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    runs = [run for run in client.search_runs(experiments) if names.SEAL in run.data.tags]
+    runs = [run for run in runs_of(client) if names.SEAL in run.data.tags]
     return {kind_of(run) for run in runs}, sorted({line for run in runs for line in _of(run)})
 
 
