@@ -24,6 +24,7 @@ from gauntlet.catalogue.classifiers import CLASSIFIERS
 from gauntlet.classifiers.logistic_regression import as_frozen_dense
 from gauntlet.config.training import ClassifierConfig
 from gauntlet.data.registry import load
+from gauntlet.errors import GauntletError
 from gauntlet.training.keras_loops import PREDICT_BATCH, predict
 
 KINDS = [c.typed for c in CLASSIFIERS.values() if "raw" in c.inputs]
@@ -181,6 +182,22 @@ def test_two_classes_get_a_logit_each() -> None:
     expected = _scikit_learn(_grey(IMAGES), labels).decision_function(_grey(IMAGES))
     assert logits.shape == (60, 2) and (logits[:, 0] == 0).all()
     np.testing.assert_allclose(logits[:, 1], expected, rtol=1e-4, atol=1e-4)  # float32
+
+
+@pytest.mark.parametrize("lacking", [[0], [1], [0, 1]])
+def test_logistic_regression_refuses_labels_that_lack_a_class(lacking: list[int]) -> None:
+    kept = ~np.isin(LABELS, lacking)
+    config = _config("logistic_regression", validation_size=0)
+    names = ", ".join(map(str, lacking))
+    with pytest.raises(GauntletError, match=f"none of class {names}: take more images"):
+        train_classifier(config, IMAGES[kept], LABELS[kept], N_CLASSES)
+
+
+def test_logistic_regression_needs_its_classes_among_what_it_learns_from() -> None:
+    order = np.argsort(LABELS, kind="stable")
+    config = _config("logistic_regression", validation_size=20)  # all of the last class
+    with pytest.raises(GauntletError, match="none of class 2"):
+        train_classifier(config, IMAGES[order], LABELS[order], N_CLASSES)
 
 
 def test_grey_levels_are_whole_numbers_again() -> None:

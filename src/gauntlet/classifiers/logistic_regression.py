@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from gauntlet.catalogue.classifiers import Classifier
 from gauntlet.catalogue.trainings import Training
 from gauntlet.catalogue.units import GREY_LEVELS
+from gauntlet.errors import GauntletError
 from gauntlet.training.checkpoint import Checkpoint
 from gauntlet.training.keras_loops import EpochReport
 from gauntlet.training.outcome import Outcome
@@ -69,14 +70,18 @@ def train(
         training: names the code that makes a Keras model of the fitted weights.
         images: `(n, height, width, channels)` in [0, 1].
         labels: `(n,)`.
-        n_classes: unused; the labels tell.
+        n_classes: how many logits.
         report: called after every iteration of lbfgs; there is no loss to tell.
         checkpoint: unused; a fit takes seconds to minutes and starts anew.
         epochs: most iterations of lbfgs.
         validation_size: how many of the last images are held out.
+
+    Raises:
+        GauntletError: a class has no image to learn from.
     """
-    del n_classes, checkpoint
+    del checkpoint
     cut = len(images) - validation_size
+    _check_classes(labels[:cut], n_classes)
     # Multiplied in float32, k / 255 gives back the integer k; in float64 it would not, and where
     # lbfgs stands after 100 iterations depends on the last bit.
     grey = (images[:cut].reshape(cut, -1) * np.float32(WHITE)).astype(np.float64)
@@ -87,6 +92,20 @@ def train(
         warnings.simplefilter("ignore", ConvergenceWarning)
         regression.fit(grey, labels[:cut])
     return Outcome(training.create(regression.coef_, images.shape[1:]))
+
+
+def _check_classes(labels: NDArray[np.int64], n_classes: int) -> None:
+    """Refuse labels `(n,)` that lack a class: scikit-learn would give it no row of weights.
+
+    A row of zeros cannot stand in: without an intercept it would win wherever all others are below.
+    """
+    missing = np.setdiff1d(np.arange(n_classes), labels)
+    if len(missing):
+        raise GauntletError(
+            f"logistic_regression: expected an image of each of {n_classes} classes among the "
+            f"first {len(labels)} training images; received none of class "
+            f"{', '.join(map(str, missing))}: take more images."
+        )
 
 
 def as_frozen_dense(coef: NDArray[np.float64], image_shape: tuple[int, ...]) -> keras.Model:
