@@ -23,15 +23,17 @@ def _cell(attack: str, epsilons: tuple[float, ...], fallen: Sequence[range]) -> 
 def test_minimum_norm_attacks_count_within_the_headlines_budget_alone() -> None:
     lost = {"pgd": range(2), "apgd_ce": range(1, 3), "cw_l2": range(5, 6)}
     cells = {
-        Key(network, part, attack, "features", "white_box"): [
-            _cell(attack, (0.1, 1.0), [lost.get(attack, range(0)), range(N)])
+        Key(network, part, attack, "features", "white_box"): {
+            0: _cell(attack, (0.1, 1.0), [lost.get(attack, range(0)), range(N)])
             if attack == "cw_l2"
             else _cell(attack, (0.1,), [lost.get(attack, range(0))])
-        ]
+        }
         for network in vigouroux2018.NETWORKS
         for attack, part in vigouroux2018.STRONGEST.items()
     }
     classic, _ = vigouroux2018.headline(Results(cells, {}, {}))
+    del cells[Key("funn", "strong", "square", "features", "white_box")][0]  # its only seed failed
+    assert vigouroux2018.headline(Results(cells, {}, {})) == [classic]
     assert "classic: robust accuracy 0.6000 [" in classic  # 0, 1, 2 and 5 fall; at epsilon 1 all
     assert "epsilon 0.1" in classic and "cw_l2" in classic and "(10 images)" in classic
 
@@ -50,7 +52,7 @@ def test_first_papers_headline_names_undefended_best_and_worst() -> None:
             for attack in attacks:
                 lost = range(n - 1) if attack == "square" else range(n - 2, n)
                 key = Key(kind, part, attack, defence, "white_box")
-                cells[key] = [_cell(attack, (0.1, 0.3), [lost, range(N)])]
+                cells[key] = {0: _cell(attack, (0.1, 0.3), [lost, range(N)])}
     results = Results(cells, {}, {})
     (line,) = sivaslioglu2020.headline(results)
     assert "no autoencoder 0.2000 [" in line
@@ -58,8 +60,8 @@ def test_first_papers_headline_names_undefended_best_and_worst() -> None:
     assert "vanilla, encoded 0.1000 [" in line and "reformer" not in line
     assert sivaslioglu2020.headline(Results({}, {}, {})) == []
     blind = Key("denoising", "dense", "bim", "encoded", "transfer")
-    cells[blind] = [_cell("bim", (0.1, 0.3), [range(2), range(N)])]
+    cells[blind] = {0: _cell("bim", (0.1, 0.3), [range(2), range(N)])}
     assert sivaslioglu2020.headline(results) == [line]  # 0.8; white_box leaves less
-    cells[blind] = [_cell("bim", (0.1, 0.3), [range(4), range(N)])]
+    cells[blind] = {0: _cell("bim", (0.1, 0.3), [range(4), range(N)])}
     (line,) = sivaslioglu2020.headline(results)
     assert "denoising, encoded under transfer 0.6000 [" in line

@@ -69,7 +69,7 @@ PRINTED = {
 
 def test_second_papers_tables_show_what_it_printed_beside_ours() -> None:
     cells = {
-        _key(network, line.part, line.attack): [_cell(line.attack)]
+        _key(network, line.part, line.attack): {0: _cell(line.attack)}
         for line in vigouroux2018.TABLE_1
         for network in vigouroux2018.NETWORKS
     }

@@ -71,20 +71,23 @@ HITS = [np.arange(100) < n for n in (50, 60, 70)]
 
 
 def _shares(*hits: np.ndarray, quantity=SUCCESS_RATE) -> Sample:
-    return Sample(quantity, [float(one.mean()) for one in hits], hits)
+    values = {seed: float(one.mean()) for seed, one in enumerate(hits)}
+    return Sample(quantity, values, dict(enumerate(hits)))
 
 
 def test_shares_are_tested_over_images_and_other_numbers_over_seeds() -> None:
     one, other = _shares(HITS[0]), _shares(HITS[1])
     assert p_value(one, other) == mcnemar(HITS[0], HITS[1])
-    loss = Sample(OF_TRAININGS, [0.4])
+    loss = Sample(OF_TRAININGS, {0: 0.4})
     assert p_value(one, loss) is None  # one seed
-    three = Sample(OF_TRAININGS, [0.4, 0.4, 0.4])
+    three = Sample(OF_TRAININGS, dict.fromkeys(range(3), 0.4))
     assert p_value(_shares(*HITS), three) == pytest.approx(0.0742, abs=1e-4)
+    elsewhere = one._replace(values={7: 0.5}, hits={7: HITS[0]})
+    assert p_value(elsewhere, other) is None  # no seed in common
 
 
 @pytest.mark.parametrize("quantity", [OF_DATA, PARAMETER, target(NATURAL, 0)], ids=lambda q: q.name)
 def test_what_is_not_replicated_is_not_tested(quantity) -> None:
     assert quantity.replicated is Replicated.NOTHING
-    values = Sample(quantity, [1.0, 2.0, 4.0])
-    assert p_value(values, Sample(quantity, [5.0, 9.0, 7.0])) is None
+    one, other = ({0: 1.0, 1: 2.0, 2: 4.0}, {0: 5.0, 1: 9.0, 2: 7.0})
+    assert p_value(Sample(quantity, one), Sample(quantity, other)) is None

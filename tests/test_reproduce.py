@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -15,12 +16,17 @@ from vocabulary import unnamed
 
 from gauntlet.cells import measure
 from gauntlet.config.command_line import parse
+from gauntlet.config.training import AutoencoderConfig
 from gauntlet.entry_points import reproduce
 from gauntlet.errors import DivergenceError, IncompleteError, UsageError
 from gauntlet.papers.config import ReproduceConfig
+from gauntlet.papers.plan import Network
 from gauntlet.papers.sivaslioglu2020 import plan as first
 from gauntlet.papers.vigouroux2018 import plan as second
 from gauntlet.pipeline import matrix
+from gauntlet.pipeline.trainings import TrainedNetwork
+from gauntlet.report.claims.results import TrainedKey
+from gauntlet.tracking.artifacts import StoredModel
 from gauntlet.tracking.names import Of
 
 
@@ -149,6 +155,20 @@ def test_diverged_training_is_a_result(store, config, monkeypatch) -> None:
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics["claims/reproduced"] == 2  # an infinite loss is at least 1e9
     assert "### Diverged" in (reproduce.folder(config) / "report.md").read_text()
+
+
+def test_every_seed_keeps_its_number_though_others_fail(monkeypatch) -> None:
+    def train(training: Any, data: Any) -> TrainedNetwork:
+        if training.seed in (4, 6):
+            raise DivergenceError("it diverged") if training.seed == 4 else RuntimeError("it broke")
+        return TrainedNetwork(training, StoredModel(f"run {training.seed}", "", "", ""))
+
+    monkeypatch.setattr(matrix, "ensure_autoencoder", train)
+    networks = [Network("it", AutoencoderConfig(seed=seed), ()) for seed in (4, 5, 6, 7)]
+    found = matrix.run_matrix(networks, None, None)
+    assert found.trainings == {TrainedKey("it", "autoencoder"): {5: "run 5", 7: "run 7"}}
+    assert found.diverged == {"it": {4: "it diverged"}} and [*found.failed] == ["it, seed 6"]
+    assert matrix.Matrix.from_json(json.loads(json.dumps(found.as_json()))) == found
 
 
 def test_smoke_reports_do_not_replace_full_ones() -> None:

@@ -13,7 +13,7 @@ from made_cells import made_cell
 from gauntlet.cells.result import CellResult
 from gauntlet.evaluation.statistics import holm, mcnemar, paired, unpaired
 from gauntlet.report.claims.outcomes import Holds, Verdict
-from gauntlet.report.claims.ranking import ranking
+from gauntlet.report.claims.ranking import ranking, survivors
 from gauntlet.report.claims.results import Estimate, Key, Results, TrainedKey, Training
 from gauntlet.report.claims.schema import Claim
 from gauntlet.report.claims.verdicts import counts, judge
@@ -32,7 +32,9 @@ def _results(*fallen: int | tuple[int, ...], **more: Any) -> Results:
     """Return networks `0`, `1`, ... whose cells lose so many images, one number per seed."""
     seeds = [f if isinstance(f, tuple) else (f,) for f in fallen]
     cells = {
-        Key(str(i), "dense", "bim", "encoded", "white_box"): [_cell(n) for n in each]
+        Key(str(i), "dense", "bim", "encoded", "white_box"): {
+            s: _cell(n) for s, n in enumerate(each)
+        }
         for i, each in enumerate(seeds)
     }
     return Results(**{"cells": cells, "trainings": {}, "data": {}, "failed": {}} | more)
@@ -143,7 +145,7 @@ def test_measured_is_what_holds_first_and_of_many_numbers_their_range() -> None:
     noiseless = _outcome(_results(0), (_measure(quantity="noise_level"), {"at_least": 0}))
     assert noiseless.measured == "undefined"
     trainings = {
-        TrainedKey(str(i), "autoencoder"): [Training(str(i), {"activation": f"a{i}"}, {})]
+        TrainedKey(str(i), "autoencoder"): {0: Training(str(i), {"activation": f"a{i}"}, {})}
         for i in range(5)
     }
     texts = {"network": [str(i) for i in range(5)], "model": "autoencoder", "config": "activation"}
@@ -181,17 +183,18 @@ def test_orders_hold_beyond_noise_alone(fallen: tuple[int, ...], holds: Holds) -
     assert upside_down.readings[0].holds != Holds.YES
 
 
-def _losses(**seeds: tuple[float, ...]) -> dict[str, Any]:
-    """Return trainings of networks that end with these losses, one per seed."""
+def _losses(**seeds: tuple[float | None, ...]) -> dict[str, Any]:
+    """Return trainings of networks that end with these losses, one per seed; None: it failed."""
     trainings = {
-        TrainedKey(name, "autoencoder"): [
-            Training(
+        TrainedKey(name, "autoencoder"): {
+            seed: Training(
                 f"run {loss}",
                 {"epochs": "40", "init_epochs": "9"},
                 {"train/loss": {1: 9.0, 2: loss}},
             )
-            for loss in losses
-        ]
+            for seed, loss in enumerate(losses)
+            if loss is not None
+        }
         for name, losses in seeds.items()
     }
     return {"trainings": trainings}
@@ -209,6 +212,9 @@ ORDERS_OF_LOSSES = {
     "inside the noise": ((1.0, 1.0, 1.0), (1.1, 1.2, 1.3), Holds.NOISE, Holds.NOISE),
     "no spread": ((1.0, 1.1, 1.2), (2.0, 2.1, 2.2), Holds.UNTESTED, Holds.UNTESTED),
     "one seed in common": ((1.0, 1.1, 1.2), (2.0,), Holds.UNTESTED, Holds.UNTESTED),
+    # Seeds 1 to 3 differ as beyond noise; the failed seed 0 may not move b's others to a's others.
+    "a failed seed": ((9.0, 1.0, 1.1, 1.2), (None, 2.0, 2.0, 2.3), Holds.YES, Holds.NO),
+    "no seed in common": ((1.0, 1.1, None), (None, None, 2.0), Holds.UNTESTED, Holds.UNTESTED),
 }
 
 
@@ -244,7 +250,9 @@ def test_orders_of_what_is_no_share_are_tested_over_seeds(quantity, one, other, 
         return replace(made, concentration=np.full((2, N), number, np.float32))
 
     cells = {
-        Key(str(i), "dense", "bim", "encoded", "white_box"): [cell(n) for n in seeds]
+        Key(str(i), "dense", "bim", "encoded", "white_box"): {
+            s: cell(n) for s, n in enumerate(seeds)
+        }
         for i, seeds in enumerate((one, other))
     }
     measure = _measure(network=["0", "1"], quantity=quantity)
@@ -292,18 +300,18 @@ DIVERGED = {
 
 @pytest.mark.parametrize(("seeds", "who", "rises", "falls"), DIVERGED.values(), ids=DIVERGED)
 def test_no_noise_of_finite_losses_reaches_an_infinite_one(seeds, who, rises, falls) -> None:
-    results = _results(0, **_losses(**seeds), diverged=dict.fromkeys(who, "epoch 1"))
+    results = _results(0, **_losses(**seeds), diverged={name: {0: "epoch 1"} for name in who})
     for order, holds in (("ascending", rises), ("descending", falls)):
         assert _outcome(results, (LOSS, {"order": order})).readings[0].holds == holds
 
 
 def test_shares_of_different_images_are_compared_over_seeds_too() -> None:
     hundred, fifty = (
-        [np.arange(n) < share * n for share in shares]
+        {seed: np.arange(n) < share * n for seed, share in enumerate(shares)}
         for n, shares in ((100, (0.5, 0.6, 0.7)), (50, (0.4, 0.4, 0.4)))
     )
     assert paired(hundred, fifty) == pytest.approx(0.0742, abs=1e-4)
-    assert paired(hundred[:1], fifty[:1]) == unpaired(hundred[:1], fifty[:1])
+    assert paired({0: hundred[0]}, {0: fifty[0]}) == unpaired(hundred[0], fifty[0])
 
 
 def test_numbers_of_trainings_and_of_the_data() -> None:
@@ -339,8 +347,8 @@ def test_mcnemar_counts_what_only_one_gets_right() -> None:
 
 
 def test_pairs_of_several_seeds_are_compared_over_seeds() -> None:
-    def seeds(*hits: int) -> list[Any]:
-        return [np.arange(100) < n for n in hits]
+    def seeds(*hits: int) -> dict[int, Any]:
+        return {seed: np.arange(100) < n for seed, n in enumerate(hits)}
 
     assert paired(seeds(50), seeds(50)) == 1.0 == paired(seeds(50, 60), seeds(50, 60))
     # The same difference in every seed: no spread to test it with, so images are, ten to nothing.
@@ -354,7 +362,7 @@ def test_pairs_of_several_seeds_are_compared_over_seeds() -> None:
 def test_unpaired_is_fishers_exact_test() -> None:
     # the lady tasting tea: 3 of 4 against 1 of 4, two-sided 34 / 70
     right, wrong = np.array([True, True, True, False]), np.array([True, False, False, False])
-    assert unpaired([right], [wrong]) == pytest.approx(34 / 70)
+    assert unpaired(right, wrong) == pytest.approx(34 / 70)
 
 
 def test_holm_multiplies_the_smallest_most() -> None:
@@ -363,7 +371,21 @@ def test_holm_multiplies_the_smallest_most() -> None:
 
 
 def test_ranking_is_claimed_beyond_noise_alone() -> None:
-    survivors = {name: [np.arange(100) >= n] for name, n in (("a", 50), ("b", 10), ("c", 51))}
-    first, second = ranking(survivors)
+    left = {name: {0: np.arange(100) >= n} for name, n in (("a", 50), ("b", 10), ("c", 51))}
+    first, second = ranking(left)
     assert str(first).startswith("b withstands more than a: +0.4000")
     assert str(second).startswith("a cannot be told from c: +0.0100")
+
+
+def test_ranking_counts_the_seeds_that_all_defences_have() -> None:
+    everything, nothing, half = np.arange(100) >= 0, np.arange(100) < 0, np.arange(100) >= 50
+    (pair,) = ranking({"a": {0: everything, 1: nothing}, "b": {1: half}})
+    assert (pair.better, pair.worse, pair.difference) == ("b", "a", 0.5)
+    assert ranking({"a": {0: everything}, "b": {1: half}}) == ranking({}) == []
+
+
+def test_survivors_are_of_the_seeds_that_every_attack_has() -> None:
+    attacks = [{0: _cell(10), 1: _cell(20), 2: _cell(30)}, {0: _cell(40), 2: _cell(5)}]
+    left = survivors(attacks, 0.1)
+    assert {seed: int(images.sum()) for seed, images in left.items()} == {0: 60, 2: 70}
+    assert survivors([{0: _cell(10)}, {1: _cell(10)}], 0.1) == survivors([], 0.1) == {}

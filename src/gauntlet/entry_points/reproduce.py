@@ -21,7 +21,7 @@ from gauntlet.pipeline.matrix import Matrix, run_matrix
 from gauntlet.pipeline.session import session
 from gauntlet.report.claims.behind import Facts
 from gauntlet.report.claims.page import SMOKE, counted, document, warnings
-from gauntlet.report.claims.results import Key, Results, Spent, TrainedKey, Training
+from gauntlet.report.claims.results import Key, Results, Spent, TrainedKey, Training, first
 from gauntlet.report.claims.schema import load_claims
 from gauntlet.report.claims.verdicts import ClaimOutcome, counts, judge
 from gauntlet.report.document.files import write
@@ -155,12 +155,18 @@ def read_results(matrix: Matrix, data: Mapping[str, float]) -> Results:
     Raises:
         DamagedRunError: a run's record is incomplete or was changed.
     """
-    ids = [i for seeds in [*matrix.cells.values(), *matrix.trainings.values()] for i in seeds]
+    ids = [
+        i for seeds in [*matrix.cells.values(), *matrix.trainings.values()] for i in seeds.values()
+    ]
     ids += matrix.examinations.values()
     runs = {i: read_sealed(i) for i in dict.fromkeys(ids)}
-    cells = {key: [read_cell(runs[i]) for i in seeds] for key, seeds in matrix.cells.items()}
+    cells = {
+        key: {seed: read_cell(runs[i]) for seed, i in seeds.items()}
+        for key, seeds in matrix.cells.items()
+    }
     trainings = {
-        key: [_training(i, runs, matrix) for i in seeds] for key, seeds in matrix.trainings.items()
+        key: {seed: _training(i, runs, matrix) for seed, i in seeds.items()}
+        for key, seeds in matrix.trainings.items()
     }
     minutes = _minutes(matrix, runs)
     return Results(cells, trainings, data, matrix.failed, matrix.diverged, minutes)
@@ -190,9 +196,9 @@ def _minutes(matrix: Matrix, runs: Mapping[str, SealedRun]) -> dict[str, Spent]:
 
 
 def _ids(
-    measured: Mapping[Key, list[str]] | Mapping[TrainedKey, list[str]], network: str
+    measured: Mapping[Key, dict[int, str]] | Mapping[TrainedKey, dict[int, str]], network: str
 ) -> list[str]:
-    return [i for key, ids in measured.items() if key.network == network for i in ids]
+    return [i for key, ids in measured.items() if key.network == network for i in ids.values()]
 
 
 def _artifact(run_id: str, path: str) -> bytes:
@@ -228,7 +234,9 @@ def _alone(
     paper: Paper, config: ReproduceConfig, results: Results
 ) -> Iterator[tuple[str, str, str]]:
     """Yield the command of every part: an attack run, or a training where nothing is attacked."""
-    images = {(key.network, key.part): len(cells[0].labels) for key, cells in results.cells.items()}
+    images = {
+        (key.network, key.part): len(first(cells).labels) for key, cells in results.cells.items()
+    }
     most = max(images.values(), default=0)
     for network in load(paper.code)(config):
         name = f"{network.name}, seed {network.seed}"

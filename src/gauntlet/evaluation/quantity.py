@@ -11,7 +11,7 @@ What is replicated decides which test can tell a difference from noise:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -134,13 +134,13 @@ class Sample(NamedTuple):
 
     Attributes:
         quantity: what was measured.
-        values: one number per seed.
-        hits: of a share, which images count, one array `(n,)` per seed; otherwise empty.
+        values: seed -> number.
+        hits: of a share, seed -> which images count, `(n,)`; otherwise empty.
     """
 
     quantity: Quantity
-    values: Sequence[float]
-    hits: Sequence[Hits] = ()
+    values: Mapping[int, float]
+    hits: Mapping[int, Hits] = {}
 
 
 def p_value(one: Sample, other: Sample) -> float | None:
@@ -151,6 +151,6 @@ def p_value(one: Sample, other: Sample) -> float | None:
     replicated = {one.quantity.replicated, other.quantity.replicated}
     if Replicated.NOTHING in replicated:
         return None
-    if one.hits and other.hits:
+    if statistics.shared_seeds(one.hits, other.hits):
         return statistics.paired(one.hits, other.hits)
     return statistics.over_pairs(one.values, other.values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -64,43 +64,53 @@ def _two_sided(hits: int, n: int) -> float:
     return float(binomtest(hits, n).pvalue) if n else 1.0
 
 
-def over_pairs(one: Sequence[float], other: Sequence[float]) -> float | None:
-    """Return the p-value of equal means (paired t test); each holds one number per seed.
+def shared_seeds(*by_seed: Mapping[int, object]) -> list[int]:
+    """Return the seeds that all have, in the order of the first: a seed may fail or diverge."""
+    return [seed for seed in next(iter(by_seed), {}) if all(seed in each for each in by_seed)]
+
+
+def over_pairs(one: Mapping[int, float], other: Mapping[int, float]) -> float | None:
+    """Return the p-value of equal means (paired t test) over the seeds that both have.
 
     Seeds where either number is undefined (NaN) or infinite do not count. None: nothing is tested,
     because fewer than two seeds are left, or because all of them differ by the same amount: without
     spread there is no noise to compare the difference with.
+
+    Args:
+        one, other: seed -> number.
     """
-    pairs = [(a, b) for a, b in zip(one, other, strict=False) if math.isfinite(a + b)]
+    seeds = [s for s in shared_seeds(one, other) if math.isfinite(one[s] + other[s])]
+    pairs = [(one[seed], other[seed]) for seed in seeds]
     differences = [a - b for a, b in pairs]
     if len(pairs) < 2 or math.isclose(min(differences), max(differences), abs_tol=1e-12):
         return None
     return float(ttest_rel(*zip(*pairs, strict=True)).pvalue)
 
 
-def paired(one: Sequence[NDArray[np.bool_]], other: Sequence[NDArray[np.bool_]]) -> float:
-    """Return the p-value of equal shares of images; each holds one array of hits per seed.
+def paired(one: Mapping[int, NDArray[np.bool_]], other: Mapping[int, NDArray[np.bool_]]) -> float:
+    """Return the p-value of equal shares of images, over the seeds that both have: at least one.
 
     Of several seeds it is the paired t test over seeds. Where that tests nothing, as of one seed,
     images are tested instead; the seed that shows the least decides.
+
+    Args:
+        one, other: seed -> hits `(n,)`.
     """
-    shares = ([float(seed.mean()) for seed in side] for side in (one, other))
+    shares = ({seed: float(hits.mean()) for seed, hits in side.items()} for side in (one, other))
     p_value = over_pairs(*shares)
     if p_value is not None:
         return p_value
-    return max(_over_images(a, b) for a, b in zip(one, other, strict=False))
+    return max(_over_images(one[seed], other[seed]) for seed in shared_seeds(one, other))
 
 
 def _over_images(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """Test equal shares of one seed: on the same images (McNemar) or on different ones (Fisher)."""
-    return mcnemar(one, other) if one.shape == other.shape else unpaired([one], [other])
+    return mcnemar(one, other) if one.shape == other.shape else unpaired(one, other)
 
 
-def unpaired(one: Sequence[NDArray[np.bool_]], other: Sequence[NDArray[np.bool_]]) -> float:
+def unpaired(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """Return the p-value of equal shares on different examples (Fisher's exact test)."""
-    hits = [sum(int(part.sum()) for part in side) for side in (one, other)]
-    sizes = [sum(len(part) for part in side) for side in (one, other)]
-    return float(fisher_exact([[h, n - h] for h, n in zip(hits, sizes, strict=True)]).pvalue)
+    return float(fisher_exact([[hits.sum(), (~hits).sum()] for hits in (one, other)]).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

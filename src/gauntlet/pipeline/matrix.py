@@ -25,20 +25,20 @@ CLASSIFIERS: tuple[str, ...] = get_args(Inputs)
 
 @dataclass
 class Matrix:
-    """Where everything of a plan was measured: run ids, one per seed.
+    """Where everything of a plan was measured.
 
     Attributes:
-        cells, trainings: of each key.
+        cells, trainings: of each key, seed -> run id; a seed that failed or diverged is missing.
         examinations: id of a training's run -> id of the run that measured it on test images.
         failed: what could not be computed -> why.
-        diverged: networks of which a training diverged -> when; that is a result, no failure.
+        diverged: network -> seed -> when its training diverged; that is a result, no failure.
     """
 
-    cells: dict[Key, list[str]] = field(default_factory=lambda: defaultdict(list))
-    trainings: dict[TrainedKey, list[str]] = field(default_factory=lambda: defaultdict(list))
+    cells: dict[Key, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
+    trainings: dict[TrainedKey, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
     examinations: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
-    diverged: dict[str, str] = field(default_factory=dict)
+    diverged: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
 
     def as_json(self) -> Json:
         """Return it as lists and texts."""
@@ -50,21 +50,26 @@ class Matrix:
             "diverged": self.diverged,
         }
 
-    def note(self, key: TrainedKey, network: TrainedNetwork) -> None:
+    def note(self, key: TrainedKey, seed: int, network: TrainedNetwork) -> None:
         """Write down where a network was trained and measured."""
-        self.trainings[key].append(network.stored.run_id)
+        self.trainings[key][seed] = network.stored.run_id
         self.examinations[network.stored.run_id] = network.examination
 
     @classmethod
     def from_json(cls, content: Json) -> Matrix:
         """Return what `as_json` made."""
         return cls(
-            {Key(*key): ids for *key, ids in content["cells"]},
-            {TrainedKey(*key): ids for *key, ids in content["trainings"]},
+            {Key(*key): _by_seed(ids) for *key, ids in content["cells"]},
+            {TrainedKey(*key): _by_seed(ids) for *key, ids in content["trainings"]},
             content["examinations"],
             content["failed"],
-            content["diverged"],
+            {network: _by_seed(when) for network, when in content["diverged"].items()},
         )
+
+
+def _by_seed(content: dict[str, str]) -> dict[int, str]:
+    """Return the seeds as numbers again: JSON has texts for keys."""
+    return {int(seed): text for seed, text in content.items()}
 
 
 def run_matrix(networks: Sequence[Network], data: Dataset, parent: TrackedRun) -> Matrix:
@@ -91,12 +96,12 @@ def _trained(network: Network, who: str, data: Dataset, matrix: Matrix) -> bool:
         trained = ensure_autoencoder(network.config.autoencoder(), data)
     except DivergenceError as error:
         say(f"diverged: {who}: {error}")
-        matrix.diverged[network.name] = str(error)
+        matrix.diverged[network.name][network.seed] = str(error)
         return False
     except Exception as error:
         _fail(matrix, who, error)
         return False
-    matrix.note(TrainedKey(network.name, "autoencoder"), trained)
+    matrix.note(TrainedKey(network.name, "autoencoder"), network.seed, trained)
     return True
 
 
@@ -120,13 +125,14 @@ def _attack(
         return
     for cell in cells:
         names = cell.attack, cell.defence, cell.threat_model
-        matrix.cells[Key(network.name, part.name, *names)].append(cell.run_id)
+        matrix.cells[Key(network.name, part.name, *names)][network.seed] = cell.run_id
 
 
 def _note_classifiers(network: Network, part: Part, networks: Networks, matrix: Matrix) -> None:
     for name in CLASSIFIERS:
         if name in networks:
-            matrix.note(TrainedKey(network.name, name, part.name), networks[name])
+            key = TrainedKey(network.name, name, part.name)
+            matrix.note(key, network.seed, networks[name])
 
 
 def _fail(matrix: Matrix, what: str, error: Exception) -> None:

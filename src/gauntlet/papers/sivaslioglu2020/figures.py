@@ -19,7 +19,7 @@ from gauntlet.evaluation.pictures import as_png, smaller
 from gauntlet.papers.evidence import Artifact
 from gauntlet.papers.sivaslioglu2020.plan import KINDS
 from gauntlet.report.claims.behind import short_ids
-from gauntlet.report.claims.results import Key, Results, TrainedKey
+from gauntlet.report.claims.results import Key, Results, TrainedKey, first
 from gauntlet.report.document.model import Block, Figure, slug
 
 PARTS = ("dense", "logistic regression")
@@ -57,7 +57,7 @@ def _loss_figure(
 ) -> Iterator[Figure]:
     curves = {n: results.curves(n).get("train/loss", {}) for n in networks}
     curves = {n: curve for n, curve in curves.items() if curve}
-    ids = [results.trainings[TrainedKey(n, "autoencoder")][0].run_id for n in curves]
+    ids = [first(results.trainings[TrainedKey(n, "autoencoder")]).run_id for n in curves]
     if curves:
         figure = draw_losses(curves, "training loss")
         yield Figure(name, as_png(figure), f"{caption} Runs {short_ids(ids)}.")
@@ -125,8 +125,8 @@ def targets(results: Results) -> Iterator[Figure]:
         ("logistic regression", GREY),
         ("logistic regression, sign", 16.0),
     ):
-        cells = results.cells.get(Key("vanilla", part, "lr_non_targeted", "none", "white_box"), ())
-        for cell in cells[:1]:
+        cells = results.cells.get(Key("vanilla", part, "lr_non_targeted", "none", "white_box"), {})
+        for cell in [*cells.values()][:1]:
             at = cell.index_of(epsilon)
             fooled, attacked = cell.flipped[at], cell.attacked[at]
             if not fooled.any():
@@ -153,7 +153,7 @@ def pictures(results: Results, artifact: Artifact) -> Iterator[Figure]:
         if kind == "vanilla" or view[0] != "none"
     ]
     for names in wanted:
-        for cell in results.cells.get(Key(*names), ())[:1]:
+        for cell in [*results.cells.get(Key(*names), {}).values()][:1]:
             yield Figure(
                 f"images_{slug('_'.join(names))}",
                 smaller(artifact(cell.run_id, "images.png")),
@@ -164,7 +164,8 @@ def pictures(results: Results, artifact: Artifact) -> Iterator[Figure]:
 
 def latent(results: Results, artifact: Artifact) -> Iterator[Figure]:
     """Yield the variational autoencoder's latent space and manifold, from its run."""
-    for training in results.trainings.get(TrainedKey("variational", "autoencoder"), ())[:1]:
+    trainings = results.trainings.get(TrainedKey("variational", "autoencoder"), {})
+    for training in [*trainings.values()][:1]:
         for name, caption in (
             ("latent_space", "Figures 64 and 74: test images in latent space"),
             ("manifold", "Figures 65 and 75: digits over latent space"),
@@ -184,4 +185,4 @@ def _views(results: Results, kind: str, part: str) -> Iterator[tuple[tuple[str, 
     for view in VIEWS:
         for key, cells in results.cells.items():
             if (key.network, key.part, key.defence, key.threat_model) == (kind, part, *view):
-                yield view, cells[0]
+                yield view, first(cells)

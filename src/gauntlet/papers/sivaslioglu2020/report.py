@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import product
 
 from gauntlet.catalogue.attacks import ENSEMBLES
 from gauntlet.catalogue.threat_models import on_images
 from gauntlet.cells.result import CellResult
-from gauntlet.evaluation.outcomes import Hits
 from gauntlet.evaluation.quantities import ROBUST_ACCURACY
 from gauntlet.papers.evidence import Evidence
 from gauntlet.papers.sivaslioglu2020 import figures
 from gauntlet.papers.sivaslioglu2020.figures import EPSILON, GREY, PARTS
 from gauntlet.papers.sivaslioglu2020.plan import KINDS
 from gauntlet.report.claims.page import ranking_table
-from gauntlet.report.claims.ranking import least_left, mean_rate, ranking, survivors
+from gauntlet.report.claims.ranking import (
+    Survivors,
+    least_left,
+    mean_rate,
+    n_images,
+    ranking,
+    survivors,
+)
 from gauntlet.report.claims.results import Key, Results, measured
 from gauntlet.report.document.model import Number, Section, Table, Text, slug
 
@@ -39,7 +45,7 @@ def headline(results: Results) -> list[str]:
     best_first = sorted(rates, key=lambda name: -rates[name].value)
     shown = dict.fromkeys([*rates][:1] + best_first[:1] + best_first[-1:])
     said = "; ".join(f"{name} {rates[name]}" for name in shown)
-    images = len(next(iter(strongest.values()))[0])
+    images = n_images(next(iter(strongest.values())))
     return [f"**{WORST_CASE}, example by example ({images} images): {said}.**"]
 
 
@@ -54,7 +60,7 @@ def sections(evidence: Evidence) -> Iterator[Section]:
             Table(
                 "headline",
                 ["defence", "images", "robust accuracy"],
-                [[n, str(len(s[0])), Number.of(mean_rate(s))] for n, s in strongest.items()],
+                [[n, str(n_images(s)), Number.of(mean_rate(s))] for n, s in strongest.items()],
                 f"{ROBUST_ACCURACY}; images: their number. Brackets: 95 % intervals.",
             ),
             Text(
@@ -82,13 +88,13 @@ def sections(evidence: Evidence) -> Iterator[Section]:
     yield Section("Variational autoencoder", [*figures.latent(results, artifact)])
 
 
-def _strongest(results: Results) -> dict[str, list[Hits]]:
-    """Return, per defence, which images withstand every attack, one array per seed.
+def _strongest(results: Results) -> dict[str, Survivors]:
+    """Return, per defence, which images withstand every attack.
 
     The threat model is white_box, or another one that perturbs the image and leaves less; the name
     of the defence then says which.
     """
-    found = {}
+    found: dict[str, Survivors] = {}
     for kind, defence in product(KINDS, ("none", "encoded", "reformer")):
         name = "no autoencoder" if defence == "none" else f"{kind}, {defence}"
         left = {t: seeds for t in on_images() if (seeds := _left(results, kind, defence, t))}
@@ -98,12 +104,12 @@ def _strongest(results: Results) -> dict[str, list[Hits]]:
     return found
 
 
-def _left(results: Results, kind: str, defence: str, threat_model: str) -> list[Hits]:
+def _left(results: Results, kind: str, defence: str, threat_model: str) -> Survivors:
     """Return which images withstand the attacks; empty: too few of the attacks were run."""
     parts = [*product(["dense"], WEAK), *product(["strong"], STRONG)]
-    cells = [results.cells.get(Key(kind, *part, defence, threat_model), ()) for part in parts]
+    cells = [results.cells.get(Key(kind, *part, defence, threat_model), {}) for part in parts]
     if threat_model == "white_box" and not all(cells):
-        return []
+        return {}
     return survivors([seeds for seeds in cells if seeds], EPSILON)
 
 
@@ -118,7 +124,7 @@ def _table(results: Results, part: str) -> Table:
         if view.defence == "none" and view.network != KINDS[0]:
             continue  # the same network, the same numbers
         budget = ", relative budget" if view.part.endswith("relative") else ""
-        cells = [_rate(results.cells.get(view._replace(attack=a), ()), at) for a in attacks]
+        cells = [_rate(results.cells.get(view._replace(attack=a), {}), at) for a in attacks]
         name = "" if view.defence == "none" else view.network
         rows.append([name, view.defence, view.threat_model + budget, *cells])
     return Table(
@@ -130,5 +136,5 @@ def _table(results: Results, part: str) -> Table:
     )
 
 
-def _rate(cells: Sequence[CellResult], epsilon: float) -> str:
-    return Number.of(measured(cells, ROBUST_ACCURACY, epsilon)) if cells else ""
+def _rate(cells: Mapping[int, CellResult], epsilon: float) -> str:
+    return Number.of(measured(cells.values(), ROBUST_ACCURACY, epsilon)) if cells else ""

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from gauntlet.catalogue.attacks import ENSEMBLES
 from gauntlet.evaluation.figures import Curve, draw_bars, draw_rates
-from gauntlet.evaluation.outcomes import Hits
 from gauntlet.evaluation.pictures import as_png
 from gauntlet.evaluation.quantities import NOISE_LEVEL, SUCCESS_RATE
 from gauntlet.evaluation.statistics import Interval
@@ -16,8 +15,8 @@ from gauntlet.papers.evidence import Evidence
 from gauntlet.papers.vigouroux2018.plan import STEPS, STRONG_EPSILON
 from gauntlet.report.claims.page import ranking_table
 from gauntlet.report.claims.published import Published, published_numbers
-from gauntlet.report.claims.ranking import mean_rate, ranking, survivors
-from gauntlet.report.claims.results import Key, Results, measured
+from gauntlet.report.claims.ranking import Survivors, mean_rate, n_images, ranking, survivors
+from gauntlet.report.claims.results import Key, Results, first, measured
 from gauntlet.report.document.model import Figure, Number, Section, Table, Text
 
 STRONG = ENSEMBLES["strong"]
@@ -68,7 +67,7 @@ def headline(results: Results) -> list[str]:
         lines.append(
             f"**{network}: robust accuracy {mean_rate(seeds)} under `white_box` at epsilon "
             f"{STRONG_EPSILON:g}, worst case over {', '.join(STRONGEST)}, example by example "
-            f"({len(seeds[0])} images).**"
+            f"({n_images(seeds)} images).**"
         )
     return lines
 
@@ -140,22 +139,22 @@ def _key(network: str, part: str, attack: str, *view: str) -> Key:
     return Key(network, part, attack, *(view or ("features", "white_box")))
 
 
-def _survivors(results: Results) -> dict[str, list[Hits]]:
-    """Return, per network, which images withstand every strong attack, one array per seed."""
-    found = {}
+def _survivors(results: Results) -> dict[str, Survivors]:
+    """Return, per network, which images withstand every strong attack."""
+    found: dict[str, Survivors] = {}
     for network in NETWORKS:
         parts = [
-            results.cells.get(_key(network, part, attack), ()) for attack, part in STRONGEST.items()
+            results.cells.get(_key(network, part, attack), {}) for attack, part in STRONGEST.items()
         ]
-        if all(parts):
-            found[network] = survivors(parts, STRONG_EPSILON)
+        if left := survivors(parts, STRONG_EPSILON):
+            found[network] = left
     return found
 
 
 def _rate(results: Results, key: Key) -> Interval | None:
     """Return the mean success rate over seeds; None: not measured."""
-    cells = results.cells.get(key, ())
-    return measured(cells, SUCCESS_RATE) if cells else None
+    cells = results.cells.get(key, {})
+    return measured(cells.values(), SUCCESS_RATE) if cells else None
 
 
 def _table_1(results: Results, published: Published) -> Iterator[list[str]]:
@@ -163,14 +162,14 @@ def _table_1(results: Results, published: Published) -> Iterator[list[str]]:
         keys = [_key(network, line.part, line.attack) for network in NETWORKS]
         if not all(key in results.cells for key in keys):
             continue
-        images = str(len(results.cells[keys[0]][0].labels))
+        images = str(len(first(results.cells[keys[0]]).labels))
         pairs = ((_ours(results, key), _printed(published, key)) for key in keys)
         yield [line.label, images, *(text for pair in pairs for text in pair)]
 
 
 def _ours(results: Results, key: Key) -> str:
     rate = _percent(_rate(results, key))
-    level = measured(results.cells[key], NOISE_LEVEL).value
+    level = measured(results.cells[key].values(), NOISE_LEVEL).value
     if not isinstance(rate, Number) or math.isnan(level):
         return rate
     return Number(f"{rate} / {level:.3g}", {**rate.parts, NOISE_LEVEL.name: level})

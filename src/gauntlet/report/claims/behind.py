@@ -42,7 +42,12 @@ class Facts(NamedTuple):
 def behind(results: Results, facts: Facts) -> Iterator[Section]:
     """Yield the runs, the environment and the commands behind the numbers."""
     yield Section("What stands behind each number", [_origin(facts)])
-    for title, found in (("Failed", results.failed), ("Diverged", results.diverged)):
+    diverged = {
+        f"{network}, seed {seed}": why
+        for network, seeds in results.diverged.items()
+        for seed, why in seeds.items()
+    }
+    for title, found in (("Failed", results.failed), ("Diverged", diverged)):
         if found:
             rows = [[*item] for item in found.items()]
             yield Section(title, [Table(title.lower(), ["what", "why"], rows)], level=3)
@@ -67,7 +72,7 @@ def _trainings(results: Results) -> Table:
     rows = [
         [*key, training.run_id]
         for key, trainings in results.trainings.items()
-        for training in trainings
+        for training in trainings.values()
     ]
     said = "Every training that a number rests on, one per seed."
     return Table("trainings", ["network", "model", "part", "run"], rows, said)
@@ -77,7 +82,7 @@ def _attacks(results: Results) -> Table:
     rows = [
         [*key, str(len(cell.labels)), cell.run_id]
         for key, cells in results.cells.items()
-        for cell in cells
+        for cell in cells.values()
     ]
     said = "Every attacked cell, one per seed; images: how many were attacked."
     return Table("attacks", [*Key._fields, "images", "run"], rows, said)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gauntlet.evaluation.quantity import p_value
-from gauntlet.evaluation.statistics import SIGNIFICANT, holm
+from gauntlet.evaluation.statistics import SIGNIFICANT, holm, shared_seeds
 from gauntlet.report.claims.measures import Measure
 from gauntlet.report.claims.outcomes import Holds
 from gauntlet.report.claims.results import Results
@@ -62,9 +62,9 @@ def _beyond_noise(steps: Sequence[_Step]) -> list[bool | None]:
 
 
 def _step(one: Measure, other: Measure, results: Results) -> _Step:
-    samples = results.sample(one), results.sample(other)
+    before, after = results.sample(one), results.sample(other)
     # MagNet has one seed where FUNN may have several; a seed without success has no noise level.
-    seeds = zip(*(sample.values for sample in samples), strict=False)
-    differences = [b - a for a, b in seeds if not math.isnan(a) and not math.isnan(b)]
+    pairs = [(before.values[s], after.values[s]) for s in shared_seeds(before.values, after.values)]
+    differences = [b - a for a, b in pairs if not math.isnan(a) and not math.isnan(b)]
     difference = float(np.mean(differences)) if differences else 0.0
-    return _Step(difference, p_value(*samples))
+    return _Step(difference, p_value(before, after))

@@ -9,7 +9,7 @@ from gauntlet.report import chance
 from gauntlet.report.claims.behind import Facts, behind, short_ids
 from gauntlet.report.claims.outcomes import Holds
 from gauntlet.report.claims.ranking import RankedPair
-from gauntlet.report.claims.results import Estimate, Results, quantity_of
+from gauntlet.report.claims.results import Estimate, Results, first, quantity_of
 from gauntlet.report.claims.schema import PaperClaims
 from gauntlet.report.claims.verdicts import ClaimOutcome, ReadingOutcome, counts
 from gauntlet.report.document.model import Block, Document, Number, Section, Table, Text
@@ -110,8 +110,8 @@ def _overview(outcomes: Sequence[ClaimOutcome]) -> Table:
 def ranking_table(pairs: Sequence[RankedPair]) -> Table:
     """Return each defence beside the next best, a sentence per pair."""
     caption = (
-        "Difference of robust accuracies on the same attacked images; p-values are corrected for "
-        "the pairs of this table."
+        "Difference of robust accuracies on the same attacked images, over the seeds that all "
+        "have; p-values are corrected for the pairs of this table."
     )
     return Table("ranking", ["comparison"], [[_ranked(pair)] for pair in pairs], caption)
 
@@ -165,10 +165,10 @@ def _number(text: str, estimates: Sequence[Estimate | None]) -> str:
 
 def warnings(results: Results) -> Iterator[str]:
     """Yield what a reader must know before trusting a number: models that learned nothing."""
-    first = ((key, cells[0]) for key, cells in results.cells.items())
+    shown = ((key, first(cells)) for key, cells in results.cells.items())
     return chance.warnings(
         chance.Judged(f"{key.network}, {key.part}, {key.defence}", cell.labels, cell.clean)
-        for key, cell in first
+        for key, cell in shown
     )
 
 

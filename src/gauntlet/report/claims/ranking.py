@@ -11,10 +11,18 @@ import numpy as np
 from gauntlet.cells.result import CellResult
 from gauntlet.evaluation.outcomes import Hits
 from gauntlet.evaluation.quantities import ROBUST_ACCURACY
-from gauntlet.evaluation.statistics import SIGNIFICANT, Interval, holm, paired, wilson, worst_case
+from gauntlet.evaluation.statistics import (
+    SIGNIFICANT,
+    Interval,
+    holm,
+    paired,
+    shared_seeds,
+    wilson,
+    worst_case,
+)
 
-Survivors = Sequence[Hits]
-"""Which images `(n,)` withstand every attack, one array per seed."""
+Survivors = Mapping[int, Hits]
+"""Seed -> which images `(n,)` withstand every attack."""
 
 
 class RankedPair(NamedTuple):
@@ -36,32 +44,39 @@ class RankedPair(NamedTuple):
 
 def mean_rate(seeds: Survivors) -> Interval:
     """Return the share of images: Wilson's interval for one seed, t over seeds for several."""
-    return ROBUST_ACCURACY.over_seeds([wilson(seed) for seed in seeds])
+    return ROBUST_ACCURACY.over_seeds([wilson(seed) for seed in seeds.values()])
 
 
-def survivors(attacks: Sequence[Sequence[CellResult]], epsilon: float) -> list[Hits]:
-    """Return, per seed, which images `(n,)` withstand every attack within a Linf budget.
+def survivors(attacks: Sequence[Mapping[int, CellResult]], epsilon: float) -> dict[int, Hits]:
+    """Return which images `(n,)` withstand every attack within a Linf budget.
 
     Args:
-        attacks: one item per attack, with one cell per seed. Where some attacked fewer images than
-            others, only the first images, which all of them attacked, count.
+        attacks: seed -> cell, for each attack. Only the seeds that all of them have count. Where
+            some attacked fewer images than others, only the first images, which all of them
+            attacked, count.
         epsilon: the budget, as the attack writes it.
     """
-    found = []
-    for seed in zip(*attacks, strict=True):
-        n = min(len(cell.labels) for cell in seed)
-        found.append(worst_case([c.correct[c.index_of(epsilon)][:n] for c in seed]))
+    found = {}
+    for seed in shared_seeds(*attacks):
+        cells = [cells[seed] for cells in attacks]
+        n = min(len(cell.labels) for cell in cells)
+        found[seed] = worst_case([c.correct[c.index_of(epsilon)][:n] for c in cells])
     return found
 
 
-def least_left(left: Mapping[str, Survivors]) -> tuple[str, list[Hits]]:
-    """Return the threat model that leaves the least, and what it leaves, one array per seed.
+def n_images(survivors: Survivors) -> int:
+    """Return how many images were attacked, the same number for every seed."""
+    return len(next(iter(survivors.values())))
+
+
+def least_left(left: Mapping[str, Survivors]) -> tuple[str, dict[int, Hits]]:
+    """Return the threat model that leaves the least, and what it leaves.
 
     Only the images of the first threat model count, which may have attacked fewer. Of equals, the
     first one is returned.
     """
-    n = len(next(iter(left.values()))[0])
-    first = {name: [seed[:n] for seed in seeds] for name, seeds in left.items()}
+    n = n_images(next(iter(left.values())))
+    first = {name: {s: hits[:n] for s, hits in seeds.items()} for name, seeds in left.items()}
     found = min(first, key=lambda name: mean_rate(first[name]).value)
     return found, first[found]
 
@@ -69,13 +84,19 @@ def least_left(left: Mapping[str, Survivors]) -> tuple[str, list[Hits]]:
 def ranking(survivors: Mapping[str, Survivors]) -> list[RankedPair]:
     """Return each defence beside the next best, by mean robust accuracy.
 
+    Only the seeds that all have count: no order rests on different ones. Empty: they share none.
+
     Args:
         survivors: defence -> which images withstand every attack.
     """
-    means = {name: float(np.mean([s.mean() for s in seeds])) for name, seeds in survivors.items()}
+    seeds = shared_seeds(*survivors.values())
+    if not seeds:
+        return []
+    shared = {name: {seed: left[seed] for seed in seeds} for name, left in survivors.items()}
+    means = {n: float(np.mean([h.mean() for h in left.values()])) for n, left in shared.items()}
     best_first = sorted(means, key=lambda name: -means[name])
     pairs = list(pairwise(best_first))
-    p_values = holm([paired(survivors[a], survivors[b]) for a, b in pairs])
+    p_values = holm([paired(shared[a], shared[b]) for a, b in pairs])
     return [
         RankedPair(a, b, means[a] - means[b], p) for (a, b), p in zip(pairs, p_values, strict=True)
     ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -91,22 +91,22 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class Results:
-    """Measurements; each sequence has one item per seed.
+    """Measurements of every seed that neither failed nor diverged.
 
     Attributes:
-        cells: of every attack.
-        trainings: of every network.
+        cells: of every attack, by seed.
+        trainings: of every network, by seed.
         data: numbers of the data set alone.
         failed: what could not be computed -> why.
-        diverged: networks whose training diverged -> when; their losses are infinite.
+        diverged: network -> seed -> when its training diverged; its losses are infinite.
         minutes: duration of each network's runs; a shared run counts once.
     """
 
-    cells: Mapping[Key, Sequence[CellResult]]
-    trainings: Mapping[TrainedKey, Sequence[Training]]
+    cells: Mapping[Key, Mapping[int, CellResult]]
+    trainings: Mapping[TrainedKey, Mapping[int, Training]]
     data: Mapping[str, float]
     failed: Mapping[str, str] = field(default_factory=dict)
-    diverged: Mapping[str, str] = field(default_factory=dict)
+    diverged: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     minutes: Mapping[str, Spent] = field(default_factory=dict)
 
     def estimate(self, measure: Measure) -> Estimate | None:
@@ -117,8 +117,8 @@ class Results:
         if isinstance(measure, TrainingMeasure):
             if self._is_lost(measure):
                 return Estimate(math.inf, math.nan, math.nan, ())
-            return _of_trainings(self.trainings.get(_trained_key(measure), ()), measure)
-        cells = self.cells_of(measure)
+            return _of_trainings(self.trainings.get(_trained_key(measure), {}), measure)
+        cells = self.cells_of(measure).values()
         if not cells:
             return None
         ids = tuple(cell.run_id for cell in cells)
@@ -127,49 +127,60 @@ class Results:
     def curves(self, network: str) -> Mapping[str, Mapping[int, float]]:
         """Return the autoencoder's metrics of a network's first seed: name -> epoch -> value."""
         trainings = self.trainings.get(TrainedKey(network, "autoencoder"))
-        return trainings[0].metrics if trainings else {}
+        return first(trainings).metrics if trainings else {}
 
     def sample(self, measure: Measure) -> Sample:
-        """Return a measure's numbers for the noise test, one per seed."""
+        """Return a measure's numbers for the noise test."""
         if isinstance(measure, CellMeasure):
             return _sample(self.cells_of(measure), measure)
         if isinstance(measure, TrainingMeasure) and measure.metric is not None:
             return Sample(OF_TRAININGS, self._each_seed(measure))
-        return Sample(quantity_of(measure), ())
+        return Sample(quantity_of(measure), {})
 
-    def _each_seed(self, measure: TrainingMeasure) -> Sequence[float]:
-        """Return a metric of every seed; empty: not known for each.
+    def _each_seed(self, measure: TrainingMeasure) -> Mapping[int, float]:
+        """Return seed -> metric; empty: nothing to test.
 
-        Where every training diverged, a loss is infinite. Where only some did, it is not known
-        which seeds these were.
+        Where every training diverged, a loss is infinite. Where only some did, the order of its
+        mean is not tested.
         """
-        trainings = self.trainings.get(_trained_key(measure), ())
+        trainings = self.trainings.get(_trained_key(measure), {})
         if self._is_lost(measure):
-            return () if trainings else (math.inf,)
-        return _logged(trainings, measure) or ()
+            diverged = self.diverged[measure.network[0]]
+            return {} if trainings else dict.fromkeys(diverged, math.inf)
+        return _logged(trainings, measure) or {}
 
     def _is_lost(self, measure: TrainingMeasure) -> bool:
         """Tell whether a measure is a loss of a diverged network, which counts as infinite."""
         return measure.network[0] in self.diverged and "loss" in (measure.metric or "")
 
-    def cells_of(self, measure: CellMeasure) -> Sequence[CellResult]:
-        """Return the cells of a measure, one per seed; empty: not measured."""
-        return self.cells.get(Key.of(measure), ())
+    def cells_of(self, measure: CellMeasure) -> Mapping[int, CellResult]:
+        """Return the cells of a measure, by seed; empty: not measured."""
+        return self.cells.get(Key.of(measure), {})
+
+
+T = TypeVar("T")
+
+
+def first(by_seed: Mapping[int, T]) -> T:
+    """Return what the first of the seeds measured, for tables and figures that show one."""
+    return next(iter(by_seed.values()))
 
 
 def _trained_key(measure: TrainingMeasure) -> TrainedKey:
     return TrainedKey(measure.network[0], measure.model, measure.part)
 
 
-def _of_trainings(trainings: Sequence[Training], measure: TrainingMeasure) -> Estimate | None:
+def _of_trainings(trainings: Mapping[int, Training], measure: TrainingMeasure) -> Estimate | None:
     if not trainings:
         return None
-    ids = tuple(training.run_id for training in trainings)
+    ids = tuple(training.run_id for training in trainings.values())
     if measure.config is not None:
-        values = {_parameter(training.config, measure) for training in trainings}
+        values = {_parameter(training.config, measure) for training in trainings.values()}
         return Estimate(", ".join(sorted(values)), math.nan, math.nan, ids)
     found = _logged(trainings, measure)
-    return None if found is None else Estimate(float(np.mean(found)), math.nan, math.nan, ids)
+    if found is None:
+        return None
+    return Estimate(float(np.mean([*found.values()])), math.nan, math.nan, ids)
 
 
 def _parameter(config: Mapping[str, str], measure: TrainingMeasure) -> str:
@@ -177,16 +188,20 @@ def _parameter(config: Mapping[str, str], measure: TrainingMeasure) -> str:
     return f"{float(value) - float(config[measure.minus]):g}" if measure.minus else value
 
 
-def _logged(trainings: Sequence[Training], measure: TrainingMeasure) -> list[float] | None:
-    """Return a metric of each training; None: some do not have it at that epoch."""
-    curves = [training.metrics.get(measure.metric or "", {}) for training in trainings]
-    if not all(curve and (measure.epoch is None or measure.epoch in curve) for curve in curves):
-        return None
-    return [curve[max(curve) if measure.epoch is None else measure.epoch] for curve in curves]
+def _logged(trainings: Mapping[int, Training], measure: TrainingMeasure) -> dict[int, float] | None:
+    """Return seed -> metric; None: some trainings do not have it at that epoch."""
+    found = {}
+    for seed, training in trainings.items():
+        curve = training.metrics.get(measure.metric or "", {})
+        epoch = max(curve, default=0) if measure.epoch is None else measure.epoch
+        if epoch not in curve:
+            return None
+        found[seed] = curve[epoch]
+    return found
 
 
 def measured(
-    cells: Sequence[CellResult], quantity: Share | Computed, epsilon: float | None = None
+    cells: Iterable[CellResult], quantity: Share | Computed, epsilon: float | None = None
 ) -> Interval:
     """Return a quantity of the cells of all seeds: its mean, and an interval if there is one.
 
@@ -195,7 +210,7 @@ def measured(
         quantity: what to measure.
         epsilon: budget, as the attack writes it; None: the largest.
     """
-    return quantity.over_seeds([quantity.measure(one) for one in _at(cells, epsilon)])
+    return quantity.over_seeds([quantity.measure(_at(cell, epsilon)) for cell in cells])
 
 
 def quantity_of(measure: Measure) -> Quantity:
@@ -214,13 +229,15 @@ def of_cells(measure: CellMeasure) -> Share | Computed:
     return OF_IMAGES[measure.quantity]
 
 
-def _sample(cells: Sequence[CellResult], measure: CellMeasure) -> Sample:
-    quantity, outcomes = of_cells(measure), _at(cells, measure.epsilon)
-    values = [quantity.measure(outcome).value for outcome in outcomes]
+def _sample(cells: Mapping[int, CellResult], measure: CellMeasure) -> Sample:
+    quantity = of_cells(measure)
+    outcomes = {seed: _at(cell, measure.epsilon) for seed, cell in cells.items()}
+    values = {seed: quantity.measure(outcome).value for seed, outcome in outcomes.items()}
     if isinstance(quantity, Share):
-        return Sample(quantity, values, [quantity.hits(outcome) for outcome in outcomes])
+        hits = {seed: quantity.hits(outcome) for seed, outcome in outcomes.items()}
+        return Sample(quantity, values, hits)
     return Sample(quantity, values)
 
 
-def _at(cells: Sequence[CellResult], epsilon: float | None) -> list[Outcome]:
-    return [cell.at(cell.index_of(epsilon)) for cell in cells]
+def _at(cell: CellResult, epsilon: float | None) -> Outcome:
+    return cell.at(cell.index_of(epsilon))
