@@ -182,7 +182,7 @@ REFUSED = {
     "{good},{training}": "expected attack runs or cells .* gauntlet.step is classifier",
     "{good},{running}": r"expected finished runs; received fake \(\w{8}\), which is RUNNING",
     "{good},{killed}": "which is KILLED",
-    "{good},{other_data}": r"the same data; .*\(SHA-256 01234567\): compare runs of one data set",
+    "{good},{other_data}": r"the same test images; .*\(SHA-256 01234567\): compare runs of one",
     "{good},{bare}": "has no tag gauntlet.seal.*attack again",
     "{good},{bare_cell}": "has no tag gauntlet.seal.*attack again",
 }

@@ -28,7 +28,7 @@ def run(config: AttackConfig) -> Summary:
         name = f"{config['autoencoder']} + {config['classifier']} {data.name} seed {config.seed}"
         tags = {names.STEP: "attack"}
         with tracked_run(EXPERIMENT, name, config.as_json(), tags=tags, entry=True) as run:
-            run.uses_data(data.name, data.sha256, len(data.x_test), "evaluation")
+            run.uses_data(data.name, data.test_sha256, len(data.x_test), "evaluation")
             networks = ensure_networks(config, data)
             run.uses_models(network.stored.model_id for network in networks.values())
             run.tags(input_tags(networks))

@@ -106,7 +106,7 @@ class _Runner:
         )
         with opened as run:
             data = self._data
-            run.uses_data(data.name, data.sha256, len(data.x_test), "evaluation")
+            run.uses_data(data.name, data.test_sha256, len(data.x_test), "evaluation")
             run.uses_models(network.stored.model_id for network in used.values())
             found = measure(cell, self._scenario(cell), data.x_test, data.y_test, self._made(cell))
             self._last = cell.view, found.crafting

@@ -32,7 +32,7 @@ def runs_asked_for(config: CompareConfig) -> list[FinishedRun]:
 
     Raises:
         UsageError: there is no such run, or fewer than two; one that is neither an attack run nor a
-            cell, or is not finished; data sets that differ.
+            cell, or is not finished; test images that differ.
     """
     try:
         named = [read_run(run_id) for run_id in config.run_ids]
@@ -73,8 +73,8 @@ def _check_data(runs: Sequence[FinishedRun]) -> None:
     for run in runs:
         if run.tags.get(names.DATASET_SHA256) != first.tags.get(names.DATASET_SHA256):
             raise UsageError(
-                f"--runs: expected runs on the same data; received {_data(first)} and "
-                f"{_data(run)}: compare runs of one data set, train_size and test_size."
+                f"--runs: expected runs on the same test images; received {_data(first)} "
+                f"and {_data(run)}: compare runs of one data set, test_size and test_first."
             )
 
 
