@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 from itertools import product
 
@@ -16,6 +17,7 @@ from gauntlet.autoencoders.encoder import reconstruct
 from gauntlet.autoencoders.layers import CODE, KLSparsity, Sampling, TrainingNoise
 from gauntlet.autoencoders.training import ReconstructionLoss, reconstruction_loss
 from gauntlet.catalogue.autoencoders import AUTOENCODERS
+from gauntlet.catalogue.trainings import Training
 from gauntlet.config.training import AutoencoderConfig
 from gauntlet.errors import DivergenceError
 from gauntlet.examination.autoencoder import output_scale, reconstruction_metrics
@@ -356,14 +358,24 @@ def test_diverging_training_ends_with_one_sentence_after_its_report() -> None:
     report = lambda _, metrics: reported.append(metrics["train/loss"])  # noqa: E731
     with pytest.raises(DivergenceError, match=r"in epoch \d+: train/loss is (nan|inf)") as e:
         train_autoencoder(config, IMAGES, report)
-    assert "Lower --learning_rate or choose a bounded --pre_output_activation." in str(e.value)
+    assert str(e.value).endswith(
+        " Lower --learning_rate or choose a bounded --pre_output_activation."
+    )
     assert not math.isfinite(reported[-1]) and len(reported) < 20
+
+
+def test_advice_against_divergence_names_flags_that_are_read() -> None:
+    assert AutoencoderConfig(autoencoder="convolutional").autoencoder().advice == (
+        "Lower --learning_rate."
+    )
+    unrated = replace(AUTOENCODERS["convolutional"], training={})
+    assert Training(unrated, {}, seed=0).advice == ""
 
 
 def test_output_that_is_no_number_is_refused() -> None:
     model = build_autoencoder(_config("vanilla"), SHAPE)
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
-    with pytest.raises(DivergenceError, match=r"NaN or infinite pixels\. Lower --learning_rate"):
+    with pytest.raises(DivergenceError, match="NaN or infinite pixels: train it at a lower rate"):
         reconstruct(model, IMAGES)
 
 

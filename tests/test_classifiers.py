@@ -24,7 +24,7 @@ from gauntlet.catalogue.classifiers import CLASSIFIERS
 from gauntlet.classifiers.logistic_regression import as_frozen_dense
 from gauntlet.config.training import ClassifierConfig
 from gauntlet.data.registry import load
-from gauntlet.errors import GauntletError
+from gauntlet.errors import DivergenceError, GauntletError
 from gauntlet.training.keras_loops import PREDICT_BATCH, predict
 
 KINDS = [c.typed for c in CLASSIFIERS.values() if "raw" in c.inputs]
@@ -91,6 +91,14 @@ def test_held_out_images_are_not_learned(kind: str) -> None:
         for images in (IMAGES, other)
     )
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_divergence_names_the_flag_that_is_read() -> None:
+    config = _config(classifier_rate=10.0, activation="exponential")
+    with pytest.raises(
+        DivergenceError, match=r"epoch 1: train/loss is nan\. Lower --classifier_rate\.$"
+    ):
+        train_classifier(config, IMAGES, LABELS, N_CLASSES)
 
 
 # --- dense ---

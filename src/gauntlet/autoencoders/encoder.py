@@ -36,8 +36,7 @@ def reconstruct(model: keras.Model, images: Images) -> Images:
     output = predict(model, images)
     if not np.isfinite(output).all():
         raise DivergenceError(
-            "the autoencoder gives NaN or infinite pixels. Lower --learning_rate or choose a "
-            "bounded --pre_output_activation."
+            "the autoencoder gives NaN or infinite pixels: train it at a lower rate."
         )
     return output
 

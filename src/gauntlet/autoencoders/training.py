@@ -77,7 +77,8 @@ def train(
     wanted = reconstruction_loss(loss, sum_over_pixels)
     model.compile(keras.optimizers.Adam(learning_rate), wanted)
     seen = images if inputs is None else inputs
-    fit(model, seen, images, report, checkpoint, seed=seed, **schedule)
+    advice = training.advice
+    fit(model, seen, images, report, checkpoint, seed=seed, advice=advice, **schedule)
     return Outcome(model)
 
 

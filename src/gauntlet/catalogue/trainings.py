@@ -98,6 +98,15 @@ class Training(Chosen[T], Generic[T]):
         """How many of the last training images it does not learn from."""
         return int(self.training_arguments["validation_size"])
 
+    @property
+    def advice(self) -> str:
+        """What the user can do if it diverges; empty: nobody can change its rate."""
+        rate = self.entry.training.get("learning_rate")
+        if rate is None:
+            return ""
+        bounded = "pre_output_activation" in self.values
+        return f"Lower --{rate.name}{' or choose a bounded --pre_output_activation' * bounded}."
+
     def run(self, *arguments: Any, **more: Any) -> Any:
         """Import the trainer and call it with this training, these arguments and its own."""
         return load(self.entry.trainer)(self, *arguments, **more, **self.training_arguments)

@@ -54,7 +54,8 @@ def train(
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    fit(model, images, labels, report, checkpoint, seed=seed, **schedule)
+    advice = training.advice
+    fit(model, images, labels, report, checkpoint, seed=seed, advice=advice, **schedule)
     return Outcome(model)
 
 

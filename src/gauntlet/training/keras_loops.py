@@ -44,7 +44,7 @@ class Progress:
         report: EpochReport,
         variables: Sequence[Variable],
         checkpoint: Checkpoint | None,
-        advice: str = "Lower --learning_rate or choose a bounded --pre_output_activation.",
+        advice: str,
     ) -> None:
         """Take over a training that has not begun.
 
@@ -128,6 +128,7 @@ def fit(
     batch_size: int,
     validation_size: int,
     seed: int,
+    advice: str,
 ) -> None:
     """Train a compiled model in place, or go on with a training that was interrupted.
 
@@ -145,6 +146,7 @@ def fit(
         batch_size: images per gradient step.
         validation_size: how many of the last images are held out for `val/`.
         seed: of the order in which each epoch sees the images.
+        advice: what the user can do about a divergence.
 
     Raises:
         DivergenceError: a metric became NaN or infinite.
@@ -153,7 +155,8 @@ def fit(
     held_out = (inputs[cut:], targets[cut:]) if validation_size else None
     # Keras makes the optimizer's variables at the first step; a checkpoint needs them before it.
     model.optimizer.build(model.trainable_variables)
-    progress = Progress(report, [*model.variables, *model.optimizer.variables], checkpoint)
+    variables = [*model.variables, *model.optimizer.variables]
+    progress = Progress(report, variables, checkpoint, advice)
     done = progress.resume()
     seeds = [epoch_seed(seed, epoch) for epoch in range(done + 1, epochs + 1)]
     if not seeds:  # the checkpoint was saved after the last epoch
