@@ -17,12 +17,14 @@ class Unit:
         reference: the budget that tables and pictures show, in [0, 1].
         ending: what stands behind a budget of this unit in a table.
         plural: what an error calls several of them.
+        axis: what stands at an axis of its budgets.
     """
 
     per_range: float
     reference: float
     ending: str = ""
     plural: str = "values"
+    axis: str = "epsilon (Linf, pixels in [0, 1])"
 
     def __str__(self) -> str:
         return f"[0, {self.per_range:g}]"
@@ -47,7 +49,7 @@ class Unit:
 
 
 PIXEL_RANGE = Unit(1.0, 0.1)
-GREY_LEVELS = Unit(255.0, 16 / 255, "/255", "grey levels")
+GREY_LEVELS = Unit(255.0, 16 / 255, "/255", "grey levels", "epsilon (grey levels of 255)")
 """The first paper's attack on logistic regression speaks grey levels 0 to 255."""
 
 WHOLE_RANGE = 1.0

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from gauntlet.arrays import Images, Labels
 from gauntlet.catalogue.classifiers import Classifier
 from gauntlet.catalogue.trainings import Training
 from gauntlet.catalogue.units import GREY_LEVELS
@@ -55,8 +56,8 @@ class _EachIteration:
 
 def train(
     training: Training[Classifier],
-    images: NDArray[np.float32],
-    labels: NDArray[np.int64],
+    images: Images,
+    labels: Labels,
     n_classes: int,
     report: EpochReport,
     checkpoint: Checkpoint | None = None,
@@ -94,7 +95,7 @@ def train(
     return Outcome(training.create(regression.coef_, images.shape[1:]))
 
 
-def _check_classes(labels: NDArray[np.int64], n_classes: int) -> None:
+def _check_classes(labels: Labels, n_classes: int) -> None:
     """Refuse labels `(n,)` that lack a class: scikit-learn would give it no row of weights.
 
     A row of zeros cannot stand in: without an intercept it would win wherever all others are below.

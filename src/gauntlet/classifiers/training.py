@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Unpack
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
+from gauntlet.arrays import Images, Labels
 from gauntlet.catalogue.classifiers import Classifier
 from gauntlet.catalogue.trainings import Training
 from gauntlet.seeding import child_seed
@@ -19,8 +18,8 @@ from gauntlet.training.runtime import start_from
 
 def train(
     training: Training[Classifier],
-    images: NDArray[np.float32],
-    labels: NDArray[np.int64],
+    images: Images,
+    labels: Labels,
     n_classes: int,
     report: EpochReport,
     checkpoint: Checkpoint | None = None,

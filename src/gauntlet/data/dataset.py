@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gauntlet.arrays import Images, Labels
 from gauntlet.errors import UsageError
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -32,10 +32,10 @@ class Dataset:
     """
 
     name: str
-    x_train: NDArray[np.float32]
-    y_train: NDArray[np.int64]
-    x_test: NDArray[np.float32]
-    y_test: NDArray[np.int64]
+    x_train: Images
+    y_train: Labels
+    x_test: Images
+    y_test: Labels
     n_classes: int
     whole: Dataset | None = None
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gauntlet.arrays import Labels
 from gauntlet.catalogue.attacks import DLR_CLASSES
 from gauntlet.catalogue.datasets import find_dataset
 from gauntlet.config.data import Data, RunConfig
@@ -31,8 +31,8 @@ class Part(NamedTuple):
 
     flag: str
     what: str
-    labels: NDArray[np.int64]
-    known: NDArray[np.int64]
+    labels: Labels
+    known: Labels
 
 
 def load_subset(config: RunConfig) -> Dataset:

@@ -11,7 +11,7 @@ from gauntlet.catalogue.units import metric_step
 from gauntlet.config.compare import CompareConfig
 from gauntlet.errors import UsageError
 from gauntlet.evaluation.figures import draw_curves, draw_matrices, draw_matrix_differences
-from gauntlet.evaluation.metrics import CountMatrix
+from gauntlet.evaluation.outcomes import CountMatrix
 from gauntlet.evaluation.pictures import as_png
 from gauntlet.pipeline.compared_runs import comparands_of, complete, runs_asked_for
 from gauntlet.pipeline.console import say, show_table

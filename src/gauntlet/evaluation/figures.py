@@ -7,23 +7,21 @@ hundred figures.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gauntlet.arrays import Counts, Flags, Images
+from gauntlet.catalogue.units import PIXEL_RANGE
+from gauntlet.evaluation.outcomes import CountMatrix
 
 COLOURS = 10
 STYLES = ("-", "--", "-.", ":")
 
 Curve: TypeAlias = tuple[Sequence[float], Sequence[float]]
 """Epsilons and accuracies."""
-
-CountMatrix: TypeAlias = Mapping[str, Any]
-"""A count matrix as JSON holds it: `counts` by row and column, `rows` and `columns` (labels of the
-axes), and `classes` (labels of the ticks) if they are more than numbers."""
 
 
 def draw_matrices(matrices: Mapping[str, CountMatrix], title: str, size: float = 5.0) -> Figure:
@@ -89,11 +87,7 @@ def _write_counts(axes: Axes, counts: Counts, form: str, on_dark: Flags, fontsiz
             )
 
 
-LINF = "epsilon (Linf, pixels in [0, 1])"
-GREY_LEVELS = "epsilon (grey levels of 255)"
-
-
-def draw_curves(curves: Mapping[str, Curve], title: str, budget: str = LINF) -> Figure:
+def draw_curves(curves: Mapping[str, Curve], title: str, budget: str = PIXEL_RANGE.axis) -> Figure:
     """Draw robust accuracy against epsilon.
 
     Args:

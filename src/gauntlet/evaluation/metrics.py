@@ -1,17 +1,16 @@
-"""What an attack run measures, as `(name, value)` pairs (names: `gauntlet.tracking.names`)."""
+"""What an attack run measures: names (see `gauntlet.tracking.metric_names`) and values."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import classification_report
 
-from gauntlet.evaluation.outcomes import Classes, Outcome
+from gauntlet.arrays import Counts, Floats, Labels, Predictions, Votes
+from gauntlet.evaluation.outcomes import CountMatrix, Outcome
 from gauntlet.evaluation.quantities import CLEAN_ACCURACY, LOGGED, ROBUST_ACCURACY, target_rate
 from gauntlet.evaluation.statistics import Interval, standard_error, wilson
 
@@ -27,10 +26,10 @@ class AttackOutcome(Outcome):
         noise_linf: Linf norm of each change `(n,)`, in [0, 1] pixel units.
     """
 
-    noise_linf: NDArray[np.float32]
+    noise_linf: Floats
 
 
-def concentration(change: NDArray[np.float32]) -> NDArray[np.float32]:
+def concentration(change: Floats) -> Floats:
     """Return the share of each squared change `(n, pixels)` that its 5 % largest pixels carry.
 
     1 where a few pixels are all of it ("sharp", in the first paper's words), 0.05 where all are
@@ -42,7 +41,7 @@ def concentration(change: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(energy[:, -most:].sum(axis=1) / np.maximum(total, 1e-30), np.float32)
 
 
-def draw_metrics(labels: Classes, votes: Classes, name: str) -> Iterator[tuple[str, float]]:
+def draw_metrics(labels: Labels, votes: Votes, name: str) -> Iterator[tuple[str, float]]:
     """Yield the standard error of the accuracy over random draws, if there were several.
 
     Args:
@@ -54,7 +53,7 @@ def draw_metrics(labels: Classes, votes: Classes, name: str) -> Iterator[tuple[s
         yield f"{name}/accuracy_se", standard_error(votes == labels)
 
 
-def clean_metrics(labels: Classes, clean: Classes) -> Iterator[tuple[str, float]]:
+def clean_metrics(labels: Labels, clean: Predictions) -> Iterator[tuple[str, float]]:
     """Yield accuracy on unattacked images with its Wilson interval; a rejected one is an error."""
     yield from _with_interval(CLEAN_ACCURACY.metric, wilson(clean == labels))
 
@@ -80,12 +79,12 @@ def _with_interval(name: str, measured: Interval) -> Iterator[tuple[str, float]]
     yield f"{name}_high", measured.high
 
 
-def report_by_class(labels: Classes, predicted: Classes) -> str:
+def report_by_class(labels: Labels, predicted: Predictions) -> str:
     """Return scikit-learn's precision, recall and F1 of each class, as text; -1 is rejected."""
     return str(classification_report(labels, predicted, digits=4, zero_division=0))
 
 
-def count_matrix(rows: Classes, columns: Classes, n_classes: int) -> NDArray[np.int64]:
+def count_matrix(rows: Predictions, columns: Predictions, n_classes: int) -> Counts:
     """Count pairs `(row class, column class)`; a last row or column counts -1, if any occurs."""
     size = n_classes + int(min(rows.min(), columns.min()) < 0)
     table = np.zeros((size, size), np.int64)
@@ -93,23 +92,8 @@ def count_matrix(rows: Classes, columns: Classes, n_classes: int) -> NDArray[np.
     return table
 
 
-class CountMatrix(TypedDict):
-    """How many images have each pair of classes.
-
-    Attributes:
-        rows, columns: what the axes mean.
-        counts: `(classes, classes)`; a last class `rejected` may follow.
-        classes: names of the classes.
-    """
-
-    rows: str
-    columns: str
-    counts: list[list[int]]
-    classes: NotRequired[list[str]]
-
-
 def matrices(
-    labels: Classes, clean: Classes, attacked: Classes, n_classes: int
+    labels: Labels, clean: Predictions, attacked: Predictions, n_classes: int
 ) -> dict[str, CountMatrix]:
     """Return the three count matrices of one budget, each with what its axes mean.
 
@@ -126,6 +110,6 @@ def matrices(
     }
 
 
-def _counted(rows: str, columns: str, counts: NDArray[np.int64], n_classes: int) -> CountMatrix:
+def _counted(rows: str, columns: str, counts: Counts, n_classes: int) -> CountMatrix:
     names = [*map(str, range(n_classes)), "rejected"][: len(counts)]
     return {"rows": rows, "columns": columns, "classes": names, "counts": counts.tolist()}

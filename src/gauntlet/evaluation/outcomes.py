@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NotRequired, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gauntlet.arrays import REJECTED
-
-Classes = NDArray[np.int64]
-Hits = NDArray[np.bool_]
+from gauntlet.arrays import REJECTED, Flags, Floats, Labels, Predictions
 
 
-def defeated(labels: Classes, attacked: Classes) -> Hits:
+def defeated(labels: Labels, attacked: Predictions) -> Flags:
     """Tell where an attack failed: the true class is predicted, or the image is rejected (-1).
 
     Applies at epsilon 0 too, where robust accuracy exceeds `clean/accuracy` by the falsely rejected
     clean images. Shapes broadcast.
     """
     return np.asarray((attacked == labels) | (attacked == REJECTED))
+
+
+class CountMatrix(TypedDict):
+    """How many images have each pair of classes.
+
+    Attributes:
+        rows, columns: what the axes mean.
+        counts: `(classes, classes)`; a last class `rejected` may follow.
+        classes: names of the classes.
+    """
+
+    rows: str
+    columns: str
+    counts: list[list[int]]
+    classes: NotRequired[list[str]]
 
 
 class Scored:
@@ -32,22 +44,22 @@ class Scored:
             k budgets; -1 is rejected: the attack is defeated, as MagNet scores it.
     """
 
-    labels: Classes
-    clean: Classes
-    attacked: Classes
+    labels: Labels
+    clean: Predictions
+    attacked: Predictions
 
     @property
-    def right(self) -> Hits:
+    def right(self) -> Flags:
         """Images that are classified correctly without attack, `(n,)`."""
         return np.asarray(self.clean == self.labels)
 
     @property
-    def correct(self) -> Hits:
+    def correct(self) -> Flags:
         """Attacked images that keep their true class or are rejected; shape of `attacked`."""
         return defeated(self.labels, self.attacked)
 
     @property
-    def flipped(self) -> Hits:
+    def flipped(self) -> Flags:
         """Successful attacks: right before, another class now; shape of `attacked`.
 
         Clean errors are no successes, nor are images that a defence rejects, attacked or not.
@@ -65,8 +77,8 @@ class Outcome(Scored):
         concentration: share of each squared change that its 5 % most changed pixels carry, `(n,)`.
     """
 
-    labels: Classes
-    clean: Classes
-    attacked: Classes
-    noise_l2: NDArray[np.float32]
-    concentration: NDArray[np.float32]
+    labels: Labels
+    clean: Predictions
+    attacked: Predictions
+    noise_l2: Floats
+    concentration: Floats

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from gauntlet.evaluation.outcomes import Hits, Outcome
+from gauntlet.arrays import Flags
+from gauntlet.evaluation.outcomes import Outcome
 from gauntlet.evaluation.quantity import Computed, Over, Quantity, Replicated, Share, Unit
 
 
-def _share(name: str, meaning: str, metric: str, hits: Callable[[Outcome], Hits]) -> Share:
+def _share(name: str, meaning: str, metric: str, hits: Callable[[Outcome], Flags]) -> Share:
     replicated = Replicated.IMAGES
     return Share(name, meaning, Over.ATTACKED, Unit.SHARE, replicated, metric, hits=hits)
 

@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gauntlet.arrays import Flags
 from gauntlet.evaluation import statistics
-from gauntlet.evaluation.outcomes import Hits, Outcome
+from gauntlet.evaluation.outcomes import Outcome
 from gauntlet.evaluation.statistics import Interval, wilson
 
 
@@ -107,7 +108,7 @@ class Share(Quantity):
         hits: which images count, `(n,)`.
     """
 
-    hits: Callable[[Outcome], Hits]
+    hits: Callable[[Outcome], Flags]
 
     def measure(self, outcome: Outcome) -> Interval:
         """Return the share with its Wilson interval."""
@@ -140,7 +141,7 @@ class Sample(NamedTuple):
 
     quantity: Quantity
     values: Mapping[int, float]
-    hits: Mapping[int, Hits] = {}
+    hits: Mapping[int, Flags] = {}
 
 
 def p_value(one: Sample, other: Sample) -> float | None:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binomtest, fisher_exact, t, ttest_rel
+
+from gauntlet.arrays import Flags
 
 SIGNIFICANT = 0.05
 """A p-value below it, corrected for the number of tests, means more than noise."""
@@ -25,13 +26,13 @@ class Interval(NamedTuple):
         return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
-def wilson(hits: NDArray[np.bool_]) -> Interval:
+def wilson(hits: Flags) -> Interval:
     """Return the share of hits `(n,)` with its Wilson 95 % interval over images: one seed."""
     interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(0.95, method="wilson")
     return Interval(float(hits.mean()), float(interval.low), float(interval.high))
 
 
-def standard_error(correct: NDArray[np.bool_]) -> float:
+def standard_error(correct: Flags) -> float:
     """Return the standard error of the accuracy over random draws; `correct` is `(draws, n)`."""
     accuracies = correct.mean(axis=1)
     return float(accuracies.std(ddof=1) / math.sqrt(len(accuracies)))
@@ -49,12 +50,12 @@ def over_seeds(values: Sequence[float]) -> Interval:
     return Interval(mean, max(mean - half, 0.0), min(mean + half, 1.0))
 
 
-def worst_case(correct: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+def worst_case(correct: Sequence[Flags]) -> Flags:
     """Return which examples `(n,)` survive every attack; each item is one attack's `(n,)`."""
     return np.asarray(np.all(correct, axis=0))
 
 
-def mcnemar(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+def mcnemar(one: Flags, other: Flags) -> float:
     """Return the exact p-value of McNemar's test: equal shares on the same examples `(n,)`."""
     only_one, only_other = int((one & ~other).sum()), int((other & ~one).sum())
     return _two_sided(only_one, only_one + only_other)
@@ -87,7 +88,7 @@ def over_pairs(one: Mapping[int, float], other: Mapping[int, float]) -> float | 
     return float(ttest_rel(*zip(*pairs, strict=True)).pvalue)
 
 
-def paired(one: Mapping[int, NDArray[np.bool_]], other: Mapping[int, NDArray[np.bool_]]) -> float:
+def paired(one: Mapping[int, Flags], other: Mapping[int, Flags]) -> float:
     """Return the p-value of equal shares of images, over the seeds that both have: at least one.
 
     Of several seeds it is the paired t test over seeds. Where that tests nothing, as of one seed,
@@ -103,12 +104,12 @@ def paired(one: Mapping[int, NDArray[np.bool_]], other: Mapping[int, NDArray[np.
     return max(_over_images(one[seed], other[seed]) for seed in shared_seeds(one, other))
 
 
-def _over_images(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+def _over_images(one: Flags, other: Flags) -> float:
     """Test equal shares of one seed: on the same images (McNemar) or on different ones (Fisher)."""
     return mcnemar(one, other) if one.shape == other.shape else unpaired(one, other)
 
 
-def unpaired(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+def unpaired(one: Flags, other: Flags) -> float:
     """Return the p-value of equal shares on different examples (Fisher's exact test)."""
     return float(fisher_exact([[hits.sum(), (~hits).sum()] for hits in (one, other)]).pvalue)
 
@@ -123,7 +124,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def paired_difference(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Interval:
+def paired_difference(one: Flags, other: Flags) -> Interval:
     """Return share of `other` minus share of `one`, on the same examples `(n,)`, in [-1, 1].
 
     The interval (95 %) is Newcombe's for paired proportions (1998, method 10): the Wilson intervals
@@ -141,7 +142,7 @@ def _combined(one: float, other: float, phi: float) -> float:
     return math.sqrt(max(one**2 - 2 * phi * one * other + other**2, 0.0))
 
 
-def _correlation(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+def _correlation(one: Flags, other: Flags) -> float:
     """Return the phi coefficient of two answers `(n,)`, a positive one corrected towards 0."""
     n, both, neither = len(one), int((one & other).sum()), int((~one & ~other).sum())
     hits, others = int(one.sum()), int(other.sum())

@@ -38,6 +38,7 @@ def record(run: TrackedRun, cell: Cell, found: Measurement, data: Dataset) -> No
                 "per_range": unit.per_range,
                 "reference": unit.reference,
                 "ending": unit.ending,
+                "axis": unit.axis,
             },
         },
     )

@@ -14,6 +14,7 @@ from scipy.stats import norm
 from gauntlet.catalogue.components import load, module_of
 from gauntlet.catalogue.trainings import Trainable, Training
 from gauntlet.data.dataset import Dataset
+from gauntlet.evaluation.outcomes import CountMatrix
 from gauntlet.pipeline.inputs import grid_indices
 from gauntlet.pipeline.reuse import Reuse
 from gauntlet.tracking import names
@@ -121,7 +122,11 @@ def _draw(run: TrackedRun, title: str, found: Examination, test: Dataset) -> Non
         run.figure("images.png", draw_grid(picked, {}, title))
     if found.predicted is not None:
         counts = count_matrix(test.y_test, found.predicted, test.n_classes)
-        matrix = {"rows": "true class", "columns": "prediction", "counts": counts.tolist()}
+        matrix: CountMatrix = {
+            "rows": "true class",
+            "columns": "prediction",
+            "counts": counts.tolist(),
+        }
         run.json(MATRIX, matrix)
         run.figure("confusion_matrix.png", draw_matrices({"clean": matrix}, "test images"))
         run.text("classification_report.txt", report_by_class(test.y_test, found.predicted))

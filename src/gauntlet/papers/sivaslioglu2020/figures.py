@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from gauntlet.arrays import Labels, Predictions
 from gauntlet.cells.result import CellResult
-from gauntlet.evaluation.figures import (
-    GREY_LEVELS,
-    LINF,
-    Curve,
-    draw_curves,
-    draw_losses,
-    draw_matrices,
-)
-from gauntlet.evaluation.metrics import CountMatrix, count_matrix
-from gauntlet.evaluation.outcomes import Classes
+from gauntlet.evaluation.figures import Curve, draw_curves, draw_losses, draw_matrices
+from gauntlet.evaluation.metrics import count_matrix
+from gauntlet.evaluation.outcomes import CountMatrix
 from gauntlet.evaluation.pictures import as_png, smaller
 from gauntlet.papers.evidence import Artifact
 from gauntlet.papers.sivaslioglu2020.plan import KINDS
@@ -70,12 +64,11 @@ def curves(results: Results) -> Iterator[Figure]:
         ids: list[str] = []
         for (defence, threat_model), cell in _views(results, kind, part):
             label = "without" if defence == "none" else f"with, {threat_model}"
-            unit = cell.unit.per_range
-            epsilons = [unit * epsilon for epsilon in cell.epsilons]
+            epsilons = [cell.unit.per_range * epsilon for epsilon in cell.epsilons]
             curves[f"{cell.attack}, {label}"] = (epsilons, cell.accuracies)
+            budget = cell.unit.axis
             ids.append(cell.run_id)
         if curves:
-            budget = GREY_LEVELS if part == "logistic regression" else LINF
             figure = draw_curves(curves, f"{kind} autoencoder, {part}", budget)
             yield Figure(
                 f"curves_{kind}_{slug(part)}",
@@ -111,7 +104,7 @@ def matrices(results: Results) -> Iterator[Figure]:
             )
 
 
-def _matrix(rows: Classes, columns: Classes, name: str) -> CountMatrix:
+def _matrix(rows: Labels, columns: Predictions, name: str) -> CountMatrix:
     counts = count_matrix(rows, columns, int(rows.max()) + 1)
     return {"rows": "true class", "columns": name, "counts": counts.tolist()}
 

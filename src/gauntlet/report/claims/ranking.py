@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gauntlet.arrays import Flags
 from gauntlet.cells.result import CellResult
-from gauntlet.evaluation.outcomes import Hits
 from gauntlet.evaluation.quantities import ROBUST_ACCURACY
 from gauntlet.evaluation.statistics import (
     SIGNIFICANT,
@@ -21,7 +21,7 @@ from gauntlet.evaluation.statistics import (
     worst_case,
 )
 
-Survivors = Mapping[int, Hits]
+Survivors = Mapping[int, Flags]
 """Seed -> which images `(n,)` withstand every attack."""
 
 
@@ -47,7 +47,7 @@ def mean_rate(seeds: Survivors) -> Interval:
     return ROBUST_ACCURACY.over_seeds([wilson(seed) for seed in seeds.values()])
 
 
-def survivors(attacks: Sequence[Mapping[int, CellResult]], epsilon: float) -> dict[int, Hits]:
+def survivors(attacks: Sequence[Mapping[int, CellResult]], epsilon: float) -> dict[int, Flags]:
     """Return which images `(n,)` withstand every attack within a Linf budget.
 
     Args:
@@ -69,7 +69,7 @@ def n_images(survivors: Survivors) -> int:
     return len(next(iter(survivors.values())))
 
 
-def least_left(left: Mapping[str, Survivors]) -> tuple[str, dict[int, Hits]]:
+def least_left(left: Mapping[str, Survivors]) -> tuple[str, dict[int, Flags]]:
     """Return the threat model that leaves the least, and what it leaves.
 
     Only the images of the first threat model count, which may have attacked fewer. Of equals, the

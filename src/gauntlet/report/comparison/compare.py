@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gauntlet.catalogue.attacks import ATTACKS
-from gauntlet.evaluation.metrics import CountMatrix
+from gauntlet.evaluation.outcomes import CountMatrix
 from gauntlet.report import chance
 from gauntlet.report.comparison.contests import (
     Contest,
