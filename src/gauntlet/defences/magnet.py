@@ -102,7 +102,8 @@ class MagNet(DefendedModel):
         """Yield the thresholds, and the share of clean images that is rejected."""
         for name, limit in zip(self.mark_names, self.thresholds, strict=True):
             yield f"magnet/threshold_{name}", limit
-        yield "magnet/false_positive_rate", float(self.verdicts(images).rejected.mean())
+        rejected = self._rejected(self._judge(images)[1])
+        yield "magnet/false_positive_rate", float(rejected.mean())
 
     def part_metrics(self, images: Images, labels: Labels) -> Iterator[tuple[str, float]]:
         """Yield the shares of attacked images on which each part defeats the attack.
