@@ -18,7 +18,7 @@ from gauntlet.evaluation.quantities import (
     SUCCESS_RATE,
     target,
 )
-from gauntlet.evaluation.quantity import Over, Replicated, Sample, Share, p_value
+from gauntlet.evaluation.quantity import Over, Replicated, Sample, Share, Unit, p_value
 from gauntlet.evaluation.statistics import Interval, mcnemar
 
 # Six images of class 0: wrong before, kept, rejected, two successes, and one rejected before.
@@ -56,7 +56,7 @@ def test_number_and_denominator(name: str) -> None:
 @pytest.mark.parametrize("quantity", OF_IMAGES.values(), ids=OF_IMAGES)
 def test_shares_of_all_images_alone_replicate_images(quantity) -> None:
     assert isinstance(quantity, Share) == (quantity.replicated is Replicated.IMAGES)
-    assert not isinstance(quantity, Share) or quantity.is_share
+    assert not isinstance(quantity, Share) or quantity.unit is Unit.SHARE
 
 
 def test_mean_over_seeds_keeps_one_seeds_interval_and_drops_undefined_seeds() -> None:

@@ -56,7 +56,7 @@ def _draw() -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize("seed", [0, 2**32 + 5])
+@pytest.mark.parametrize("seed", [0, 2**31 - 2])
 def test_everything_follows_the_seed(seed: int) -> None:
     drawn = []
     for start in (seed, seed, seed + 1):

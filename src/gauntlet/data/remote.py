@@ -45,7 +45,7 @@ class RemoteDataset:
     name: str
     sources: tuple[Source, ...]
     digests: Mapping[str, str] | None
-    n_classes: int = 10
+    n_classes: int
 
 
 def load_remote(remote: RemoteDataset) -> Dataset:

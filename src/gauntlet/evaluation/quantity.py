@@ -77,11 +77,6 @@ class Quantity:
     replicated: Replicated
     metric: str = ""
 
-    @property
-    def is_share(self) -> bool:
-        """Whether it lies in [0, 1]."""
-        return self.unit is Unit.SHARE
-
     def __str__(self) -> str:
         return f"{self.meaning} (over {self.over}; {self.unit})"
 

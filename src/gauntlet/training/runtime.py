@@ -86,10 +86,14 @@ def _silenced_stderr() -> Iterator[None]:
 
 
 def start_from(seed: int) -> None:
-    """Clear Keras's state and seed all that it draws from here on: weights, shuffles, noise."""
+    """Clear Keras's state and seed all that it draws from here on: weights, shuffles, noise.
+
+    Args:
+        seed: in [0, 2**31), as `child_seed` gives it.
+    """
     configure_tensorflow()
     import keras
 
     keras.backend.clear_session()
     keras.config.disable_interactive_logging()  # the project shows its own progress
-    keras.utils.set_random_seed(seed % 2**32)
+    keras.utils.set_random_seed(seed)
