@@ -96,7 +96,8 @@ def head() -> keras.Model:
 @cache
 def magnet() -> MagNet:
     """Return detectors and a reformer before the dense classifier; two clean images in 99 fall."""
-    parts = MagNet(classifier("dense"), autoencoder(), autoencoder(), ("l2", "l1", "jsd"))
+    both, detectors = autoencoder(), ("l2", "l1", "jsd")
+    parts = MagNet(classifier("dense"), both, second=both, detectors=detectors)
     return parts.calibrated(blobs(99, seed=3)[0], 0.021)
 
 

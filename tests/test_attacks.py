@@ -399,7 +399,7 @@ def test_iterations_succeed_at_least_as_often_as_one_step(model: str) -> None:
 def test_more_restarts_are_never_worse(model: str) -> None:
     labels = blobs(N)[1]
     hits = [
-        defended(model).predict(run(PGD(2, 0.5, k), logits(model), 0.12)) != labels
+        defended(model).predict(run(PGD(2, 0.5, k, "cross_entropy"), logits(model), 0.12)) != labels
         for k in (1, 2, 4)
     ]
     assert (hits[0] <= hits[1]).all() and (hits[1] <= hits[2]).all()

@@ -98,6 +98,6 @@ def test_succeeds_at_least_as_often_as_pgd(model: str) -> None:
     for epsilon in (0.08, 0.12):
         ours, plain = (
             (defended(model).predict(run(a, logits(model), epsilon)) != labels).sum()
-            for a in (AutoPGD("cross_entropy", STEPS, 1), PGD(STEPS, 0.1, 1))
+            for a in (AutoPGD("cross_entropy", STEPS, 1), PGD(STEPS, 0.1, 1, "cross_entropy"))
         )
         assert ours >= plain

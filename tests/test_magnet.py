@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,7 +137,7 @@ def by_hand() -> MagNet:
     brightness = np.zeros((PIXELS, 3))
     brightness[:, 0] = 1 / PIXELS
     tells = affine(brightness, [0.0, 0.55, 0.0])
-    return MagNet(tells, grey, faint, ("l2", "l1"), (0.09, 0.4))
+    return MagNet(tells, grey, second=faint, detectors=("l2", "l1"), thresholds=(0.09, 0.4))
 
 
 def _greys(*values: float) -> np.ndarray:
@@ -145,14 +146,14 @@ def _greys(*values: float) -> np.ndarray:
 
 def test_marks_by_hand(by_hand) -> None:
     images = _greys(0.9, 0.5, 0.1)
-    lowest = MagNet(by_hand.classifier, by_hand.autoencoder, by_hand.second)
+    lowest = replace(by_hand, thresholds=())
     assert lowest.mark_names == ("l2", "l1")
     thresholds = lowest.calibrated(images, 0.34).thresholds  # the largest of three
     assert thresholds == pytest.approx((0.16, 0.7), abs=1e-6)
 
 
 def test_jensen_shannon_marks_by_hand(by_hand) -> None:
-    jsd = MagNet(by_hand.classifier, by_hand.autoencoder, None, ("jsd",))
+    jsd = replace(by_hand, second=None, detectors=("jsd",), thresholds=())
     assert jsd.mark_names == ("jsd_10", "jsd_40")
     bare, reformed = (np.array([[g, 0.55, 0]], np.float32) for g in (0.9, 0.5))
     expected = [float(divergence(bare / t, reformed / t)[0]) for t in (10, 40)]
@@ -206,7 +207,7 @@ def test_last_logit_is_the_largest_iff_rejected(seed: int, strength: float) -> N
 def test_each_detector_rejects_its_share_of_the_validation_images(rate, rejected) -> None:
     images = blobs(99, seed=3)[0]
     for detector in ("l2", "l1"):
-        one = MagNet(classifier("dense"), magnet().autoencoder, magnet().second, (detector,))
+        one = replace(magnet(), detectors=(detector,), thresholds=())
         assert (one.calibrated(images, rate).predict(images) == -1).sum() == rejected
 
 

@@ -83,10 +83,9 @@ def test_features_are_judged_behind_the_encoder(ran) -> None:
 
 @at_magnet
 def test_thresholds_are_those_of_the_held_out_images(ran, cell) -> None:
-    parts = (ran.model("magnet", name) for name in ("raw", "magnet_1", "magnet_2"))
-    magnet = MagNet(*parts, ran.config["detectors"]).calibrated(
-        load_data(ran.config).x_train[-200:], 0.05
-    )
+    raw, first, second = (ran.model("magnet", name) for name in ("raw", "magnet_1", "magnet_2"))
+    parts = MagNet(raw, first, second=second, detectors=ran.config["detectors"])
+    magnet = parts.calibrated(load_data(ran.config).x_train[-200:], 0.05)
     logged = ran.metrics(*cell)
     assert [logged[f"magnet/threshold_{name}"] for name in MARKS] == list(magnet.thresholds)
     assert np.array_equal(magnet.predict(load_data(ran.config).x_test), ran.cells[cell].clean)

@@ -52,7 +52,9 @@ def noisy(stddev: float = 0.3) -> keras.Model:
 
 @cache
 def model(samples: int = 4, judge_draws: int = 9, seed: int = 5) -> StochasticModel:
-    return StochasticModel(classifier(CLASSIFIER), noisy(), samples, judge_draws, seed)
+    return StochasticModel(
+        classifier(CLASSIFIER), noisy(), samples=samples, judge_draws=judge_draws, seed=seed
+    )
 
 
 # --- votes ---
@@ -87,7 +89,7 @@ def test_same_judge_same_votes_whatever_came_between() -> None:
     votes = model().votes(blobs(N)[0])
     run(attack("bim"), logits_of(model().graph), 0.1)
     assert np.array_equal(model().votes(blobs(N)[0]), votes)
-    other = StochasticModel(classifier(CLASSIFIER), noisy(), 4, 9, 6)
+    other = StochasticModel(classifier(CLASSIFIER), noisy(), samples=4, judge_draws=9, seed=6)
     assert not np.array_equal(other.votes(blobs(N)[0]), votes)
 
 
@@ -118,7 +120,7 @@ def test_every_image_has_draws_of_its_own() -> None:
 
 
 def test_without_noise_it_is_the_defence_itself() -> None:
-    still = StochasticModel(classifier(CLASSIFIER), noisy(0.0), 3, 5, 0)
+    still = StochasticModel(classifier(CLASSIFIER), noisy(0.0), samples=3, judge_draws=5, seed=0)
     plain = DefendedModel(classifier(CLASSIFIER), noisy(0.0))
     images = blobs(N)[0]
     np.testing.assert_allclose(still.logits(images), plain.logits(images), atol=1e-5)
@@ -128,12 +130,14 @@ def test_without_noise_it_is_the_defence_itself() -> None:
 def test_classifier_stays_in_inference_mode() -> None:
     image = keras.Input(SHAPE)
     dropped = keras.Model(image, keras.layers.Dropout(0.9)(keras.layers.Flatten()(image)))
-    still = StochasticModel(dropped, noisy(0.0), 3, 5, 0)
+    still = StochasticModel(dropped, noisy(0.0), samples=3, judge_draws=5, seed=0)
     np.testing.assert_allclose(still.logits(blobs(N)[0]), blobs(N)[0].reshape(N, -1), atol=1e-6)
 
 
 def test_latent_of_a_variational_autoencoder_is_drawn() -> None:
-    drawn = StochasticModel(classifier(CLASSIFIER), variational(), 1, 20, 0)
+    drawn = StochasticModel(
+        classifier(CLASSIFIER), variational(), samples=1, judge_draws=20, seed=0
+    )
     assert (drawn.votes(blobs(N)[0]) != drawn.votes(blobs(N)[0])[0]).any()
     # The deterministic path, z = mean, is as it was.
     plain = DefendedModel(classifier(CLASSIFIER), variational())
@@ -165,7 +169,9 @@ def test_eot_succeeds_at_least_as_often_as_one_draw() -> None:
     bim = attack("bim", steps=10, rel_step=0.25)
     hits = []
     for samples in (1, 30):
-        judged = StochasticModel(classifier(CLASSIFIER), noisy(0.5), samples, 101, 0)
+        judged = StochasticModel(
+            classifier(CLASSIFIER), noisy(0.5), samples=samples, judge_draws=101, seed=0
+        )
         judged.restart(1)
         adversarial = run(bim, logits_of(judged.graph), 0.15)
         hits.append((judged.predict(adversarial) != labels).sum())

@@ -69,7 +69,7 @@ class PGD(Attack):
     steps: int
     rel_step: float
     restarts: int
-    loss: str = "cross_entropy"
+    loss: str
 
     def _perturb(self, threat: Threat, batch: Batch, epsilon: float, state: None) -> Crafted:
         logits, box, seed = threat

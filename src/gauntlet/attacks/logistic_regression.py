@@ -47,7 +47,7 @@ class LogisticRegressionAttack(Attack):
     variant: Literal["gradient", "sign"]
     clip: bool
     target: int = 0
-    targets_at: float = 16.0
+    targets_at: float | None = None
 
     def _prepare(self, threat: Threat, batches: Sequence[Batch]) -> Sequence[Tensor]:
         gradients = self._followed(threat.logits, batches)
@@ -65,9 +65,9 @@ class LogisticRegressionAttack(Attack):
         if self.rule == "one_target":
             n_classes = int(logits(batches[0].images[:1], batches[0].labels[:1]).shape[1])
             return np.full(n_classes, self.target, np.int64)
-        fooled = sum(
-            _fooled_table(logits, b, self.targets_at / GREY_LEVELS.per_range) for b in batches
-        )
+        assert self.targets_at is not None  # noqa: S101 -- the catalogue gives it to these rules
+        epsilon = self.targets_at / GREY_LEVELS.per_range
+        fooled = sum(_fooled_table(logits, batch, epsilon) for batch in batches)
         return choose_targets(np.asarray(fooled), natural=self.rule == "natural")
 
     def _perturb(self, threat: Threat, batch: Batch, epsilon: float, state: Tensor) -> Crafted:

@@ -22,6 +22,11 @@ def build(parts: Parts, *, stochastic: bool, samples: int, judge_draws: int) -> 
     """
     (autoencoder,) = parts.autoencoders
     if stochastic:
-        draws = samples, judge_draws, parts.seed
-        return StochasticModel(parts.classifier, autoencoder, *draws)
+        return StochasticModel(
+            parts.classifier,
+            autoencoder,
+            samples=samples,
+            judge_draws=judge_draws,
+            seed=parts.seed,
+        )
     return DefendedModel(parts.classifier, autoencoder)

@@ -26,9 +26,9 @@ class Parts(NamedTuple):
     """
 
     classifier: keras.Model
-    autoencoders: tuple[keras.Model, ...] = ()
-    held_out: Images | None = None
-    seed: int = 0
+    autoencoders: tuple[keras.Model, ...]
+    held_out: Images | None
+    seed: int
 
 
 @dataclass(frozen=True)

@@ -41,18 +41,18 @@ class Verdicts(NamedTuple):
     rejected: Flags
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MagNet(DefendedModel):
     """A classifier behind detectors and a reformer; `autoencoder` is `magnet_1`, the reformer.
 
     Attributes:
-        second: `magnet_2`, the autoencoder of the detector `l1`.
+        second: `magnet_2`, the autoencoder of the detector `l1`; None: there is no such detector.
         detectors: names in `MARKS`.
         thresholds: one per mark; an image is rejected if any mark is at least its threshold.
     """
 
-    second: keras.Model | None = None
-    detectors: tuple[str, ...] = ("l2", "l1")
+    second: keras.Model | None
+    detectors: tuple[str, ...]
     thresholds: tuple[float, ...] = ()
 
     rejects: ClassVar[bool] = True
@@ -162,7 +162,8 @@ def build(parts: Parts, *, detectors: tuple[str, ...], rate: float) -> MagNet:
     """
     first, second = (*parts.autoencoders, None)[:2]
     assert parts.held_out is not None  # noqa: S101 -- the catalogue says that they are needed
-    return MagNet(parts.classifier, first, second, detectors).calibrated(parts.held_out, rate)
+    magnet = MagNet(parts.classifier, first, second=second, detectors=detectors)
+    return magnet.calibrated(parts.held_out, rate)
 
 
 def threshold(marks: Floats, rate: float) -> float:

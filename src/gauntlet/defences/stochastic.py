@@ -41,7 +41,7 @@ class MeanOfDraws(keras.layers.Layer):
         return ops.mean(ops.reshape(logits, (-1, self.draws, logits.shape[-1])), axis=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StochasticModel(DefendedModel):
     """A classifier behind an autoencoder that draws its latent or its noise for each image.
 
@@ -51,9 +51,9 @@ class StochasticModel(DefendedModel):
         seed: of the judge's draws. They are the same at every judgement, and no attack sees them.
     """
 
-    samples: int = 20
-    judge_draws: int = 50
-    seed: int = 0
+    samples: int
+    judge_draws: int
+    seed: int
 
     @property
     def draws(self) -> int:
