@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from made_cells import made_cell
 
+from gauntlet.catalogue.threat_models import THREAT_MODELS
 from gauntlet.catalogue.units import GREY_LEVELS, PIXEL_RANGE
 from gauntlet.cells.result import CellResult
 from gauntlet.report import chance
@@ -232,6 +233,13 @@ def test_masked_gradients(name: str, there: int, white: int, warned: bool) -> No
     assert bool(lines) == warned
     for line in lines:
         assert line.startswith(f"fgsm on reformer: {name} leaves 0.1000, white_box 0.4000: ")
+
+
+def test_no_threat_model_that_perturbs_outputs_tells_of_masking(monkeypatch) -> None:
+    another = replace(THREAT_MODELS["encoded"], name="another")
+    monkeypatch.setitem(THREAT_MODELS._entries, "another", another)
+    summary = summarise([_masked("white_box", 400), _masked("another", 100)])
+    assert list(summary.warnings()) == []
 
 
 def test_masking_is_found_attack_by_attack() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from made_cells import made_cell
 
+from gauntlet.catalogue.threat_models import THREAT_MODELS
 from gauntlet.catalogue.units import GREY_LEVELS, PIXEL_RANGE
 from gauntlet.cells.result import CellResult
 from gauntlet.evaluation.statistics import paired_difference
@@ -226,6 +227,32 @@ def test_relative_budgets_are_other_budgets_behind_the_autoencoder_alone() -> No
     assert second.reason.startswith("budgets relative to the output")
 
 
+def _let_another_threat_model_perturb_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    another = replace(THREAT_MODELS["encoded"], name="another")
+    monkeypatch.setitem(THREAT_MODELS._entries, "another", another)
+
+
+def test_relative_budgets_are_other_budgets_wherever_an_output_is_perturbed(monkeypatch) -> None:
+    _let_another_threat_model_perturb_outputs(monkeypatch)
+    cell = _cell(threat_model="another", defence="encoded")
+    relative = _run(B, relative_budget="true")
+    found = _compare(_comparand(_run(A), cell), _comparand(relative, cell))
+    assert not found.attacks and len(found.left_out) == 2
+
+
+UNINSTALLED = (_cell("patchwork"), _cell(threat_model="mirror"), _cell("patchwork", n=9))
+
+
+@pytest.mark.parametrize("cell", UNINSTALLED, ids=["attack", "threat model", "other images"])
+def test_what_is_not_installed_here_is_compared_or_left_out_with_its_reason(cell) -> None:
+    first = _cell(cell.attack, threat_model=cell.threat_model)
+    found = _compare(_comparand(_run(A), _cell(), first), _comparand(_run(B), _cell(), cell))
+    seen = [(c.threat_model, c.name) for c in found.attacks]
+    seen += [(one.cell.threat_model, one.cell.attack) for one in found.left_out]
+    assert seen[0] == ("white_box", "fgsm")
+    assert set(seen[1:]) == {(cell.threat_model, cell.attack)}
+
+
 def test_two_defences_of_one_run_are_no_comparison() -> None:
     one = [_comparand(_run(A), _cell(defence=defence)) for defence in ("none", "magnet")]
     found = _compare(*one, _comparand(_run(B), _cell("bim")))
@@ -283,6 +310,14 @@ def test_attacks_of_unlike_strength_are_a_warning() -> None:
     other = _comparand(_run(B, steps="40"), _cell("bim"), _cell("fgsm"))
     assert "bim was not made alike: steps is 20 or 40" in _warnings(one, other)
     assert "fgsm was not made alike" not in _warnings(one, other)
+
+
+def test_budgets_of_free_scale_are_a_warning(monkeypatch) -> None:
+    _let_another_threat_model_perturb_outputs(monkeypatch)
+    for name in ("encoded", "another"):
+        assert f"`{name}` perturbs outputs" in _warnings(*_twice({name: (1, 2)}))
+    for name in ("white_box", "mirror"):  # what `mirror` perturbs is not known here
+        assert "perturbs outputs" not in _warnings(*_twice({name: (1, 2)}))
 
 
 def test_the_same_cells_are_a_warning() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gauntlet.catalogue.attacks import ATTACKS
+from gauntlet.catalogue.threat_models import on_images
 from gauntlet.cells.result import CellResult
 from gauntlet.report import chance
 from gauntlet.report.attack.rows import Row, least
@@ -43,9 +44,10 @@ class Summary:
         white = {r.defence: r for r in self.rows if r.threat_model == "white_box"}
         for row in white.values():
             yield from _beaten_by_queries(row)
+        # What perturbs another space than the image has budgets that do not compare.
+        comparable = set(on_images()) - {"white_box"}
         for row in self.rows:
-            # `encoded` perturbs another space, so its budgets do not compare.
-            if row.defence in white and row.threat_model not in ("white_box", "encoded"):
+            if row.defence in white and row.threat_model in comparable:
                 yield from _masked(white[row.defence], row)
 
 

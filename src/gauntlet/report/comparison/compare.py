@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gauntlet.catalogue.attacks import ATTACKS
+from gauntlet.catalogue.threat_models import THREAT_MODELS
 from gauntlet.evaluation.outcomes import CountMatrix
 from gauntlet.report import chance
 from gauntlet.report.comparison.contests import (
@@ -83,11 +84,11 @@ class Comparison:
                     f"no worst case under {threat_model}: not one attack and budget is shared "
                     "by all who were attacked there"
                 )
-        if any(contest.threat_model == "encoded" for contest in self.attacks):
-            yield (
-                "`encoded` perturbs outputs of autoencoders, whose scales are free: a budget "
-                "there need not mean the same for two of them"
-            )
+            if threat_model in THREAT_MODELS and not THREAT_MODELS[threat_model].on_images:
+                yield (
+                    f"`{threat_model}` perturbs outputs of autoencoders, whose scales are free: a "
+                    "budget there need not mean the same for two of them"
+                )
 
 
 def _seeds(runs: Sequence[FinishedRun]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gauntlet.catalogue.attacks import ATTACKS
-from gauntlet.catalogue.threat_models import THREAT_MODELS
+from gauntlet.catalogue.threat_models import THREAT_MODELS, on_images
 from gauntlet.cells.result import CellResult
 from gauntlet.tracking.finished import FinishedRun
 
@@ -115,8 +115,12 @@ def match(
     """
     shared: list[Shared] = []
     left_out: list[LeftOut] = []
-    for threat_model in THREAT_MODELS:
-        for attack in ATTACKS:
+    cells = [cell for comparand in comparands for cell in comparand.cells]
+    # What is not installed here comes last.
+    threat_models = dict.fromkeys([*THREAT_MODELS, *sorted({c.threat_model for c in cells})])
+    attacks = dict.fromkeys([*ATTACKS, *sorted({c.attack for c in cells})])
+    for threat_model in threat_models:
+        for attack in attacks:
             found = {c: cell for c in comparands if (cell := c.cell(threat_model, attack))}
             if found:
                 _sort_out(Shared(threat_model, attack, found), epsilon, shared, left_out)
@@ -146,9 +150,9 @@ def _by_terms(found: Shared) -> dict[_Terms, dict[Comparand, CellResult]]:
 
 
 def _terms(comparand: Comparand, cell: CellResult) -> _Terms:
-    # `relative_budget` has an effect under `encoded` alone.
+    # `relative_budget` has no effect on budgets of an image.
     asked = comparand.run.config.get("relative_budget") == "true"
-    relative = asked and cell.threat_model == "encoded"
+    relative = asked and cell.threat_model not in on_images()
     return _Terms(tuple(round(e, 9) for e in cell.epsilons), relative, cell.labels.tobytes())
 
 
