@@ -7,10 +7,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from small_paper import PARAMETERS, small_paper
+from small_paper import networks as small_networks
 from stored import runs_of
 from vocabulary import unnamed
 
@@ -138,6 +139,18 @@ def test_failed_cell_is_named_and_the_others_are_done(store, config, monkeypatch
     monkeypatch.setattr(measure, "measure", judge)
     reproduce.run(config)  # goes on with what is missing
     assert _cells(store) == 2 and _parents(store)[1].info.status == "FINISHED"
+
+
+def test_failure_is_one_line_without_secrets(config, monkeypatch, capsys) -> None:
+    def broken(*given: Any) -> None:
+        raise RuntimeError("GET https://bob:hunter2xyz@host/a?token=t0kenxyz\nnot found\n  at a")
+
+    monkeypatch.setattr(matrix, "ensure_autoencoder", broken)
+    networks = small_networks(config)[:1]
+    found = matrix.run_matrix(networks, cast(Any, None), cast(Any, None))
+    said = "RuntimeError: GET https://***@host/a?token=***"
+    assert found.failed == {"vanilla, seed 0": said}
+    assert f"failed: vanilla, seed 0: {said}\n" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from gauntlet.catalogue.classifiers import Inputs
 from gauntlet.catalogue.parameters import Json
 from gauntlet.data.dataset import Dataset
 from gauntlet.errors import DivergenceError
+from gauntlet.masking import mask
 from gauntlet.papers.plan import Images, Network, Part
 from gauntlet.pipeline.cells import run_cells
 from gauntlet.pipeline.console import say
@@ -19,8 +20,6 @@ from gauntlet.pipeline.networks import Networks, ensure_networks
 from gauntlet.pipeline.trainings import TrainedNetwork, ensure_autoencoder
 from gauntlet.report.claims.results import Key, TrainedKey
 from gauntlet.tracking.recording import TrackedRun
-
-CLASSIFIERS: tuple[str, ...] = get_args(Inputs)
 
 
 @dataclass
@@ -129,15 +128,17 @@ def _attack(
 
 
 def _note_classifiers(network: Network, part: Part, networks: Networks, matrix: Matrix) -> None:
-    for name in CLASSIFIERS:
+    for name in get_args(Inputs):
         if name in networks:
             key = TrainedKey(network.name, name, part.name)
             matrix.note(key, network.seed, networks[name])
 
 
 def _fail(matrix: Matrix, what: str, error: Exception) -> None:
-    matrix.failed[what] = f"{type(error).__name__}: {error}"
-    say(f"failed: {what}: {error}")
+    # It stands in the report, which masks nothing; the failed run holds the whole traceback.
+    why = mask(f"{type(error).__name__}: {error}").splitlines()[0]
+    matrix.failed[what] = why
+    say(f"failed: {what}: {why}")
 
 
 def _images(data: Dataset, wanted: Images) -> int:
