@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from made_cells import made_cell
 
 from gauntlet.catalogue.threat_models import THREAT_MODELS
+from gauntlet.catalogue.trainings import Trainable, Training
 from gauntlet.catalogue.units import GREY_LEVELS, PIXEL_RANGE
 from gauntlet.cells.result import CellResult
+from gauntlet.config.attack import AttackConfig
+from gauntlet.entry_points import attack
+from gauntlet.pipeline import networks
+from gauntlet.pipeline.trainings import TrainedNetwork
 from gauntlet.report import chance
 from gauntlet.report.attack.page import as_document, header, norm_table, table
 from gauntlet.report.attack.summary import Summary, summarise
 from gauntlet.report.document.pages import TABLES, as_markdown
+from gauntlet.tracking.recording import TrackedRun
 
 N = 10
 
@@ -381,6 +388,71 @@ any attack changes its class. Wilson's 95 % interval over images. \
 def test_markdown() -> None:
     summary = summarise([_masked("white_box", 400), _masked("transfer", 100)])
     assert _markdown(summary, "Attacks", "seed 0", "MNIST") == GOLDEN
+
+
+# --- the run's name and its notes ---
+
+
+FEATURES = {"defence": "features", "threat_models": "white_box"}
+TRAINED = {
+    # flags -> the run's name without data and seed, and its networks
+    "vanilla": (
+        {"threat_models": "white_box"},
+        "vanilla + dense",
+        [
+            "`autoencoder`: vanilla, epochs=35, loss=categorical_crossentropy",
+            "`raw`: dense, epochs=35",
+            "`encoded`: dense, epochs=35",
+        ],
+    ),
+    "magnet": (
+        {"defence": "magnet", "threat_models": "gray_box", "classifier": "convolutional"},
+        "magnet_1 + magnet_2 + convolutional",
+        [
+            "`magnet_1`: magnet_1, epochs=100, loss=mean_squared_error",
+            "`magnet_2`: magnet_2, epochs=100, loss=mean_squared_error",
+            "`raw`: convolutional, epochs=50",
+        ],
+    ),
+    "funn": (
+        {"autoencoder": "funn", "loss": "binary_crossentropy", **FEATURES},
+        "funn + dense",
+        ["`autoencoder`: funn, epochs=40", "`features`: head, epochs=20"],
+    ),
+    "no autoencoder": (
+        {"defence": "none", "threat_models": "transfer"},
+        "dense",
+        ["`raw`: dense, epochs=35", "`surrogate`: dense, epochs=35"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("flags", "kinds", "said"), TRAINED.values(), ids=TRAINED)
+def test_name_and_notes_of_a_run_are_about_what_was_trained(
+    flags, kinds, said, monkeypatch
+) -> None:
+    def trained(training: Training[Trainable], *more: Any) -> TrainedNetwork:
+        return TrainedNetwork(training, cast(Any, None), "")
+
+    for name in ("ensure_autoencoder", "ensure_classifier"):
+        monkeypatch.setattr(networks, name, trained)
+    config = AttackConfig(**flags)
+    notes = attack.notes(
+        config, TrackedRun("r", "e"), networks.ensure_networks(config, cast(Any, None))
+    )
+    assert attack.made_of(config) == kinds
+    assert [n.removeprefix("network ") for n in notes if n.startswith("network ")] == said
+
+
+def test_notes_name_each_threat_model_that_perturbs_outputs(monkeypatch) -> None:
+    another = replace(THREAT_MODELS["encoded"], name="another")
+    monkeypatch.setitem(THREAT_MODELS._entries, "another", another)
+    config = AttackConfig(defence="encoded")
+    said = "\n".join(attack.notes(config, TrackedRun("r", "e"), {}))
+    for name in ("encoded", "another"):
+        assert f"`{name}` perturbs the autoencoder's output" in said
+    plain = attack.notes(AttackConfig(threat_models="white_box"), TrackedRun("r", "e"), {})
+    assert "perturbs" not in "\n".join(plain)
 
 
 # --- minimum-norm attacks and threat models that not all attacks have ---

@@ -196,6 +196,8 @@ def test_summary_shows_the_examples_accuracies(attacked, client, parent):
         values = [clean, *(h.mean() for h in hits), np.logical_and(*hits).mean()]
         assert shown[:6] == [row.defence, row.threat_model, *(f"{v:.4f}" for v in values)]
     assert parent.info.run_id in text
+    epochs = f"epochs={attacked.config['epochs']}, loss=categorical_crossentropy"
+    assert f"- network `autoencoder`: vanilla, {epochs}" in text
 
 
 def test_console_shows_the_headlines(attacked):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gauntlet.catalogue.autoencoders import AUTOENCODERS
+from gauntlet.catalogue.defences import AUTOENCODER
+from gauntlet.catalogue.trainings import Trainable, Training
 from gauntlet.catalogue.units import metric_step
+from gauntlet.cells.plan import parts_of
 from gauntlet.config.attack import AttackConfig
 from gauntlet.pipeline.cells import EXPERIMENT, run_cells
 from gauntlet.pipeline.console import say, show_table
 from gauntlet.pipeline.inputs import load_data
-from gauntlet.pipeline.networks import ensure_networks, input_tags
+from gauntlet.pipeline.networks import Networks, ensure_networks, input_tags
 from gauntlet.pipeline.session import session
 from gauntlet.report.attack.page import NORM_HEADER, as_document, header, norm_table, table
 from gauntlet.report.attack.summary import Summary, summarise
@@ -25,7 +29,7 @@ def run(config: AttackConfig) -> Summary:
         data = load_data(config)
         for line in skipped(config):
             say(line)
-        name = f"{config['autoencoder']} + {config['classifier']} {data.name} seed {config.seed}"
+        name = f"{made_of(config)} {data.name} seed {config.seed}"
         tags = {names.STEP: "attack"}
         with tracked_run(EXPERIMENT, name, config.as_json(), tags=tags, entry=True) as run:
             run.uses_data(data.name, data.test_sha256, len(data.x_test), "evaluation")
@@ -34,9 +38,16 @@ def run(config: AttackConfig) -> Summary:
             run.tags(input_tags(networks))
             cells = run_cells(config, data, networks, run)
             summary = summarise(cells)
-            _log_summary(run, config, summary)
+            _log_summary(run, config, networks, summary)
         _show(config, summary, where)
     return summary
+
+
+def made_of(config: AttackConfig) -> str:
+    """Return what is attacked, for the run's name: kinds of autoencoders and of classifier."""
+    kinds = {AUTOENCODER: config["autoencoder"], **{kind: kind for kind in AUTOENCODERS}}
+    used = [kinds[part] for part in parts_of(config) if part in kinds]
+    return " + ".join([*used, config["classifier"]])
 
 
 def skipped(config: AttackConfig) -> Iterator[str]:
@@ -52,7 +63,9 @@ def skipped(config: AttackConfig) -> Iterator[str]:
         )
 
 
-def _log_summary(run: TrackedRun, config: AttackConfig, summary: Summary) -> None:
+def _log_summary(
+    run: TrackedRun, config: AttackConfig, networks: Networks, summary: Summary
+) -> None:
     from gauntlet.evaluation.figures import draw_curves
 
     worst = {}
@@ -68,7 +81,7 @@ def _log_summary(run: TrackedRun, config: AttackConfig, summary: Summary) -> Non
         run.figure(f"curves/{row.defence}_{row.threat_model}.png", figure)
     run.metrics(summary.headline_metrics)
     run.figure("worst_case.png", draw_curves(worst, "Worst case over attacks, example by example"))
-    page = as_document(summary, "Attack run", notes(config, run))
+    page = as_document(summary, "Attack run", notes(config, run, networks))
     for path, text in texts(page, "summary").items():
         run.text(path, text)
     run.json(
@@ -81,16 +94,27 @@ def _log_summary(run: TrackedRun, config: AttackConfig, summary: Summary) -> Non
     )
 
 
-def notes(config: AttackConfig, run: TrackedRun) -> list[str]:
+def notes(config: AttackConfig, run: TrackedRun, networks: Networks) -> list[str]:
     """Return what a reader must know to trust or redo the table."""
+    behind = dict.fromkeys(t.name for _, t in config.combinations() if not t.on_images)
     return [
         f"MLflow run `{run.id}`, one seed ({config.seed}); intervals over test images, not seeds",
-        "data set {dataset}, {classifier} classifier, {epochs} epochs".format_map(config.values),
-        "{autoencoder} autoencoder, trained with {loss}".format_map(config.values),
+        f"data set {config['dataset']}",
+        *(_trained(part, network.training) for part, network in networks.items()),
         "robust accuracy is against the true label; worst case: any attack fells the image",
-        "`encoded` perturbs the autoencoder's output, whose scale is free: it tests no defence",
+        *(
+            f"`{name}` perturbs the autoencoder's output, whose scale is free: it tests no defence"
+            for name in behind
+        ),
         *skipped(config),
     ]
+
+
+def _trained(part: str, training: Training[Trainable]) -> str:
+    """Say how a network was trained: as its trainer had it, which may differ from the flags."""
+    loss = training.training_arguments.get("loss")
+    how = f"epochs={training.reports}" + (f", loss={loss}" if loss else "")
+    return f"network `{part}`: {training.name}, {how}"
 
 
 def _show(config: AttackConfig, summary: Summary, where: str) -> None:
