@@ -147,9 +147,11 @@ def test_contract_take_skips_test_images_alone(dataset):
 
 
 def test_contract_a_part_remembers_all_test_images(dataset):
-    part = dataset.take(5, 3, test_first=2).take(4, 2).with_all_test_images
-    assert len(part.x_train) == 4
-    assert part.test_sha256 == dataset.test_sha256
+    part = dataset.take(5, 3, test_first=2).take(4, 2)
+    whole = part.with_all_test_images
+    assert len(whole.x_train) == 4
+    assert whole.test_sha256 == dataset.test_sha256
+    assert part.with_all_test_images is whole  # its digests are taken once
     assert dataset.with_all_test_images.sha256 == dataset.sha256
 
 

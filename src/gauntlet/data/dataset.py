@@ -66,7 +66,7 @@ class Dataset:
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
-    @property
+    @cached_property
     def with_all_test_images(self) -> Dataset:
         """These training images with all test images, however many of those are attacked."""
         if self.whole is None:
