@@ -178,6 +178,12 @@ def test_no_two_steps_share_a_fingerprint() -> None:
     assert len(set(digests)) == len(digests)
 
 
+def test_examination_depends_on_weights_and_test_images_alone() -> None:
+    for step in EXAMINATIONS:
+        before = {"autoencoder"} if step in BEHIND else set()
+        assert set(steps()[step].inputs) == {"weights", "test data"} | before, step
+
+
 def test_table_as_markdown_names_all_or_each() -> None:
     table = as_markdown({"one": EVERY, "two": _by("square") | _of("funn"), "three": _on("magnet")})
     assert table.splitlines()[2:] == [

@@ -22,7 +22,6 @@ from gauntlet.entry_points import autoencoder
 from gauntlet.errors import DivergenceError
 from gauntlet.examination.funn import examine
 from gauntlet.pipeline.inputs import load_data
-from gauntlet.pipeline.trainings import loaded
 from gauntlet.training.keras_loops import EpochReport, predict
 from gauntlet.training.runtime import start_from
 
@@ -328,7 +327,7 @@ def test_run_keeps_the_defender_and_measures_the_game(store, tiny) -> None:
     examination = examination_of(store, training.info.run_id)
     metrics = training.data.metrics | examination.data.metrics
     images = load_data(config).with_all_test_images.x_test
-    output = reconstruct(loaded(trained), images)
+    output = reconstruct(trained.load(), images)
     assert metrics["test/loss"] == pytest.approx(np.square(images - output).mean(), rel=1e-5)
     names = {
         "attacker_distortion",

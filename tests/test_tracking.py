@@ -310,13 +310,13 @@ def test_every_kind_loads_in_a_process_that_trained_none(logged, start):
     script = (
         "import sys\n"
         "from gauntlet.config.training import AutoencoderConfig\n"
-        "from gauntlet.pipeline.trainings import TrainedNetwork, loaded\n"
+        "from gauntlet.pipeline.trainings import TrainedNetwork\n"
         "from gauntlet.tracking.artifacts import stored_model, weights_sha256\n"
         "from gauntlet.tracking.finished import read_sealed\n"
         "for kind, run_id in (word.split('=') for word in sys.argv[1:]):\n"
         "    training = AutoencoderConfig(autoencoder=kind).autoencoder()\n"
-        "    network = TrainedNetwork(training, stored_model(read_sealed(run_id)))\n"
-        "    print(weights_sha256(loaded(network)))\n"
+        "    network = TrainedNetwork(training, stored_model(read_sealed(run_id)), '')\n"
+        "    print(weights_sha256(network.load()))\n"
     )
     stored = [logged[kind][1] for kind in KINDS]
     uri = os.environ["MLFLOW_TRACKING_URI"]

@@ -15,7 +15,6 @@ from gauntlet.pipeline.cell_record import read_cell, record
 from gauntlet.pipeline.console import progress
 from gauntlet.pipeline.networks import Networks, input_tags
 from gauntlet.pipeline.reuse import Reuse
-from gauntlet.pipeline.trainings import loaded
 from gauntlet.tracking import names
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import tracked_run
@@ -128,7 +127,7 @@ class _Runner:
         from gauntlet.attacks.threat_models import Scenario
 
         surrogate = SURROGATE in cell.parts
-        other = loaded(self._networks[SURROGATE]) if surrogate else None
+        other = self._networks[SURROGATE].load() if surrogate else None
         return Scenario(cell.threat_model, self._assembled(cell.defence.name), other)
 
     def _assemble(self, defence: str) -> DefendedModel:
@@ -141,5 +140,5 @@ def assembled(cell: Cell, networks: Networks, data: Dataset) -> DefendedModel:
     from gauntlet.cells.measure import assemble
 
     *autoencoders, classifier = cell.defence.entry.parts(cell.defence.values)
-    before = tuple(loaded(networks[part]) for part in autoencoders)
-    return assemble(cell, loaded(networks[classifier]), before, data.x_train)
+    before = tuple(networks[part].load() for part in autoencoders)
+    return assemble(cell, networks[classifier].load(), before, data.x_train)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +17,7 @@ from gauntlet.evaluation.outcomes import CountMatrix
 from gauntlet.pipeline.inputs import grid_indices
 from gauntlet.pipeline.reuse import Reuse
 from gauntlet.tracking import names
-from gauntlet.tracking.artifacts import StoredModel, load_model, model_of
+from gauntlet.tracking.artifacts import StoredModel, loaded, model_of
 from gauntlet.tracking.finished import read_sealed
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import tracked_run
@@ -44,7 +43,7 @@ class Measured:
         training: how the network was trained.
         data: its data set; all test images count, however many of them are attacked.
         seen: gives what the network sees of them, `(n, ...)`.
-        modules: what computes `seen`, and the layers of the network.
+        modules: what computes `seen`.
         read: digests of further inputs.
     """
 
@@ -94,7 +93,7 @@ def _examine(
     with tracked_run(STEP, title, about, tags=tags, parent=parent) as run:
         run.uses_data(test.name, test.test_sha256, len(test.x_test), "evaluation")
         run.uses_models([stored.model_id])
-        models = models_of(stored, what.training.entry.layers)
+        models = _models_of(stored, what.training.entry.layers)
         seen = what.seen()
         found = load(what.training.entry.examiner)(what.training, models, seen, test.y_test)
         run.metrics(found.metrics, what.training.reports)
@@ -103,14 +102,12 @@ def _examine(
             _draw_latent(run, models["model"], test)
 
 
-def models_of(stored: StoredModel, layers: tuple[str, ...]) -> dict[str, keras.Model]:
+def _models_of(stored: StoredModel, layers: tuple[str, ...]) -> dict[str, keras.Model]:
     """Return the network as `model`, and those that were stored beside it by their names."""
-    for module in layers:
-        import_module(module)
-    run = read_sealed(stored.run_id)
+    model, run = loaded(stored, layers), read_sealed(stored.run_id)
     others = [path for path in run.digests if path.endswith(".keras") and "/" not in path]
     models = {path.removesuffix(".keras"): model_of(run.artifact(path)) for path in others}
-    return {"model": load_model(stored), **models}
+    return {"model": model, **models}
 
 
 def _draw(run: TrackedRun, title: str, found: Examination, test: Dataset) -> None:

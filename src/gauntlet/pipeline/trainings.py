@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import import_module
 from typing import TYPE_CHECKING, TypeAlias
 
 from gauntlet.arrays import Images
@@ -19,7 +17,7 @@ from gauntlet.pipeline.examination import Measured, examine_once
 from gauntlet.pipeline.reuse import Reuse
 from gauntlet.pipeline.training_run import training_run
 from gauntlet.tracking import names
-from gauntlet.tracking.artifacts import StoredModel, load_model, stored_model
+from gauntlet.tracking.artifacts import StoredModel, loaded, stored_model
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.step_cache import Fingerprint
 from gauntlet.training.outcome import Outcome
@@ -50,10 +48,7 @@ class TrainedNetwork:
 
     training: Training[Trainable]
     stored: StoredModel
-    examination: str = ""
-
-    def __hash__(self) -> int:
-        return hash(self.stored)
+    examination: str
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -61,13 +56,9 @@ class TrainedNetwork:
         entry: Trainable = self.training.entry
         return entry.layers
 
-
-@lru_cache(maxsize=6)
-def loaded(network: TrainedNetwork) -> keras.Model:
-    """Return the network of the store; the last ones stay in memory."""
-    for module in network.layers:
-        import_module(module)
-    return load_model(network.stored)
+    def load(self) -> keras.Model:
+        """Return it from the store."""
+        return loaded(self.stored, self.layers)
 
 
 def ensure_autoencoder(
@@ -96,8 +87,7 @@ def ensure_autoencoder(
 
     compute = _computing("autoencoder", name, about, training, data, fingerprint, entry, train)
     stored = stored_model(Reuse().reuse_or_compute(fingerprint, compute))
-    network = TrainedNetwork(training, stored)
-    measured = Measured(training, data, lambda: data.with_all_test_images.x_test, network.layers)
+    measured = Measured(training, data, lambda: data.with_all_test_images.x_test)
     return TrainedNetwork(training, stored, examine_once(name, stored, measured))
 
 
@@ -121,14 +111,12 @@ def ensure_classifier(
     typed = training.entry.typed
     about = {**_about(data, training), "classifier": typed, "train_on": inputs}
     encoding = (ENCODING, *before.layers) if before else ()
-    read = {"training data": data.train_sha256}
-    if before:
-        read["autoencoder"] = before.stored.weights_sha256
+    read = {"autoencoder": before.stored.weights_sha256} if before else {}
     fingerprint = Fingerprint(
         "classifier",
         _subject(training, inputs),
         {**training.settings, "train_on": inputs},
-        read,
+        {"training data": data.train_sha256, **read},
         (*training.entry.modules, *encoding),
     )
     name = f"{typed} on {inputs} {data.name} seed {training.seed}"
@@ -178,7 +166,7 @@ def _seen(inputs: Inputs, before: TrainedNetwork | None, images: Images) -> Imag
         return images
     from gauntlet.autoencoders.encoder import seen_by
 
-    return seen_by(inputs, loaded(before), images)
+    return seen_by(inputs, before.load(), images)
 
 
 def _about(data: Dataset, training: Training[Trainable]) -> Json:

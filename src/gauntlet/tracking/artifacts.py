@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -100,6 +102,14 @@ def load_model(stored: StoredModel) -> keras.Model:
     except DamagedRunError as error:
         raise DamagedRunError(f"{error}: the same command trains it anew.") from None
     return model_of(content)
+
+
+@lru_cache(maxsize=6)
+def loaded(stored: StoredModel, layers: tuple[str, ...]) -> keras.Model:
+    """Load a model whose classes of layers these modules register; the last ones stay in memory."""
+    for module in layers:
+        import_module(module)
+    return load_model(stored)
 
 
 def model_of(content: bytes) -> keras.Model:
