@@ -101,8 +101,8 @@ def measure(
         crafting: what another cell of the same view crafted for the same images; none: nothing.
     """
     starts = scenario.starts(images)
-    unit = unit_of(cell, starts, images)
-    crafted = crafting or craft(cell, scenario, starts, labels, unit)
+    unit = _unit(cell, starts, images)
+    crafted = crafting or _craft(cell, scenario, starts, labels, unit)
     votes = scenario.votes(starts)
     clean = majority(votes)
     found = _of_clean(scenario, starts, labels, votes)
@@ -110,7 +110,7 @@ def measure(
     outcomes = []
     for epsilon, made in zip(cell.epsilons, crafted.results, strict=True):
         votes = scenario.votes(made.adversarial)
-        outcomes.append(outcome(labels, clean, majority(votes), made.adversarial - starts))
+        outcomes.append(_outcome(labels, clean, majority(votes), made.adversarial - starts))
         found = _of_budget(cell, scenario, outcomes[-1], made, votes)
         metrics += [(name, value, metric_step(epsilon)) for name, value in found]
     if crafted.no_gradient is not None:
@@ -119,12 +119,12 @@ def measure(
     return Measurement(result, tuple(metrics), starts, crafted, scenario)
 
 
-def craft(
+def _craft(
     cell: Cell,
     scenario: Scenario,
     starts: NDArray[np.float32],
     labels: NDArray[np.int64],
-    unit: float = 1.0,
+    unit: float,
 ) -> Crafting:
     """Return what an attack makes of `starts` `(n, ...)` at each of its budgets, times `unit`.
 
@@ -150,14 +150,14 @@ def craft(
     return Crafting(results, stuck)
 
 
-def unit_of(cell: Cell, starts: NDArray[np.float32], images: NDArray[np.float32]) -> float:
+def _unit(cell: Cell, starts: NDArray[np.float32], images: NDArray[np.float32]) -> float:
     """Return what a budget of 1 is: the whole range of an image, or as much of an output's."""
     if not cell.relative_budget or cell.threat_model.on_images:
         return 1.0
     return float(starts.mean(dtype=np.float64) / images.mean(dtype=np.float64))
 
 
-def outcome(
+def _outcome(
     labels: NDArray[np.int64],
     clean: NDArray[np.int64],
     attacked: NDArray[np.int64],

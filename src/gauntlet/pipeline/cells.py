@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from gauntlet.catalogue.entry_points import ENTRY_POINTS
@@ -51,8 +51,9 @@ def run_cells(
         # Cells of one view have the same adversarial images: side by side, they craft them once.
         for cell in sorted(cells, key=lambda c: c.view):
             try:
-                compute = partial(runner.run, cell, parent)
-                results[cell] = read_cell(reuse.reuse_or_compute(runner.fingerprint(cell), compute))
+                fingerprint = runner.fingerprint(cell)
+                compute = partial(runner.run, cell, fingerprint, parent)
+                results[cell] = read_cell(reuse.reuse_or_compute(fingerprint, compute))
             except Exception as error:
                 if tolerate is None:
                     raise
@@ -68,7 +69,7 @@ class _Runner:
     def __init__(self, config: AttackConfig, data: Dataset, networks: Networks) -> None:
         self._config, self._data, self._networks = config, data, networks
         self._last: tuple[tuple[str, ...], Crafting] | None = None
-        self._assembled = lru_cache(maxsize=4)(self._assemble)
+        self._defended: dict[str, DefendedModel] = {}
 
     def fingerprint(self, cell: Cell) -> Fingerprint:
         """Return all that decides a cell's result."""
@@ -81,7 +82,7 @@ class _Runner:
         subject = f"{cell.attack.name} on {cell.defence.name} {cell.threat_model.name}"
         return Fingerprint("cell", subject, cell.settings, read, (*cell.modules, *layers))
 
-    def run(self, cell: Cell, parent: TrackedRun) -> None:
+    def run(self, cell: Cell, fingerprint: Fingerprint, parent: TrackedRun) -> None:
         """Measure a cell in a run of its own, a child of the attack run."""
         from gauntlet.cells.measure import measure
 
@@ -92,7 +93,7 @@ class _Runner:
         }
         used = self._used_by(cell)
         tags = {
-            **self.fingerprint(cell).tags,
+            **fingerprint.tags,
             **input_tags(used),
             names.DEFENCE: cell.defence.name,
             names.THREAT_MODEL: cell.threat_model.name,
@@ -128,11 +129,13 @@ class _Runner:
 
         surrogate = SURROGATE in cell.parts
         other = self._networks[SURROGATE].load() if surrogate else None
-        return Scenario(cell.threat_model, self._assembled(cell.defence.name), other)
+        return Scenario(cell.threat_model, self._assembled(cell), other)
 
-    def _assemble(self, defence: str) -> DefendedModel:
-        cell = next(c for c in plan_cells(self._config) if c.defence.name == defence)
-        return assembled(cell, self._networks, self._data)
+    def _assembled(self, cell: Cell) -> DefendedModel:
+        defence = cell.defence.name
+        if defence not in self._defended:
+            self._defended[defence] = assembled(cell, self._networks, self._data)
+        return self._defended[defence]
 
 
 def assembled(cell: Cell, networks: Networks, data: Dataset) -> DefendedModel:

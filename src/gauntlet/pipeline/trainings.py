@@ -171,9 +171,9 @@ def _seen(inputs: Inputs, before: TrainedNetwork | None, images: Images) -> Imag
 
 def _about(data: Dataset, training: Training[Trainable]) -> Json:
     """Return what is logged of a training: the data, and every parameter that it reads."""
-    parameters = {p.name: p for p in training.entry.all_parameters}
     read = {
-        n: p.adapter.dump_python(training.values[n], mode="json") for n, p in parameters.items()
+        p.name: p.adapter.dump_python(training.values[p.name], mode="json")
+        for p in training.entry.all_parameters
     }
     sizes = {"dataset": data.name, "train_size": len(data.x_train)}
     return {**sizes, "seed": training.seed, **read}
