@@ -14,7 +14,7 @@ from gauntlet.cells.result import CellResult
 from gauntlet.evaluation.statistics import holm, mcnemar, paired, unpaired
 from gauntlet.report.claims.outcomes import Holds, Verdict
 from gauntlet.report.claims.ranking import ranking, survivors
-from gauntlet.report.claims.results import Estimate, Key, Results, TrainedKey, Training
+from gauntlet.report.claims.results import Estimate, Key, Results, TrainedKey, TrainedRun
 from gauntlet.report.claims.schema import Claim
 from gauntlet.report.claims.verdicts import counts, judge
 
@@ -145,7 +145,7 @@ def test_measured_is_what_holds_first_and_of_many_numbers_their_range() -> None:
     noiseless = _outcome(_results(0), (_measure(quantity="noise_level"), {"at_least": 0}))
     assert noiseless.measured == "undefined"
     trainings = {
-        TrainedKey(str(i), "autoencoder"): {0: Training(str(i), {"activation": f"a{i}"}, {})}
+        TrainedKey(str(i), "autoencoder"): {0: TrainedRun(str(i), {"activation": f"a{i}"}, {})}
         for i in range(5)
     }
     texts = {"network": [str(i) for i in range(5)], "model": "autoencoder", "config": "activation"}
@@ -187,7 +187,7 @@ def _losses(**seeds: tuple[float | None, ...]) -> dict[str, Any]:
     """Return trainings of networks that end with these losses, one per seed; None: it failed."""
     trainings = {
         TrainedKey(name, "autoencoder"): {
-            seed: Training(
+            seed: TrainedRun(
                 f"run {loss}",
                 {"epochs": "40", "init_epochs": "9"},
                 {"train/loss": {1: 9.0, 2: loss}},

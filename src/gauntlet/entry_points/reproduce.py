@@ -21,7 +21,7 @@ from gauntlet.pipeline.matrix import Matrix, run_matrix
 from gauntlet.pipeline.session import session
 from gauntlet.report.claims.behind import Facts
 from gauntlet.report.claims.page import SMOKE, counted, document, warnings
-from gauntlet.report.claims.results import Key, Results, Spent, TrainedKey, Training, first
+from gauntlet.report.claims.results import Key, Results, Spent, TrainedKey, TrainedRun, first
 from gauntlet.report.claims.schema import load_claims
 from gauntlet.report.claims.verdicts import ClaimOutcome, counts, judge
 from gauntlet.report.document.files import write
@@ -172,10 +172,10 @@ def read_results(matrix: Matrix, data: Mapping[str, float]) -> Results:
     return Results(cells, trainings, data, matrix.failed, matrix.diverged, minutes)
 
 
-def _training(run_id: str, runs: Mapping[str, SealedRun], matrix: Matrix) -> Training:
+def _training(run_id: str, runs: Mapping[str, SealedRun], matrix: Matrix) -> TrainedRun:
     """Return a training, and what was measured of it on test images."""
     examined = runs[matrix.examinations[run_id]].curves
-    return Training(run_id, runs[run_id].run.config, {**runs[run_id].curves, **examined})
+    return TrainedRun(run_id, runs[run_id].run.config, {**runs[run_id].curves, **examined})
 
 
 def _minutes(matrix: Matrix, runs: Mapping[str, SealedRun]) -> dict[str, Spent]:

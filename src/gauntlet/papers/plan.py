@@ -6,13 +6,11 @@ from typing import Literal, NamedTuple
 
 from gauntlet.catalogue.parameters import AUTO, Value
 from gauntlet.config.attack import AttackConfig
-from gauntlet.config.data import RunConfig
+from gauntlet.config.data import RunConfig, data_parameters
 from gauntlet.config.networks import NetworksConfig
 
-Images = int | Literal["all"]
-
-DATA = ("preset", "dataset", "train_size", "test_size", "test_first", "seed")
-"""The parameters that every network of a plan shares with the reproduction."""
+Attacked = int | Literal["all"]
+"""How many of the first test images."""
 
 
 class Part(NamedTuple):
@@ -26,7 +24,7 @@ class Part(NamedTuple):
 
     name: str
     config: AttackConfig
-    images: Images = "all"
+    images: Attacked = "all"
 
 
 class Network(NamedTuple):
@@ -55,7 +53,7 @@ def network(name: str, *parts: Part) -> Network:
 
 def shared(config: RunConfig) -> dict[str, Value]:
     """Return the data of a reproduction, and its seed."""
-    return {name: config[name] for name in DATA}
+    return {p.name: config[p.name] for p in data_parameters()}
 
 
 def attack_config(reproduction: RunConfig, **own: Value) -> AttackConfig:

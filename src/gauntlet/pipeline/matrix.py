@@ -13,7 +13,7 @@ from gauntlet.catalogue.parameters import Json
 from gauntlet.data.dataset import Dataset
 from gauntlet.errors import DivergenceError
 from gauntlet.masking import mask
-from gauntlet.papers.plan import Images, Network, Part
+from gauntlet.papers.plan import Attacked, Network, Part
 from gauntlet.pipeline.cells import run_cells
 from gauntlet.pipeline.console import say
 from gauntlet.pipeline.networks import Networks, ensure_networks
@@ -141,7 +141,7 @@ def _fail(matrix: Matrix, what: str, error: Exception) -> None:
     say(f"failed: {what}: {why}")
 
 
-def _images(data: Dataset, wanted: Images) -> int:
+def _images(data: Dataset, wanted: Attacked) -> int:
     """Return how many test images to attack; a small data set may have fewer than wanted."""
     available = len(data.x_test)
     return available if isinstance(wanted, str) else min(wanted, available)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gauntlet.catalogue.parameters import Value
 from gauntlet.papers.config import ReproduceConfig
-from gauntlet.papers.plan import Images, Network, Part, attack_config, network
+from gauntlet.papers.plan import Attacked, Network, Part, attack_config, network
 
 EPSILON = 0.005
 """Table 1: budget of FGSM and of the iterative method."""
@@ -26,7 +26,7 @@ def networks(config: ReproduceConfig) -> Iterator[Network]:
 
 
 def _table_1(config: ReproduceConfig, autoencoder: str, seed: int) -> Iterator[Part]:
-    def part(name: str, images: Images, attacks: str, **own: Value) -> Part:
+    def part(name: str, images: Attacked, attacks: str, **own: Value) -> Part:
         return Part(
             name,
             attack_config(

@@ -48,7 +48,7 @@ class TrainedKey(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainedRun:
     """A finished training run.
 
     Attributes:
@@ -103,7 +103,7 @@ class Results:
     """
 
     cells: Mapping[Key, Mapping[int, CellResult]]
-    trainings: Mapping[TrainedKey, Mapping[int, Training]]
+    trainings: Mapping[TrainedKey, Mapping[int, TrainedRun]]
     data: Mapping[str, float]
     failed: Mapping[str, str] = field(default_factory=dict)
     diverged: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
@@ -170,7 +170,7 @@ def _trained_key(measure: TrainingMeasure) -> TrainedKey:
     return TrainedKey(measure.network[0], measure.model, measure.part)
 
 
-def _of_trainings(trainings: Mapping[int, Training], measure: TrainingMeasure) -> Estimate | None:
+def _of_trainings(trainings: Mapping[int, TrainedRun], measure: TrainingMeasure) -> Estimate | None:
     if not trainings:
         return None
     ids = tuple(training.run_id for training in trainings.values())
@@ -188,7 +188,7 @@ def _parameter(config: Mapping[str, str], measure: TrainingMeasure) -> str:
     return f"{float(value) - float(config[measure.minus]):g}" if measure.minus else value
 
 
-def _logged(trainings: Mapping[int, Training], measure: TrainingMeasure) -> dict[int, float] | None:
+def _logged(trainings: Mapping[int, TrainedRun], measure: TrainingMeasure) -> dict[int, float] | None:
     """Return seed -> metric; None: some trainings do not have it at that epoch."""
     found = {}
     for seed, training in trainings.items():
