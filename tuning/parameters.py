@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.catalogue.defences import DEFENCES
-from gauntlet.catalogue.parameters import AUTO, Parameter, integer, names, one_of, or_auto, real
+from gauntlet.catalogue.parameters import (
+    AUTO,
+    TEXT,
+    Parameter,
+    integer,
+    names,
+    one_of,
+    or_auto,
+    real,
+)
 from gauntlet.catalogue.units import Budgets, budgets_in
 from gauntlet.storage import STORAGE, Storage, kept_address
 from tuning.spaces import SPACES
@@ -26,7 +31,7 @@ STUDY = (
     ),
     Parameter(
         "study_name",
-        Annotated[str, Field(min_length=1)],
+        TEXT,
         AUTO,
         "same name, same study: it goes on; auto: from parameters",
     ),

@@ -33,6 +33,9 @@ Json: TypeAlias = dict[str, Any]
 Annotation: TypeAlias = Any
 """A type as pydantic takes it; mypy has no type for types."""
 
+TEXT: Annotation = Annotated[str, Field(min_length=1)]
+"""The type of texts that are not empty."""
+
 
 @dataclass(frozen=True, eq=False)
 class Parameter:

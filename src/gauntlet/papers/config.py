@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gauntlet.catalogue.parameters import Parameter, integer, one_of
+from gauntlet.catalogue.parameters import TEXT, Parameter, integer, one_of
 from gauntlet.config.data import First, RunConfig, data_parameters
-from gauntlet.papers.paper import OUTPUT_TYPE, PAPERS, Paper
+from gauntlet.papers.paper import PAPERS, Paper
 
 ALL = "all"
 
@@ -14,9 +14,7 @@ SEEDS = Parameter(
     1,
     "trainings of every network: seed, seed + 1, ...; MagNet takes the first",
 )
-OUTPUT = Parameter(
-    "output", OUTPUT_TYPE, "reports", "folder of the reports; preset=smoke: its own inside"
-)
+OUTPUT = Parameter("output", TEXT, "reports", "folder of the reports; preset=smoke: its own inside")
 
 
 class ReproduceConfig(RunConfig):

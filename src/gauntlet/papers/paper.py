@@ -7,17 +7,13 @@ import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
 
 from gauntlet import papers
 from gauntlet.catalogue.components import Catalogue, Component, module_of
-from gauntlet.catalogue.parameters import Annotation, Parameter, integer
+from gauntlet.catalogue.parameters import Parameter, integer
 
 FEW = Parameter("few", integer(1), 1000, "first test images for slow attacks")
 SQUARE_QUERIES = Parameter("square_queries", integer(1, 1_000_000), 1000, "queries of square")
-OUTPUT_TYPE: Annotation = Annotated[str, Field(min_length=1)]
 
 CLAIMS = "claims.yaml"
 

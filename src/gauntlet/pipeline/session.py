@@ -1,4 +1,4 @@
-"""What every entry point does around its work: open the store, close up."""
+"""What every entry point does around its work: open the store, say where it is, close up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first paper's own headline and tables; its figures are drawn in `sivaslioglu2020_figures`."""
+"""The first paper's own headline and tables, and the figures that `figures` draws."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from gauntlet.catalogue.classifiers import Inputs
 from gauntlet.evaluation.quantities import OF_IMAGES, TARGETS
 
 
@@ -86,7 +87,7 @@ class TrainingMeasure(Data):
     """
 
     network: Several
-    model: Literal["autoencoder", "raw", "encoded", "features"]
+    model: Literal["autoencoder"] | Inputs
     part: str = ""
     metric: str | None = None
     epoch: int | None = Field(None, ge=0)
