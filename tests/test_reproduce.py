@@ -192,9 +192,9 @@ def test_smoke_reports_do_not_replace_full_ones() -> None:
 
 
 @pytest.mark.slow
-def test_cached_report_needs_no_tensorflow(store, config, tmp_path) -> None:
+def test_report_of_what_is_cached_needs_no_tensorflow(store, config, tmp_path) -> None:
     reproduce.run(config)
-    (parent,) = _parents(store)
+    count = _cells(store)
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
         "from pathlib import Path; from gauntlet.entry_points import reproduce; "
@@ -202,11 +202,12 @@ def test_cached_report_needs_no_tensorflow(store, config, tmp_path) -> None:
         "from small_paper import know; "
         f"know(Path({str(tmp_path)!r})); "
         f"config = parse('reproduce', {PARAMETERS | {'output': str(tmp_path / 'again')}!r}); "
-        f"reproduce.report_again({parent.info.run_id!r}, config); "
+        "reproduce.run(config); "
         "print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
+    assert _cells(store) == count and (tmp_path / "again").exists()
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,10 @@ from gauntlet.report.claims.verdicts import ClaimOutcome, counts, judge
 from gauntlet.report.document.files import write
 from gauntlet.report.document.model import Section
 from gauntlet.tracking import names
-from gauntlet.tracking.finished import SealedRun, last, read_run, read_sealed
+from gauntlet.tracking.finished import SealedRun, read_run, read_sealed
 from gauntlet.tracking.provenance import environment
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import tracked_run
-
-MATRIX = "matrix.json"
 
 
 def run(config: ReproduceConfig) -> None:
@@ -66,10 +64,10 @@ def _reproduce(paper: Paper, config: ReproduceConfig, where: str) -> None:
         run.uses_data(data.name, data.sha256, len(data.x_test), "evaluation")
         run.metrics((f"data/{name}", value) for name, value in of_data.items())
         matrix = run_matrix(networks, data, run)
-        run.json(MATRIX, matrix.as_json())
+        run.json("matrix.json", matrix.as_json())
         run.flush()
         results = read_results(matrix, of_data)
-        _log(run, config, *report(run.id, paper, config, results, environment().splitlines()))
+        _log(run, config, *report(run.id, paper, config, results))
         say(f"report: {folder(config) / 'report.html'}; run {run.id}; {where}")
         if matrix.failed:
             raise IncompleteError(
@@ -83,7 +81,6 @@ def report(
     paper: Paper,
     config: ReproduceConfig,
     results: Results,
-    packages: Sequence[str],
 ) -> tuple[list[Path], list[ClaimOutcome]]:
     """Judge every claim, write and show the report; return its files and the outcomes.
 
@@ -92,14 +89,13 @@ def report(
         paper: whose claims are judged.
         config: of the reproduction.
         results: all that it measured.
-        packages: the environment that it ran in, a line per package.
     """
     claims = load_claims(paper.claims)
     outcomes = judge(claims.claims, results)
     own = import_module(paper.report)
     headline: list[str] = own.headline(results)
     sections: list[Section] = list(own.sections(Evidence(results, claims, _artifact)))
-    facts = _facts(run_id, paper, config, results, packages)
+    facts = _facts(run_id, paper, config, results)
     page = document(claims, outcomes, results, facts, headline, sections)
     files = write(page, folder(config), "report")
     rows = [[o.claim.id, o.claim.published, o.sentence] for o in outcomes]
@@ -110,22 +106,6 @@ def report(
         say(f"warning: {line}")
     say(counted(outcomes) if config.judges else SMOKE)
     return files, outcomes
-
-
-def report_again(run_id: str, config: ReproduceConfig) -> None:
-    """Judge and write what a finished reproduction measured, from the store alone.
-
-    Raises:
-        DamagedRunError: something that it needs is missing or was changed.
-    """
-    (paper,), run = config.papers, read_sealed(run_id)
-    data = {
-        name.removeprefix("data/"): last(curve)
-        for name, curve in run.curves.items()
-        if name.startswith("data/")
-    }
-    results = read_results(Matrix.from_json(run.json(MATRIX)), data)
-    report(run_id, paper, config, results, run.artifact("environment.txt").decode().splitlines())
 
 
 def _log(
@@ -210,7 +190,6 @@ def _facts(
     paper: Paper,
     config: ReproduceConfig,
     results: Results,
-    packages: Sequence[str],
 ) -> Facts:
     found = read_run(run_id)
     commit = found.tags[names.GIT_COMMIT]
@@ -222,7 +201,7 @@ def _facts(
         sha256=found.tags[names.DATASET_SHA256],
         commit=commit,
         dirty=found.tags[names.GIT_DIRTY] == "true",
-        environment=packages,
+        environment=environment().splitlines(),
         commands=[f"git checkout {commit}", command("reproduce", config)],
         alone=list(_alone(paper, config, results)),
         duration=found.minutes,

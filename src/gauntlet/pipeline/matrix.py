@@ -54,22 +54,6 @@ class Matrix:
         self.trainings[key][seed] = network.stored.run_id
         self.examinations[network.stored.run_id] = network.examination
 
-    @classmethod
-    def from_json(cls, content: Json) -> Matrix:
-        """Return what `as_json` made."""
-        return cls(
-            {Key(*key): _by_seed(ids) for *key, ids in content["cells"]},
-            {TrainedKey(*key): _by_seed(ids) for *key, ids in content["trainings"]},
-            content["examinations"],
-            content["failed"],
-            {network: _by_seed(when) for network, when in content["diverged"].items()},
-        )
-
-
-def _by_seed(content: dict[str, str]) -> dict[int, str]:
-    """Return the seeds as numbers again: JSON has texts for keys."""
-    return {int(seed): text for seed, text in content.items()}
-
 
 def run_matrix(networks: Sequence[Network], data: Dataset, parent: TrackedRun) -> Matrix:
     """Return where every network's trainings and attacks were measured.
