@@ -45,7 +45,7 @@ def run(config: AttackConfig) -> Summary:
 
 def made_of(config: AttackConfig) -> str:
     """Return what is attacked, for the run's name: kinds of autoencoders and of classifier."""
-    kinds = {AUTOENCODER: config["autoencoder"], **{kind: kind for kind in AUTOENCODERS}}
+    kinds = {**{kind: kind for kind in AUTOENCODERS}, AUTOENCODER: config["autoencoder"]}
     used = [kinds[part] for part in parts_of(config) if part in kinds]
     return " + ".join([*used, config["classifier"]])
 
