@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
-from gauntlet.catalogue.parameters import AUTO, REQUIRED, Parameter, or_auto, real
+from gauntlet.catalogue.parameters import AUTO, REQUIRED, TEXT, Parameter, or_auto, real
 from gauntlet.config.config import Config
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -40,7 +40,7 @@ EPSILON = Parameter(
 )
 OUTPUT = Parameter(
     "output",
-    Annotated[str, Field(min_length=1)],
+    TEXT,
     "comparison",
     "folder for compare.html, compare.md and figures/",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from gauntlet.catalogue.classifiers import Classifier, Inputs
 from gauntlet.catalogue.parameters import Parameter, one_of
 from gauntlet.catalogue.trainings import Training
@@ -14,7 +16,7 @@ from gauntlet.config.networks import (
 
 TRAIN_ON = Parameter(
     "train_on",
-    one_of(("raw", "encoded", "features")),
+    one_of(get_args(Inputs)),
     "raw",
     "the images, the autoencoder's output (defence `encoded`) or its features (defence `features`)",
 )

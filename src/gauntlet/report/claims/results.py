@@ -188,7 +188,9 @@ def _parameter(config: Mapping[str, str], measure: TrainingMeasure) -> str:
     return f"{float(value) - float(config[measure.minus]):g}" if measure.minus else value
 
 
-def _logged(trainings: Mapping[int, TrainedRun], measure: TrainingMeasure) -> dict[int, float] | None:
+def _logged(
+    trainings: Mapping[int, TrainedRun], measure: TrainingMeasure
+) -> dict[int, float] | None:
     """Return seed -> metric; None: some trainings do not have it at that epoch."""
     found = {}
     for seed, training in trainings.items():
