@@ -3,7 +3,7 @@
 PYTHON ?= python3
 LOCK ?= requirements.lock
 ARGS ?=
-WORKERS := -n 2 --dist loadfile
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 BIN := .venv/bin
 READY := .venv/.ready-$(notdir $(LOCK))
 FOOLBOX1 := .venv-foolbox1

@@ -33,6 +33,24 @@ TINY = {
 }
 TINY_ATTACK = {**TINY, "attacks": "fgsm,noise", "epsilons": "0,0.1,0.3"}
 
+LONGEST = (
+    "test_tuning_workers",
+    "test_tuning",
+    "test_projects",
+    "test_servers",
+    "test_attacks",
+    "test_steps",
+    "test_damage",
+    "test_reproduce",
+    "test_resume",
+    "test_compare",
+    "test_extending",
+    "test_launcher",
+    "test_interruption",
+    "test_digests",
+)
+"""Files that take minutes: they come first, so that no worker ends with one of them alone."""
+
 # Tests that are started in the background, and all processes of theirs, would ignore SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -47,6 +65,12 @@ class Attacked(NamedTuple):
 
 
 LOGGER = logging.getLogger("gauntlet")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files; within a file, tests stay in order."""
+    order = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONGEST)))
 
 
 @pytest.fixture(autouse=True)
