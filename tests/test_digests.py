@@ -196,11 +196,20 @@ def test_table_as_markdown_names_all_or_each() -> None:
 # --- entries of the catalogue: their prose decides nothing, their other fields do ---
 
 PROSE: Mapping[type[Component], set[str]] = {
-    Attack: {"sentence", "source", "metrics", "needs", "norm", "skips_misclassified", "random"},
-    Defence: {"sentence", "source", "metrics", "before"},
-    ThreatModel: {"sentence", "source", "metrics", "grants", "why"},
-    Autoencoder: {"sentence", "source", "metrics", "presets", "has_code", "draws"},
-    Classifier: {"sentence", "source", "metrics", "typed", "published"},
+    Attack: {
+        "sentence",
+        "source",
+        "metrics",
+        "rule",
+        "needs",
+        "norm",
+        "skips_misclassified",
+        "random",
+    },
+    Defence: {"sentence", "source", "metrics", "rule", "before"},
+    ThreatModel: {"sentence", "source", "metrics", "rule", "grants", "why"},
+    Autoencoder: {"sentence", "source", "metrics", "rule", "presets", "has_code", "draws"},
+    Classifier: {"sentence", "source", "metrics", "rule", "typed", "published"},
 }
 """What describes, chooses or presets; the values that come of it are in every fingerprint."""
 
