@@ -218,10 +218,10 @@ def test_run_from_end_to_end(store, tiny) -> None:
     assert np.array_equal(stored["attacked"][0], stored["clean"])  # budget 0, the same draws
 
 
-def test_draws_are_part_of_a_cell_only_where_something_is_drawn(tiny) -> None:
+def test_draws_are_part_of_every_cell_of_a_defence_that_draws(tiny) -> None:
     drawn, still = (tiny("attack", **STOCHASTIC | {"stochastic": s}) for s in ("true", "false"))
     white, encoded = plan_cells(drawn)
     as_before = plan_cells(still)
     more = {"stochastic": True, "eot_samples": 3, "judge_draws": 7}
     assert white.settings == as_before[0].settings | more
-    assert encoded.settings == as_before[1].settings
+    assert encoded.settings == as_before[1].settings | more
