@@ -24,7 +24,7 @@ from gauntlet.entry_points import attack
 from gauntlet.errors import TrackingError
 from gauntlet.tracking import names
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 class Finished(NamedTuple):

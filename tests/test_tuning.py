@@ -19,7 +19,7 @@ from gauntlet.tracking.names import Of
 from tuning import tune
 from tuning.study import open_study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def _artifacts(store: mlflow.MlflowClient, run_id: str, folder: str | None = None) -> set[str]:

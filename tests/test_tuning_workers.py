@@ -20,7 +20,7 @@ from studies import study_command, study_config, study_runs
 from tuning import tune
 from tuning.study import counts, open_study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[1]
 
