@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def test_test_images_play_no_part_in_a_trial(store, monkeypatch) -> None:
 
     config = study_config(objective="robust_accuracy", space="epochs=2", attack_images="10")
     data = load_data(config)
-    trial = config.trialstudy_config({"epochs": 2}, 0)
+    trial = config.trial_config({"epochs": 2}, 0)
 
     class Silent:
         def __call__(self, epoch: int, metrics: dict[str, float]) -> None: ...
@@ -145,7 +146,7 @@ def test_test_images_play_no_part_in_a_trial(store, monkeypatch) -> None:
         def of(self, part: str) -> Any:
             return self
 
-    blind = data.__class__(**{**vars(data), "x_test": np.zeros((0, *data.x_test.shape[1:]))})
+    blind = replace(data, x_test=np.zeros((0, *data.x_test.shape[1:]), np.float32))
     assert measure(config, trial, data, Silent()) == measure(config, trial, blind, Silent())
 
 
