@@ -78,7 +78,7 @@ def know(folder: Path) -> None:
     SmallPaper.folder = folder
     PAPERS._entries[first.name] = SmallPaper(
         name=first.name,
-        sentence="a small one",
+        sentence=first.sentence,  # `--help` is remembered by the process
         code="small_paper:networks",
         report=first.report,
         data="gauntlet.papers.vigouroux2018.data:measures",
