@@ -255,7 +255,7 @@ def test_only_behind_the_autoencoder_is_the_image_itself_untouched() -> None:
 
 
 def _cells() -> list[Cell]:
-    """Return a cell of each defence and threat model, the shipped ones and one behind a filter."""
+    """Return a cell of each defence and threat model, the shipped ones and `behind`."""
     behind = replace(THREAT_MODELS["transfer"], name="behind", perturbs="autoencoder_output")
     config = AttackConfig()
     return [

@@ -87,7 +87,7 @@ STUDY = (
 
 
 def of_attacks() -> tuple[Parameter, ...]:
-    """Return the parameters of attacks whose type or default is another one in a study."""
+    """Return the parameters of attacks whose type or default differs in studies."""
     return (
         Parameter(
             "defence",

@@ -66,7 +66,7 @@ def train(
         loss: name of a Keras loss.
         sum_over_pixels: the loss is a sum over pixels where Keras means.
         inputs: what it sees, like `images`; none: the images.
-        schedule: epochs, batch size, images that are held out; see `fit`.
+        schedule: see `Schedule`.
 
     Raises:
         DivergenceError: the loss or an output became NaN or infinite.

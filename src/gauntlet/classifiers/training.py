@@ -40,7 +40,7 @@ def train(
         learning_rate: the optimizer's.
         optimizer: `adam`, or `momentum`: SGD with Nesterov momentum 0.9, as Carlini and Wagner
             train (2017, table II).
-        schedule: epochs, batch size, images that are held out; see `fit`.
+        schedule: see `Schedule`.
 
     Raises:
         DivergenceError: a metric became NaN or infinite.

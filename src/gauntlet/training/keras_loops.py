@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TypeAlias, TypedDict
+from typing import TypeAlias, TypedDict, Unpack
 
 import keras
 import numpy as np
@@ -110,7 +110,13 @@ class _EpochEnd(keras.callbacks.Callback):
 
 
 class Schedule(TypedDict):
-    """What a trainer passes on to `fit`, where it is explained."""
+    """How long a training learns, and from what; trainers pass it on to `fit`.
+
+    Attributes:
+        epochs: passes over the images.
+        batch_size: images per gradient step.
+        validation_size: how many of the last images are held out for `val/`.
+    """
 
     epochs: int
     batch_size: int
@@ -124,11 +130,9 @@ def fit(
     report: EpochReport,
     checkpoint: Checkpoint | None = None,
     *,
-    epochs: int,
-    batch_size: int,
-    validation_size: int,
     seed: int,
     advice: str,
+    **schedule: Unpack[Schedule],
 ) -> None:
     """Train a compiled model in place, or go on with a training that was interrupted.
 
@@ -142,21 +146,17 @@ def fit(
         targets: `(n, ...)`; if it is the same object as `inputs`, each batch is gathered once.
         report: called after every epoch.
         checkpoint: where the training is saved between epochs; None: nowhere.
-        epochs: passes over the images.
-        batch_size: images per gradient step.
-        validation_size: how many of the last images are held out for `val/`.
         seed: of the order in which each epoch sees the images.
         advice: what the user can do about a divergence.
+        schedule: see `Schedule`.
 
     Raises:
         DivergenceError: a metric became NaN or infinite.
     """
-    cut = len(inputs) - validation_size
-    held_out = (inputs[cut:], targets[cut:]) if validation_size else None
-    # Keras makes the optimizer's variables at the first step; a checkpoint needs them before it.
-    model.optimizer.build(model.trainable_variables)
-    variables = [*model.variables, *model.optimizer.variables]
-    progress = Progress(report, variables, checkpoint, advice)
+    epochs, batch_size = schedule["epochs"], schedule["batch_size"]
+    cut = len(inputs) - schedule["validation_size"]
+    held_out = (inputs[cut:], targets[cut:]) if cut < len(inputs) else None
+    progress = Progress(report, _variables(model), checkpoint, advice)
     done = progress.resume()
     seeds = [epoch_seed(seed, epoch) for epoch in range(done + 1, epochs + 1)]
     if not seeds:  # the checkpoint was saved after the last epoch
@@ -173,6 +173,13 @@ def fit(
         shuffle=False,  # the pipeline shuffles
         verbose=0,
     )
+
+
+def _variables(model: keras.Model) -> list[Variable]:
+    """Return all that training changes, in an order that never changes."""
+    # Keras makes the optimizer's variables at the first step; a checkpoint needs them before it.
+    model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

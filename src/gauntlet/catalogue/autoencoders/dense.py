@@ -71,7 +71,7 @@ DENSE_AUTOENCODERS = (
     ),
     Autoencoder(
         name="sparse",
-        sentence="the vanilla one with a penalty on its code",
+        sentence="vanilla, and a penalty on its code",
         source="first paper, section 5.3",
         code="gauntlet.autoencoders.dense:sparse",
         layers=_LAYERS,
@@ -86,7 +86,7 @@ DENSE_AUTOENCODERS = (
     ),
     Autoencoder(
         name="denoising",
-        sentence="the vanilla one, trained to remove Gaussian noise",
+        sentence="vanilla, trained to remove Gaussian noise",
         source="first paper, section 5.4",
         code="gauntlet.autoencoders.dense:denoising",
         layers=_LAYERS,
@@ -97,7 +97,7 @@ DENSE_AUTOENCODERS = (
     ),
     Autoencoder(
         name="variational",
-        sentence="the vanilla one with a sampled latent in the place of its code",
+        sentence="vanilla, but its code is a sampled latent",
         source="first paper, section 5.5",
         code="gauntlet.autoencoders.dense:variational",
         layers=_LAYERS,
