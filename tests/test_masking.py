@@ -20,6 +20,7 @@ from gauntlet.masking import mask, mask_address, remember
 from gauntlet.pipeline.console import say, show_log
 from gauntlet.tracking.runs import tracked_run
 from gauntlet.tracking.store import tracking_uri
+from gauntlet.variables import variables
 from tuning.config import TuneConfig
 
 ROOT = Path(__file__).parents[1]
@@ -224,3 +225,16 @@ def test_run_tells_no_secret(store, monkeypatch) -> None:
     ]
     kept = "".join([str(found.to_dictionary()), *(Path(file).read_text() for file in files)])
     assert "P4ssword" not in kept and "T0ken-one" not in kept
+
+
+def test_variables_are_read_while_another_thread_removes_some(monkeypatch) -> None:
+    class Removed(dict[str, str]):
+        """An environment whose variable `GONE` is removed as soon as it was listed."""
+
+        def __iter__(self) -> Iterator[str]:
+            names = [*super().__iter__()]
+            self.pop("GONE", None)
+            return iter(names)
+
+    monkeypatch.setattr("os.environ", Removed(GONE="1", KEPT="2"))
+    assert variables() == {"KEPT": "2"}

@@ -27,6 +27,7 @@ from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import continued_run, is_there, tracked_run
 from gauntlet.tracking.store import PROJECT_ROOT
 from gauntlet.training.runtime import configure_tensorflow
+from gauntlet.variables import variables
 from tuning.config import EXPERIMENT, TuneConfig
 from tuning.locks import Lock, Locks
 from tuning.page import study_page
@@ -118,7 +119,7 @@ def _worker(
     config: TuneConfig, parent: TrackedRun, log: IO[str]
 ) -> Iterator[subprocess.Popen[str]]:
     path = os.pathsep.join([str(PROJECT_ROOT / "src"), str(PROJECT_ROOT)])
-    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"}
+    environment = {k: v for k, v in variables().items() if k != "MLFLOW_RUN_ID"}
     environment |= {} if config["storage"] == "auto" else {STORAGE: config["storage"]}
     worker = subprocess.Popen(
         [sys.executable, "-m", "tuning.worker"],

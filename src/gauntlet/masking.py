@@ -18,6 +18,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, cast
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
+from gauntlet.variables import variables
+
 HIDDEN = "***"
 
 UNREADABLE = "that has @ : / ? # of user and password percent-encoded (%40 %3A %2F %3F %23)"
@@ -112,7 +114,7 @@ def _masked(scheme: str, rest: str) -> str:
 
 def _relevant() -> Iterator[tuple[str, str]]:
     """Yield the variables that may hold a secret."""
-    for name, value in os.environ.items():
+    for name, value in variables().items():
         given = name in _ADDRESSES or ("://" in value and mask_addresses(value) != value)
         if given or _VARIABLE.search(name):
             yield name, value

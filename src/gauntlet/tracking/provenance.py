@@ -7,13 +7,13 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import subprocess
 from pathlib import Path
 
 from gauntlet.tracking import names
 from gauntlet.tracking.store import PROJECT_ROOT
+from gauntlet.variables import variables
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -62,7 +62,7 @@ def arithmetic_settings() -> dict[str, str]:
     """Return the environment variables that may change the bits of a result: usually none."""
     return {
         name: value
-        for name, value in sorted(os.environ.items())
+        for name, value in sorted(variables().items())
         if name.startswith(_ARITHMETIC) and not name.startswith(_NO_ARITHMETIC)
     }
 
@@ -98,7 +98,7 @@ def git_state() -> dict[str, str]:
 
 def _git(*words: str) -> str | None:
     # GIT_DIR and the like, set by hooks and tools, name a repository of their own.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    environment = {k: v for k, v in variables().items() if not k.startswith("GIT_")}
     try:
         command = ["git", "-C", str(PROJECT_ROOT), *words]
         done = subprocess.run(  # noqa: S603 -- every argument is made here
