@@ -23,6 +23,8 @@ LIMITS: dict[str, dict[str, Any]] = {
     "pgd": ITERATED | {"restarts": 1},
     "apgd_ce": {"apgd_steps": STEPS},
     "apgd_dlr": {"apgd_steps": STEPS},
+    "apgd_t": {"apgd_steps": STEPS},
+    "multi_targeted": ITERATED | {"restarts": 1},
     "deepfool_l2": {},
     "deepfool_linf": {},
     "cw_l2": {"cw_searches": 2, "cw_steps": 50},

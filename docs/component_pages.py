@@ -116,7 +116,8 @@ Columns = Mapping[str, Callable[..., str]]
 def _budget(attack: Attack) -> str:
     if not attack.keeps_budget:
         return f"`{attack.budgets.name}`, not kept, as published"
-    return "minimum norm" if attack.finds_minimum else "each epsilon"
+    within = attack.budgets.unit.norm.within
+    return f"minimum norm{within}" if attack.finds_minimum else f"each epsilon{within}"
 
 
 def _schedule(classifier: Classifier) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from gauntlet.catalogue.units import PIXEL_RANGE, Unit
+from gauntlet.catalogue.units import GREY_LEVELS, PIXEL_RANGE, Unit
 from gauntlet.cells.result import CellResult
 
 
@@ -57,7 +57,7 @@ def made_cell(
         attacked,
         np.full(attacked.shape, noise, np.float32),
         np.full(attacked.shape, 0.5, np.float32),
-        keeps_budget=unit is PIXEL_RANGE,
+        keeps_budget=unit is not GREY_LEVELS,
         unit=unit,
         no_gradient=no_gradient,
         run_id=run_id,

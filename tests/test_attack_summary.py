@@ -11,7 +11,7 @@ from made_cells import made_cell
 
 from gauntlet.catalogue.threat_models import THREAT_MODELS
 from gauntlet.catalogue.trainings import Trainable, Training
-from gauntlet.catalogue.units import GREY_LEVELS, PIXEL_RANGE
+from gauntlet.catalogue.units import GREY_LEVELS, L2_NORM, PIXEL_RANGE
 from gauntlet.cells.result import CellResult
 from gauntlet.config.attack import AttackConfig
 from gauntlet.entry_points import attack
@@ -148,6 +148,49 @@ def test_unbounded_attacks_alone_are_judged_and_said_to_be_unbounded() -> None:
     assert summary.rows[0].worst_at_reference.value == pytest.approx(0.4)
     (line,) = summary.headlines()
     assert "at epsilon 16/255" in line and "lr_natural, unbounded as published" in line
+
+
+# --- budgets of different norms ---
+
+
+def _in_l2(**options) -> CellResult:
+    """Return a cell with L2 budgets."""
+    found = {"attack": "pgd_l2", "epsilons": (0.0, 1.5), **options}
+    return replace(_cell(**found), unit=L2_NORM)
+
+
+def test_each_norm_has_a_worst_case_of_its_own() -> None:
+    cells = [_cell(fallen=(range(0), range(4))), _in_l2(fallen=(range(0), range(4, 6)))]
+    summary = summarise(cells)
+    assert [row.worst_at_reference.value for row in summary.rows] == pytest.approx([0.5, 0.7])
+    assert [row.epsilons for row in summary.rows] == [(0.0, 0.1), (0.0, 1.5)]
+    assert header(summary)[3:5] == ["fgsm ε=0.1", "pgd_l2 ε=1.5 in L2"]
+    assert [line[:5] for line in table(summary)] == [
+        ["none", "white_box", "0.9000", "0.5000", ""],
+        ["none", "white_box in L2", "0.9000", "", "0.7000"],
+    ]
+
+
+def test_each_norm_has_headlines_of_its_own() -> None:
+    cells = [_in_l2(), _cell(), _in_l2(defence="reformer"), _cell("reformer")]
+    summary = summarise(cells)
+    lines = list(summary.headlines())
+    assert [line.split(":")[0] for line in lines] == ["none", "reformer"] * 2
+    assert ["at epsilon 1.5 in L2 (clean" in line for line in lines] == [True, True, False, False]
+    found = dict(summary.headline_metrics)
+    assert (found["headline/epsilon"], found["headline/epsilon_l2"]) == (0.1, 1.5)
+    assert {name for name in found if name.endswith("/none")} == {
+        f"headline/robust_accuracy{norm}{end}/none"
+        for norm in ("", "_l2")
+        for end in ("", "_low", "_high")
+    }
+
+
+def test_budgets_of_another_norm_mask_no_gradient() -> None:
+    transfer = replace(_masked("transfer", 100), unit=L2_NORM)
+    assert list(summarise([_masked("white_box", 400), transfer]).warnings()) == []
+    queries = replace(_masked("white_box", 100), attack="square_l2", unit=L2_NORM)
+    assert list(summarise([_masked("white_box", 400), queries]).warnings()) == []
 
 
 # --- headlines and warnings ---

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from models import DEFENDED, FURTHER, N_CLASSES, SHAPE, N, attack, blobs, defended, logits, run
 
 from gauntlet.attacks import base
-from gauntlet.attacks.base import TOLERANCE, AttackResult, Crafted, Logits
+from gauntlet.attacks.base import AttackResult, Crafted, Logits
+from gauntlet.attacks.budget import TOLERANCE
 from gauntlet.attacks.iterative import PGD
+from gauntlet.attacks.norms import NORMS
 from gauntlet.attacks.single_step import FGSM
 from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.catalogue.units import WHOLE_RANGE
@@ -40,6 +42,12 @@ def _all(name: str, model: Logits, epsilons: list[float], seed: int = 0) -> list
     """Attack `blobs(N)` at several budgets."""
     keeps = ATTACKS[name].keeps_budget
     return [*attack(name)(model, *blobs(N), epsilons=epsilons, seed=seed, keeps_budget=keeps)]
+
+
+def _sizes(name: str, change: np.ndarray) -> np.ndarray:
+    """Return the size of each change in the norm of an attack's budgets."""
+    order = {"linf": np.inf, "l2": 2}[ATTACKS[name].budgets.unit.norm]
+    return np.linalg.norm(change.reshape(len(change), -1), order, axis=1)
 
 
 def _shows(name: str, epsilon: float) -> float:
@@ -80,7 +88,7 @@ def _nan_gradient_where_dark(images: tf.Tensor) -> tuple[tf.Tensor, object]:
 def test_keeps_budget_and_box(name: str, model: str, epsilon: float) -> None:
     adversarial = run(attack(name), logits(model), epsilon)
     # float32 rounds x + delta, at most by half a unit in the last place of 1: 6e-8.
-    assert np.abs(adversarial - blobs(N)[0]).max() <= epsilon + 2e-7
+    assert _sizes(name, adversarial - blobs(N)[0]).max() <= epsilon + 2e-7
     assert adversarial.min() >= 0 and adversarial.max() <= 1
     assert adversarial.shape == blobs(N)[0].shape and adversarial.dtype == np.float32
 
@@ -89,7 +97,8 @@ def test_keeps_budget_and_box(name: str, model: str, epsilon: float) -> None:
 @pytest.mark.parametrize("name", FILLS_ITS_BUDGET)
 def test_uses_its_budget(name: str, model: str) -> None:
     # 5 %: uniform noise on 192 pixels comes that near to its bound, or these seeds would differ.
-    assert np.abs(run(attack(name), logits(model), 0.05) - blobs(N)[0]).max() > 0.95 * 0.05
+    change = run(attack(name), logits(model), 0.05) - blobs(N)[0]
+    assert _sizes(name, change).max() > 0.95 * 0.05
 
 
 @every_model
@@ -143,7 +152,7 @@ def test_any_image_any_budget_any_box(name, epsilon, box_and_images, seed) -> No
     data = images, blobs(N)[1]
     adversarial = run(attack(name), logits("dense"), epsilon, data=data, box=box, seed=seed)
     largest = max(1.0, float(np.abs(images).max()))
-    assert np.abs(adversarial - images).max() <= epsilon + TOLERANCE * largest
+    assert _sizes(name, adversarial - images).max() <= epsilon + TOLERANCE * largest
     assert np.isfinite(adversarial).all()
     assert box is None or (adversarial.min() >= box[0] and adversarial.max() <= box[1])
 
@@ -168,8 +177,14 @@ def test_contract_holds_for_further_defences(name: str, model: str) -> None:
     assert np.array_equal(unchanged, images) and np.isfinite(adversarial).all()
     assert np.array_equal(adversarial, run(attack(name), logits(model), 0.2, seed=7))
     if name in BOUNDED:
-        assert np.abs(adversarial - images).max() <= 0.2 + 2e-7  # rounding, as above
+        assert _sizes(name, adversarial - images).max() <= 0.2 + 2e-7  # rounding, as above
         assert adversarial.min() >= 0 and adversarial.max() <= 1
+
+
+@every_attack
+def test_the_catalogue_says_which_norm_a_budget_is_in(name: str) -> None:
+    assert attack(name).budget_norm is NORMS[ATTACKS[name].budgets.unit.norm]
+    assert name.endswith("_l2") or ATTACKS[name].budgets.unit.norm == "linf"
 
 
 # --- determinism, batches, purity ---
@@ -281,7 +296,18 @@ class NotANumber(FGSM):
         return Crafted(batch.images * np.nan, 1, 0)
 
 
+@dataclass(frozen=True)
+class CornersInL2(PGD):
+    def _perturb(self, threat, batch, epsilon, state):
+        return Crafted(base.clip_to(threat.box, batch.images + 0.9 * epsilon), 1, 0)
+
+
 WRONG = {
+    "L2": (
+        CornersInL2(1, 1.0, 1, "margin", "l2"),
+        0.1,
+        "moved an image, in l2, by 0.36.*epsilon 0.1",
+    ),
     "budget": (TwiceTheBudget(), 0.05, "TwiceTheBudget moved a pixel by 0.1.*beyond epsilon 0.05"),
     "box": (OutOfTheBox(), 0.5, r"OutOfTheBox left the box \(0.0, 1.0\)"),
     "NaN": (NotANumber(), 0.1, "NotANumber moved a pixel by nan"),
@@ -399,8 +425,8 @@ def test_iterations_succeed_at_least_as_often_as_one_step(model: str) -> None:
 def test_more_restarts_are_never_worse(model: str) -> None:
     labels = blobs(N)[1]
     hits = [
-        defended(model).predict(run(PGD(2, 0.5, k, "cross_entropy"), logits(model), 0.12)) != labels
-        for k in (1, 2, 4)
+        defended(model).predict(run(pgd, logits(model), 0.12)) != labels
+        for pgd in (PGD(2, 0.5, k, "cross_entropy", "linf") for k in (1, 2, 4))
     ]
     assert (hits[0] <= hits[1]).all() and (hits[1] <= hits[2]).all()
 

@@ -77,7 +77,7 @@ def test_pgd_from_the_same_start(model: str, epsilon: float, monkeypatch) -> Non
     theirs = pgd_module.projected_gradient_descent(
         plain(model), x, epsilon, REL_STEP * epsilon, STEPS, np.inf, y=y, rand_init=True, **BOX
     ).numpy()
-    ours = run(PGD(STEPS, REL_STEP, 1, "cross_entropy"), logits(model), epsilon, seed=5)
+    ours = run(PGD(STEPS, REL_STEP, 1, "cross_entropy", "linf"), logits(model), epsilon, seed=5)
     # What is misclassified already keeps its pixels here, and moves on in cleverhans.
     right = np.argmax(plain(model)(x), axis=1) == y.numpy()
     assert right.sum() >= 10 and np.array_equal(ours[right], theirs[right])

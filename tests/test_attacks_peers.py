@@ -15,6 +15,9 @@ import tensorflow as tf
 from models import DEFENDED, N_CLASSES, SHAPE, N, attack, blobs, defended, logits, plain, run
 from numpy.typing import NDArray
 
+from gauntlet.attacks.gradients import LOSSES
+from gauntlet.attacks.iterative import _projected_ascent
+from gauntlet.attacks.norms import L2
 from gauntlet.attacks.threat_models import logits_of
 
 pytestmark = pytest.mark.slow
@@ -39,9 +42,11 @@ def art(tmp_path_factory) -> Any:
 
 @pytest.fixture
 def by_art(art) -> Callable[..., NDArray[np.float32]]:
-    """Return what an attack of ART makes of `IMAGES`."""
+    """Return what an attack of ART makes of `IMAGES`, whose labels are the targets if targeted."""
 
-    def craft(name: str, model: str, **options: Any) -> NDArray[np.float32]:
+    def craft(
+        name: str, model: str, labels: NDArray[np.int64] = LABELS, **options: Any
+    ) -> NDArray[np.float32]:
         classifier = art.estimators.classification.TensorFlowV2Classifier(
             defended(model).graph,
             N_CLASSES,
@@ -50,7 +55,7 @@ def by_art(art) -> Callable[..., NDArray[np.float32]]:
             clip_values=(0.0, 1.0),
         )
         attack = getattr(art.attacks.evasion, name)(classifier, verbose=False, **options)
-        adversarial: NDArray[np.float32] = attack.generate(IMAGES, LABELS)
+        adversarial: NDArray[np.float32] = attack.generate(IMAGES, labels)
         return adversarial
 
     return craft
@@ -162,6 +167,74 @@ def test_apgd_is_as_strong_as_art(name: str, loss: str, by_art) -> None:
     )
     adversarial = ours(name, "dense", 0.15, apgd_steps=15, apgd_restarts=1)
     assert 1 < fooled("dense", theirs).sum() <= fooled("dense", adversarial).sum() + 1
+
+
+@every_model
+@pytest.mark.parametrize("epsilon", [0.3, 0.8])
+def test_steps_in_l2_equal_foolbox(model: str, epsilon: float) -> None:
+    """Without a random start, which PGD has."""
+    theirs = by_foolbox("L2PGD", model, epsilon, steps=6, rel_stepsize=0.25, random_start=False)
+    loop = _projected_ascent(logits(model), LOSSES["cross_entropy"], L2, (0.0, 1.0))
+    images, labels = tf.constant(IMAGES), tf.constant(LABELS)
+    found = np.asarray(loop(images, labels, images, epsilon, 0.25, 6))
+    np.testing.assert_allclose(found, theirs, rtol=0, atol=1e-5)
+
+
+@every_model
+@pytest.mark.parametrize("epsilon", [0.35, 0.5])
+def test_attacks_in_l2_are_as_strong_as_foolbox(model: str, epsilon: float) -> None:
+    """Starts differ, so one image in a dozen may: a random one lies far out, on the wrong side."""
+    theirs = by_foolbox("L2PGD", model, epsilon, steps=20, rel_stepsize=0.125, random_start=False)
+    for name in ("pgd_l2", "apgd_ce_l2", "apgd_t_l2"):
+        options = {"steps": 20, "rel_step": 0.125, "restarts": 3, "apgd_steps": 20}
+        adversarial = ours(name, model, epsilon, **options)
+        missed = fooled(model, theirs) & ~fooled(model, adversarial)
+        assert missed.sum() <= 1, name
+        assert l2(adversarial).max() <= epsilon + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [("apgd_ce_l2", "cross_entropy"), ("apgd_dlr_l2", "difference_logits_ratio")],
+)
+def test_apgd_in_l2_is_as_strong_as_art(name: str, loss: str, by_art) -> None:
+    """Random starts differ, so one image in a dozen may."""
+    theirs = by_art(
+        "AutoProjectedGradientDescent",
+        "dense",
+        norm=2,
+        eps=0.5,
+        eps_step=1.0,
+        max_iter=15,
+        nb_random_init=1,
+        loss_type=loss,
+    )
+    adversarial = ours(name, "dense", 0.5, apgd_steps=15, apgd_restarts=1)
+    assert 1 < fooled("dense", theirs).sum() <= fooled("dense", adversarial).sum() + 1
+
+
+@every_model
+@pytest.mark.parametrize("name", ["apgd_t", "multi_targeted"])
+def test_targets_in_turn_are_as_strong_as_those_of_art(name: str, model: str, by_art) -> None:
+    """ART knows no targeted DLR: its APGD descends the cross entropy of each wrong class."""
+    theirs = np.zeros(N, bool)
+    for ahead in range(1, N_CLASSES):
+        adversarial = by_art(
+            "AutoProjectedGradientDescent",
+            model,
+            labels=(LABELS + ahead) % N_CLASSES,
+            eps=0.15,
+            eps_step=0.3,
+            max_iter=15,
+            nb_random_init=1,
+            loss_type="cross_entropy",
+            targeted=True,
+        )
+        theirs |= fooled(model, adversarial)
+    options = {"apgd_steps": 15, "apgd_restarts": 1, "steps": 15, "rel_step": 0.2, "restarts": 1}
+    adversarial = ours(name, model, 0.15, **options)
+    # Random starts differ, so one image in a dozen may.
+    assert 1 < theirs.sum() <= fooled(model, adversarial).sum() + 1
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ import pytest
 from made_cells import made_cell
 
 from gauntlet.catalogue.threat_models import THREAT_MODELS
-from gauntlet.catalogue.units import GREY_LEVELS, PIXEL_RANGE
+from gauntlet.catalogue.units import GREY_LEVELS, L2_NORM, PIXEL_RANGE
 from gauntlet.cells.result import CellResult
 from gauntlet.evaluation.statistics import paired_difference
 from gauntlet.report.comparison.compare import Comparison, compare, matrix_difference
-from gauntlet.report.comparison.contests import metrics, strongest
+from gauntlet.report.comparison.contests import headline, metrics, strongest
 from gauntlet.report.comparison.matching import Comparand
 from gauntlet.report.comparison.page import as_document, headline_rows, rows
 from gauntlet.report.document.csv_table import NO_BREAK
@@ -137,6 +137,29 @@ def test_two_attacks_make_a_worst_case_of_their_own() -> None:
         0.4
     )
     assert len(names) == 3 * 4 and len(headline_rows(found)) == 2
+
+
+def test_each_norm_of_budgets_has_a_worst_case_of_its_own() -> None:
+    def in_l2(fallen: range) -> CellResult:
+        return replace(_cell("pgd_l2", fallen, epsilons=(0.0, 1.5)), unit=L2_NORM)
+
+    one = _comparand(_run(A), _cell("fgsm", range(3)), in_l2(range(6)))
+    other = _comparand(_run(B), _cell("fgsm", range(2)), in_l2(range(5)))
+    found = _compare(one, other)
+    assert [(c.name, c.title, c.budget) for c in found.worst] == [
+        ("worst_case", "worst case under white_box", "0.1"),
+        ("worst_case_l2", "worst case in L2 under white_box", "1.5 in L2"),
+    ]
+    assert [c.withstood(one).mean() for c in found.worst] == pytest.approx([0.7, 0.4])
+    assert [c.name for c in headline(found.worst)] == ["worst_case"]
+    assert strongest(found.attacks, "white_box").name == "fgsm"
+    names = {name for name, *_ in metrics(found.pairs)}
+    assert {name.split("/")[2] for name in names} == {
+        "worst_case",
+        "worst_case_l2",
+        "fgsm",
+        "pgd_l2",
+    }
 
 
 def test_sentence_says_who_withstands_more() -> None:

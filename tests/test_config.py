@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from parameters import REQUIRED
 
-from gauntlet.catalogue.attacks import ATTACKS, ENSEMBLES, epsilons_of, target_of
+from gauntlet.catalogue.attacks import (
+    ATTACKS,
+    ENSEMBLES,
+    L2_EPSILONS,
+    epsilons_of,
+    target_of,
+)
 from gauntlet.catalogue.autoencoders import AUTOENCODERS, from_preset
 from gauntlet.catalogue.classifiers import CLASSIFIERS
 from gauntlet.catalogue.defences import DEFENCES
@@ -286,13 +292,33 @@ def test_settings_of_an_attack(name: str) -> None:
 @pytest.mark.parametrize("name", ATTACKS)
 def test_budgets_speak_unit_pixels(name: str) -> None:
     config, entry = (
-        AttackConfig(epsilons=(0.0, 0.3), grey_epsilons=(0.0, 51.0, 255.0)),
+        AttackConfig(epsilons=(0.0, 0.3), grey_epsilons=(0.0, 51.0, 255.0), l2_epsilons=(0.0, 1.5)),
         ATTACKS[name],
     )
     assert (entry.budgets.name == "grey_epsilons") == name.startswith("lr_")
-    plain = (0.0, 0.2, 1.0) if name.startswith("lr_") else (0.0, 0.3)
+    plain = {"epsilons": (0.0, 0.3), "grey_epsilons": (0.0, 0.2, 1.0), "l2_epsilons": (0.0, 1.5)}[
+        entry.budgets.name
+    ]
     expected = (*plain, 1.0) if entry.finds_minimum else plain
     assert epsilons_of(config.attack(entry)) == expected
+
+
+def test_a_minimum_norm_attack_with_l2_budgets_is_shown_at_the_largest() -> None:
+    entry = dataclasses.replace(ATTACKS["deepfool_l2"], budgets=L2_EPSILONS)
+    chosen = AttackConfig(l2_epsilons=(1.0, 3.0)).attack(entry)
+    assert epsilons_of(chosen) == (1.0, 3.0, 1000.0)
+
+
+def test_an_l2_budget_is_no_share_of_the_pixel_range() -> None:
+    given = {"attacks": "pgd_l2", "l2_epsilons": "0.5,28"}
+    assert parse("attack", given)["l2_epsilons"] == (0.5, 28.0)
+    with pytest.raises(UsageError, match=r"^--epsilons: .*values in \[0, 1\]"):
+        parse("attack", {"attacks": "pgd", "epsilons": "0.5,28"})
+
+
+def test_a_study_mixes_no_norms() -> None:
+    with pytest.raises(UsageError, match=r"^--attacks: unknown attack 'apgd_ce_l2'"):
+        parse("tune", {"objective": "robust_accuracy", "attacks": "apgd_ce,apgd_ce_l2"})
 
 
 def test_strong_stands_for_the_ensemble() -> None:
@@ -338,7 +364,7 @@ def test_autoencoder_without_code_has_no_features(entry_point: str, values: dict
     with pytest.raises(UsageError, match="--stochastic: expected a defence that draws, encoded or"):
         drawn = {"stochastic": "true", "autoencoder": "variational"}
         parse("attack", {**drawn, "defence": "features"})
-    with pytest.raises(UsageError, match="black_box allows square, spsa"):
+    with pytest.raises(UsageError, match="black_box allows square, square_l2, spsa"):
         parse("attack", {"threat_models": "black_box"})
     with pytest.raises(UsageError, match="--init_epochs: expected at most the 3 epochs"):
         parse("autoencoder", {"autoencoder": "funn", "epochs": "3"})
@@ -402,6 +428,7 @@ REFUSED = {
     "judge_draws": ("0", "greater than or equal to 1"),
     "pgd_loss": ("hinge", "Valid: cross_entropy, margin, dlr"),
     "apgd_steps": ("0", "greater than or equal to 2"),
+    "target_classes": ("0", "greater than or equal to 1"),
     "square_queries": ("0", "greater than or equal to 1"),
     "spsa_samples": ("0", "greater than or equal to 1"),
     "deepfool_variant": ("foolbox2", "Valid: paper, foolbox1, foolbox3"),
@@ -436,8 +463,8 @@ def test_refusal_names_the_flag_and_the_value(name: str, case: tuple[str, str]) 
     assert line.startswith(f"--{name}: ") and "received" in line and "\n" not in line
 
 
-@pytest.mark.parametrize("name", ["epsilons", "grey_epsilons"])
-@pytest.mark.parametrize("value", ["nan", "inf", "0,0", "0.2,0.1", "-1", "256", ","])
+@pytest.mark.parametrize("name", ["epsilons", "grey_epsilons", "l2_epsilons"])
+@pytest.mark.parametrize("value", ["nan", "inf", "0,0", "0.2,0.1", "-1", "1001", ","])
 def test_budgets_that_are_none(name: str, value: str) -> None:
     with pytest.raises(UsageError, match=f"^--{name}: .*; received "):
         parse("attack", {name: value})
@@ -453,6 +480,7 @@ UNREAD = {
     # entry point, values -> what is refused as soon as it is read
     "target": ("attack", {"attacks": "pgd", "target": "12"}, {"attacks": "t_fgsm"}),
     "lr_target": ("attack", {"lr_target": "10"}, {"attacks": "lr_one_target"}),
+    "target_classes": ("attack", {"target_classes": "10"}, {"attacks": "apgd_t"}),
     "steps": ("attack", {"attacks": "fgsm,apgd_ce", **NEVER_REACHES}, {"attacks": "mim"}),
     "phases": ("classifier", {"autoencoder": "funn", "epochs": "3"}, {"train_on": "encoded"}),
     "own phases": (
@@ -485,6 +513,15 @@ def test_classes_of_the_data_matter_to_attacks_that_aim(attacks, flag, tmp_path)
     else:
         with pytest.raises(UsageError, match=f"^--{flag}: expected a class from 0 to 4"):
             load_data(config)
+
+
+@pytest.mark.parametrize("attacks", ["apgd_t", "multi_targeted"])
+def test_no_more_targets_than_wrong_classes(attacks: str) -> None:
+    said = "^--target_classes: expected at most the 9 wrong classes; received 10.$"
+    with pytest.raises(UsageError, match=said):
+        parse("attack", {"attacks": attacks, "target_classes": "10"})
+    given = parse("attack", {"attacks": attacks, "target_classes": "9"})
+    assert given.attack(ATTACKS[attacks]) == AttackConfig().attack(ATTACKS[attacks])
 
 
 def test_own_data_set_may_have_any_number_of_classes() -> None:

@@ -66,6 +66,10 @@ FROM_LAYERS = {
 }
 PIXEL_QUERIES = ("single_pixel", "local_search")
 
+APGD = ("apgd_ce", "apgd_dlr", "apgd_t", "apgd_ce_l2", "apgd_dlr_l2", "apgd_t_l2")
+CLIMBING = _by(*APGD, "multi_targeted")
+WITH_TARGETS = _by("apgd_t", "apgd_t_l2", "multi_targeted")
+
 SHARED: Mapping[str, set[Step]] = {
     "arrays": EVERY,
     "seeding": EVERY,
@@ -73,14 +77,21 @@ SHARED: Mapping[str, set[Step]] = {
     "training.keras_loops": EVERY,
     "training.outcome": TRAININGS | EXAMINATIONS,
     "training.runtime": EVERY,
-    "attacks.active_set": _by("apgd_ce", "apgd_dlr", "cw_l2", "spsa", "square"),
+    "attacks.active_set": CLIMBING | _by("cw_l2", "spsa", "square", "square_l2"),
     "attacks.adam": _by("cw_l2", "spsa"),
     "attacks.base": CELLS,
+    "attacks.auto_pgd": WITH_TARGETS,
     "attacks.batch": CELLS,
+    "attacks.budget": CELLS,
+    "attacks.climb": CLIMBING,
+    "attacks.climb_steps": CLIMBING,
     "attacks.dense_start": _by(*PIXEL_QUERIES),
     "attacks.gradients": CELLS - _by(*PIXEL_QUERIES),
+    "attacks.norms": CELLS,
     "attacks.minimum_norm": _by(*(name for name, a in ATTACKS.items() if a.finds_minimum)),
     "attacks.pixel_query": _by(*PIXEL_QUERIES),
+    "attacks.square": _by("square_l2"),
+    "attacks.targets": WITH_TARGETS,
     "attacks.threat_models": CELLS,
     "autoencoders.attacker": _of("funn") | FUNN_EXAMINED,
     "autoencoders.convolutional": FUNN_EXAMINED,  # it builds the attacker's copy
@@ -147,7 +158,7 @@ def test_every_module_of_a_computing_room_is_accounted_for() -> None:
 @pytest.mark.parametrize(
     ("module", "recomputed"),
     [
-        ("attacks.square", _by("square")),
+        ("attacks.square", _by("square", "square_l2")),
         ("attacks.deepfool", _by("deepfool_l2", "deepfool_linf")),
         ("cells.measure", CELLS),
         ("autoencoders.funn", _of("funn")),
@@ -205,13 +216,14 @@ PROSE: Mapping[type[Component], set[str]] = {
         "norm",
         "skips_misclassified",
         "random",
+        "ratio",
     },
     Defence: {"sentence", "source", "metrics", "rule", "before"},
     ThreatModel: {"sentence", "source", "metrics", "rule", "grants", "why"},
     Autoencoder: {"sentence", "source", "metrics", "rule", "presets", "has_code", "draws"},
     Classifier: {"sentence", "source", "metrics", "rule", "typed", "published"},
 }
-"""What describes, chooses or presets; the values that come of it are in every fingerprint."""
+"""What describes, chooses, refuses or presets; the values left are in every fingerprint."""
 
 CODE: Mapping[str, Any] = {
     "name": "another",

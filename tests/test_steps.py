@@ -334,13 +334,14 @@ def own_data(tmp_path) -> str:
     [
         ("target", "4", "expected a class from 0 to 3"),
         ("lr_target", "7", "expected a class from 0 to 3"),
+        ("target_classes", "4", "expected at most the 3 wrong classes of npz:"),
         ("validation_size", "20", "expected less than the 20 training images"),
     ],
 )
 def test_what_the_data_does_not_allow_is_refused_before_a_run(
     store, tiny, own_data, parameter, value, said
 ):
-    aiming = {"attacks": "t_fgsm,lr_one_target", "target": "0", "lr_target": "0"}
+    aiming = {"attacks": "t_fgsm,lr_one_target,apgd_t", "target": "0", "lr_target": "0"}
     config = tiny(
         "attack",
         dataset=own_data,
@@ -376,3 +377,26 @@ def test_logistic_regression_is_logged_like_any_other(store, tiny):
     classes = predict(load_model(network.stored), data.x_test).argmax(axis=1)
     accuracy = store.get_run(network.examination).data.metrics["clean/accuracy"]
     assert accuracy == (classes == data.y_test).mean() > 0.8
+
+
+def test_budgets_of_two_norms_stand_apart_in_one_run(store, tiny, capsys):
+    given = {"attacks": "fgsm,pgd_l2", "epsilons": "0.1", "l2_epsilons": "0.5,1.5"}
+    config = tiny("attack", defence="none", threat_models="white_box", **given)
+    linf, l2 = attack.run(config).rows
+    said = capsys.readouterr().out
+    assert "under white_box at epsilon 0.1 (clean" in said
+    assert "under white_box at epsilon 1.5 in L2 (clean" in said and "1.5 in L2" in said
+    cell = store.get_run(l2.cells[0].run_id)
+    parent = store.get_run(cell.data.tags["mlflow.parentRunId"])
+    found = parent.data.metrics
+    assert (found["headline/epsilon"], found["headline/epsilon_l2"]) == (0.1, 1.5)
+    assert found["headline/robust_accuracy_l2/none"] == l2.worst_at_reference.value
+    curve = _history(store, parent.info.run_id, "worst_case/accuracy_l2/none/white_box")
+    assert curve == dict(zip((500, 1500), l2.accuracies, strict=True))
+    assert _json(cell.info.run_id, "cell.json")["unit"]["norm"] == "l2"
+    files = {file.path for file in store.list_artifacts(parent.info.run_id)}
+    assert {"worst_case.png", "worst_case_l2.png"} <= files
+    assert (l2.cells[0].noise_l2.max(axis=1) <= np.array([0.5, 1.5]) + 1e-6).all()
+    again = attack.run(config).rows
+    assert [row.cells[0].run_id for row in again] == [row.cells[0].run_id for row in (linf, l2)]
+    assert again[1].cells[0].unit == l2.cells[0].unit and unnamed(store)[1] == []

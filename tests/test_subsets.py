@@ -154,3 +154,18 @@ def test_refused_with_2_before_there_is_a_run(flags, said, sorted_npz, store, ca
     err = capsys.readouterr().err
     assert err.startswith(f"error: {said}") and err.count("\n") == 1
     assert not runs_of(store)
+
+
+@pytest.mark.parametrize(("classes", "noted"), [(2, True), (3, True), (4, False)])
+def test_too_few_classes_for_the_targeted_ratio_are_said(classes, noted, sorted_npz, capsys):
+    data = {"y_train": np.arange(100) % classes, "y_test": np.arange(40) % classes}
+    given = {"dataset": sorted_npz(**data), "train_size": "all", "test_size": "all"}
+    load_data(parse("attack", {**given, "preset": "smoke", "attacks": "apgd_t,apgd_t_l2,pgd"}))
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    assert len(lines) == noted
+    for line in lines:
+        assert line.startswith(
+            "note: apgd_t and apgd_t_l2: the targeted difference of logits ratio needs 4 classes; "
+            f"of the {classes} of "
+        )
+        assert line.endswith(" the difference of logits is followed")

@@ -138,7 +138,9 @@ def _other(parameter: Parameter) -> Any:
     if schema.get("type") == "boolean":
         return not parameter.default
     # Large enough for `steps * rel_step`, small enough for a class.
-    return 0.7 if parameter.auto else parameter.default + 1
+    if parameter.auto:
+        return 3 if parameter.counts_classes else 0.7
+    return parameter.default + 1
 
 
 @pytest.mark.parametrize("name", ATTACKS)

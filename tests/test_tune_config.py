@@ -162,6 +162,7 @@ def test_no_space(text: str, said: str) -> None:
             "not search restarts; it searches attacks, steps, rel_step",
         ),
         ({"study": "attack", "space": "attacks=bmi"}, "--space: attacks: unknown attack 'bmi'"),
+        ({"study": "attack", "space": "attacks=pgd|pgd_l2"}, "unknown attack 'pgd_l2'"),
         ({"space": "epochs=0..3"}, "--space: epochs: expected greater than or equal to 1"),
         ({"study": "defence", "space": "loss=mse"}, "--space: loss: unknown loss 'mse'"),
         ({"study": "activations", "sampler": "random"}, "--sampler: study=activations tries all"),

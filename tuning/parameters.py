@@ -14,7 +14,7 @@ from gauntlet.catalogue.parameters import (
     or_auto,
     real,
 )
-from gauntlet.catalogue.units import Budgets, budgets_in
+from gauntlet.catalogue.units import BudgetNorm, Budgets, budgets_in
 from gauntlet.storage import STORAGE, Storage, kept_address
 from tuning.spaces import SPACES
 
@@ -88,6 +88,7 @@ STUDY = (
 
 def of_attacks() -> tuple[Parameter, ...]:
     """Return the parameters of attacks whose type or default differs in studies."""
+    linf = [n for n, a in ATTACKS.items() if a.budgets.unit.norm is BudgetNorm.LINF]
     return (
         Parameter(
             "defence",
@@ -97,9 +98,9 @@ def of_attacks() -> tuple[Parameter, ...]:
         ),
         Parameter(
             "attacks",
-            names("attack", ATTACKS),
+            names("attack", linf),
             ("apgd_ce", "apgd_dlr"),
-            "robust accuracy is what all of them leave",
+            "robust accuracy is what all of them leave; none with L2 budgets",
         ),
         *map(_one_of, dict.fromkeys(attack.budgets for attack in ATTACKS.values())),
         Parameter(

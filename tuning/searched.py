@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.catalogue.autoencoders import AUTOENCODERS
-from gauntlet.catalogue.parameters import AUTO, PRESET, Value, to_string
+from gauntlet.catalogue.parameters import AUTO, PRESET, Parameter, Value, to_string
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.config import explained
 from gauntlet.config.training import AutoencoderConfig
@@ -70,7 +70,7 @@ def _check_dimension(config: AttackConfig, searched: Searched, name: str) -> Non
             f"--space: {_described(config, searched)} does not search {name}; it searches {read}"
         )
     for value in _ends(dimensions[name]):
-        _check_value(name, value)
+        _check_value(config.parameters()[name], value)
 
 
 def _is_read(config: AttackConfig, dimensions: Space, name: str) -> bool:
@@ -106,12 +106,12 @@ def _ends(dimension: Dimension) -> tuple[Value, ...]:
     return tuple(map(int, ends)) if dimension.whole else ends
 
 
-def _check_value(name: str, value: Value) -> None:
+def _check_value(parameter: Parameter, value: Value) -> None:
     try:
-        AttackConfig.parameters()[name].adapter.validate_python(value)
+        parameter.adapter.validate_python(value)
     except ValidationError as error:
-        expected, received = explained(name, error)
-        raise ValueError(f"--space: {name}: {expected}; received {received}") from None
+        expected, received = explained(parameter.name, error)
+        raise ValueError(f"--space: {parameter.name}: {expected}; received {received}") from None
 
 
 def _unread(config: AttackConfig, searched: Searched) -> Iterator[tuple[str, str]]:

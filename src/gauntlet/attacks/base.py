@@ -17,6 +17,8 @@ import tensorflow as tf
 
 from gauntlet.arrays import Flags, Images, Labels, Tensor
 from gauntlet.attacks.batch import Batch, batches_of
+from gauntlet.attacks.budget import check_kept
+from gauntlet.attacks.norms import LINF, Norm
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,9 +40,6 @@ BATCH = 5000
 """Batch size of a compiled call. The last batch is padded to it so that TensorFlow does not
 retrace."""
 
-TOLERANCE = 1e-6
-"""Allowed float32 rounding error when the budget is checked."""
-
 
 class Threat(NamedTuple):
     """What an attack is given of its threat model, the same for all batches and budgets.
@@ -61,7 +60,7 @@ class AttackResult:
     """Adversarial images at one budget. The threat model names the model that judges them.
 
     Attributes:
-        epsilon: Linf budget, in the units of the images.
+        epsilon: budget in the attack's norm (`Attack.budget_norm`), in the units of the images.
         adversarial: shape of the attacked images.
         gradient_calls: gradient evaluations per image, on average; a Jacobian counts once per
             class.
@@ -105,7 +104,7 @@ class Attack(ABC):
             logits: what the attacker sees of the model.
             images: `(n, height, width, channels)`, float32, inside the box; left untouched.
             labels: true class of each image `(n,)`.
-            epsilons: Linf budgets >= 0; 0 returns the images themselves.
+            epsilons: budgets >= 0 in the attack's norm; 0 returns the images themselves.
             box: range of a pixel.
             seed: of the attack's randomness; same seed, same result.
             batch_size: images per compiled call, `BATCH` if None; fewer where the logits average
@@ -149,6 +148,11 @@ class Attack(ABC):
         pairs = zip(batches, gradients, strict=True)
         return np.concatenate([_is_nowhere(g)[: batch.size] for batch, g in pairs])
 
+    @property
+    def budget_norm(self) -> Norm:
+        """The norm of its budgets: Linf, unless it says otherwise."""
+        return LINF
+
     @abstractmethod
     def _perturb(self, threat: Threat, batch: Batch, epsilon: float, state: Any) -> Crafted:
         """Return adversarial images for one batch at one budget > 0, and what they cost.
@@ -174,7 +178,8 @@ class Attack(ABC):
             return Crafted(np.asarray(batch.images), 0, 0)
         crafted = self._perturb(threat, batch, epsilon, state)
         if keeps_budget:
-            _check_budget(type(self).__name__, crafted.images, batch.images, epsilon, threat.box)
+            name, limits = type(self).__name__, bounds(threat.box)
+            check_kept(name, self.budget_norm, crafted.images, batch.images, epsilon, *limits)
         return crafted._replace(images=np.asarray(crafted.images))
 
 
@@ -224,23 +229,3 @@ def _check(images: Images, labels: Labels, epsilons: Sequence[float], box: Box) 
         raise ValueError(f"each epsilon must be >= 0 and finite; received {list(epsilons)}")
     if box is not None and not (images.min() >= box[0] and images.max() <= box[1]):
         raise ValueError(f"images must lie in {box}; received {images.min()} to {images.max()}")
-
-
-def _check_budget(name: str, adversarial: Tensor, images: Tensor, epsilon: float, box: Box) -> None:
-    # Without a box, values may be large, and the rounding error of float32 grows with them.
-    scale = 1.0 if box is not None else max(1.0, float(tf.reduce_max(tf.abs(adversarial))))
-    reach = epsilon + TOLERANCE * scale
-    # One compiled pass decides; the parts of the message are computed only for a failure.
-    if not tf.reduce_min(_kept(adversarial, images, tf.constant(reach), *bounds(box))):
-        moved = float(tf.reduce_max(tf.abs(adversarial - images)))
-        low, high = float(tf.reduce_min(adversarial)), float(tf.reduce_max(adversarial))
-        if not moved <= reach:  # true for NaN too
-            raise AssertionError(f"{name} moved a pixel by {moved}, beyond epsilon {epsilon}")
-        raise AssertionError(f"{name} left the box {box}: {low} to {high}")
-
-
-@one_pass
-def _kept(adversarial: Tensor, images: Tensor, reach: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Tell for each pixel whether it is within reach of the image and inside the box: 1 or 0."""
-    inside = (adversarial >= low) & (adversarial <= high)
-    return tf.cast(inside & (tf.abs(adversarial - images) <= reach), tf.uint8)

@@ -20,8 +20,8 @@ class MinimumNormAttack(Attack):
     """An attack that searches once; a budget then accepts what the search found within it.
 
     Subclasses write `_search`. An image stays as it is if nothing is found, or nothing within
-    epsilon, which is a Linf budget like that of any attack. An epsilon of 1 spans the box [0, 1],
-    so it accepts everything that was found.
+    epsilon, which is a budget like that of any attack. A Linf budget of 1 spans the box [0, 1], so
+    it accepts everything that was found.
     """
 
     @abstractmethod
@@ -35,8 +35,8 @@ class MinimumNormAttack(Attack):
         return [self._search(threat, batch) for batch in batches]
 
     def _perturb(self, threat: Threat, batch: Batch, epsilon: float, state: Crafted) -> Crafted:
-        change = tf.reduce_max(tf.abs(state.images - batch.images), axis=[1, 2, 3], keepdims=True)
-        return state._replace(images=tf.where(change <= epsilon, state.images, batch.images))
+        near = self.budget_norm.size(state.images - batch.images) <= epsilon
+        return state._replace(images=tf.where(near, state.images, batch.images))
 
 
 @lru_cache(maxsize=KEPT_MODELS)

@@ -78,27 +78,51 @@ class Square(Attack):
     queries: int
 
     def _perturb(self, threat: Threat, batch: Batch, epsilon: float, state: None) -> Crafted:
-        logits, box, seed = threat
-        look = compiled_score(logits, margin)
-        missed = tf.math.is_inf(look(batch.images, batch.labels))
-        noise = batch.uniform(child_seed(seed, "square", "stripes"))
+        noise = batch.uniform(child_seed(threat.seed, "square", "stripes"))
         # The first row of noise decides the sign of each column.
         stripes = epsilon * tf.where(noise[:, :1] < 0, -1.0, 1.0)
-        start = tf.where(
-            missed[:, None, None, None], batch.images, clip_to(box, batch.images + stripes)
-        )
-        loss = look(start, batch.labels)
-        search = _State(batch.images, batch.labels, start, loss, tf.math.is_inf(loss))
-        squares = _squares(self.queries, batch.images.shape[1:], child_seed(seed, "square"))
-        search, taken = run_by_halves(
-            _search(logits),
-            search,
-            self.queries - 1,
-            squares,
-            tf.constant(epsilon, tf.float32),
-            *bounds(box),
-        )
-        return Crafted(search.at, 0, 2 + taken)
+        start = clip_to(threat.box, batch.images + stripes)
+        squares = _squares(self.queries, batch.images.shape[1:], child_seed(threat.seed, "square"))
+        return search(_tried, squares, start, self.queries, threat, batch, epsilon)
+
+
+Tried = Callable[..., Tensor]
+"""`(images, at, draws, k, epsilon, low, high)` -> the points that query k tries, from `at`.
+
+They lie inside the budget and the box. `draws` are the random numbers of all queries.
+"""
+
+
+def search(
+    tried: Tried,
+    draws: NamedTuple,
+    start: Tensor,
+    queries: int,
+    threat: Threat,
+    batch: Batch,
+    epsilon: float,
+) -> Crafted:
+    """Search from `start`, the first query; keep each point that raises the margin.
+
+    Args:
+        tried: what a query tries.
+        draws: what `tried` gets of random numbers; tensors.
+        start: inside budget and box, shaped as the images.
+        queries: per image at most, `start` included. One more finds the images that are
+            misclassified already.
+        threat: the attacked model, and the box.
+        batch: the clean images.
+        epsilon: the budget.
+    """
+    look = compiled_score(threat.logits, margin)
+    missed = tf.math.is_inf(look(batch.images, batch.labels))
+    start = tf.where(missed[:, None, None, None], batch.images, start)
+    loss = look(start, batch.labels)
+    state = _State(batch.images, batch.labels, start, loss, tf.math.is_inf(loss))
+    budget = tf.constant(epsilon, tf.float32)
+    stage = _search(threat.logits, tried)
+    state, taken = run_by_halves(stage, state, queries - 1, draws, budget, *bounds(threat.box))
+    return Crafted(state.at, 0, 2 + taken)
 
 
 def share(query: int, queries: int) -> float:
@@ -124,16 +148,14 @@ def _squares(queries: int, shape: tuple[int, int, int], seed: int) -> _Squares:
 
 
 @lru_cache(maxsize=KEPT_MODELS)
-def _search(logits: Logits) -> Stage:
-    """Compile the loop over queries. A step tries one square on every image."""
+def _search(logits: Logits, tried: Tried) -> Stage:
+    """Compile the loop over queries. A step tries one change of every image."""
     look: Callable[[Tensor, Tensor], Tensor] = partial(score, logits, margin)
 
     def step(
-        state: _State, k: Tensor, squares: _Squares, epsilon: Tensor, low: Tensor, high: Tensor
+        state: _State, k: Tensor, draws: NamedTuple, epsilon: Tensor, low: Tensor, high: Tensor
     ) -> _State:
-        # 2 epsilon takes a pixel from one side of its budget to the other; clipping does the rest.
-        change = 2 * epsilon * _square(_Squares(*(t[k] for t in squares)), state.images.shape[1:])
-        candidate = _changed(state.images, state.at, change, epsilon, low, high)
+        candidate = tried(state.images, state.at, draws, k, epsilon, low, high)
         loss = look(candidate, state.labels)
         better = loss > state.loss
         return state._replace(
@@ -145,12 +167,32 @@ def _search(logits: Logits) -> Stage:
     return compile_stage(step)
 
 
+def _tried(
+    images: Tensor,
+    at: Tensor,
+    squares: _Squares,
+    k: Tensor,
+    epsilon: Tensor,
+    low: Tensor,
+    high: Tensor,
+) -> Tensor:
+    """Return the points with one square changed."""
+    # 2 epsilon takes a pixel from one side of its budget to the other; clipping does the rest.
+    change = 2 * epsilon * _square(_Squares(*(t[k] for t in squares)), images.shape[1:])
+    return _changed(images, at, change, epsilon, low, high)
+
+
 def _square(square: _Squares, shape: tuple[int, int, int]) -> Tensor:
     """Return an image `(height, width, channels)`, 1 or -1 in the square and 0 elsewhere."""
-    down, across = (tf.range(n) for n in shape[:2])
-    rows = (down >= square.top) & (down < square.top + square.side)
-    columns = (across >= square.left) & (across < square.left + square.side)
-    return tf.cast(rows[:, None, None] & columns[None, :, None], tf.float32) * square.sign
+    return window(shape[:2], square.side, square.top, square.left) * square.sign
+
+
+def window(shape: tuple[int, int], side: Tensor, top: Tensor, left: Tensor) -> Tensor:
+    """Return 1 in a square window of an image and 0 elsewhere, `(height, width, 1)`."""
+    down, across = (tf.range(n) for n in shape)
+    rows = (down >= top) & (down < top + side)
+    columns = (across >= left) & (across < left + side)
+    return tf.cast(rows[:, None, None] & columns[None, :, None], tf.float32)
 
 
 @one_pass

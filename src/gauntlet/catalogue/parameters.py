@@ -49,6 +49,7 @@ class Parameter:
         auto: what `AUTO` stands for, given the other values; checked as if it were typed.
         when: `(name, value)`: the parameter is read only where that other one has this value.
         names_class: its value is a class of the data set.
+        counts_classes: its value is a number of wrong classes, fewer than the data set has classes.
         secret: it may hold a password.
     """
 
@@ -59,6 +60,7 @@ class Parameter:
     auto: Callable[[Values], Value] | None = None
     when: tuple[str, Value] | None = None
     names_class: bool = False
+    counts_classes: bool = False
     secret: bool = False
 
     @cached_property

@@ -19,7 +19,7 @@ class CellResult(Scored):
 
     Attributes:
         defence, threat_model, attack: names that identify the cell.
-        epsilons: budgets in [0, 1], `(k,)`.
+        epsilons: budgets of pixels in [0, 1], in the norm of their unit, `(k,)`.
         labels, clean: true classes and the judge's classes without attack, `(n,)`.
         attacked: the judge's classes under attack, `(k, n)`; -1 is rejected.
         noise_l2: L2 norm of each change, `(k, n)`.

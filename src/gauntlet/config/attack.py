@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from gauntlet.catalogue.attacks import ATTACKS, ENSEMBLES, Attack, follows_dlr
+from gauntlet.catalogue.attacks import ATTACKS, ENSEMBLES, Attack, Ratio, ratio_of
 from gauntlet.catalogue.autoencoders import AUTOENCODERS, from_preset
 from gauntlet.catalogue.components import Chosen, chosen
 from gauntlet.catalogue.datasets import find_dataset
 from gauntlet.catalogue.defences import DEFENCES, STOCHASTIC, Defence
 from gauntlet.catalogue.parameters import Parameter, names
 from gauntlet.catalogue.threat_models import THREAT_MODELS, ThreatModel, suiting
+from gauntlet.config.data import TooMany
 from gauntlet.config.networks import NetworksConfig, check_classifier
 
 ALL = "all"
@@ -159,15 +160,22 @@ class AttackConfig(NetworksConfig):
         return tuple(dict.fromkeys([*super().held_out_sizes, *own]))
 
     @property
-    def dlr_attacks(self) -> list[str]:
-        """The attacks of this run that ascend the difference of logits ratio."""
-        return [a.name for a in self.attacks_read if follows_dlr(self.attack(a))]
+    def ratios(self) -> dict[Ratio, list[str]]:
+        """The differences of logits ratios that are followed, each with the attacks that do."""
+        found: dict[Ratio, list[str]] = {}
+        for entry in self.attacks_read:
+            if (ratio := ratio_of(self.attack(entry))) is not None:
+                found.setdefault(ratio, []).append(entry.name)
+        return found
 
-    @property
-    def classes_named(self) -> dict[str, int]:
-        """The parameters of this run that name a class, and which."""
-        read = (p for a in self.attacks_read for p in a.all_parameters if p.names_class)
-        return {parameter.name: self[parameter.name] for parameter in read}
+    def beyond(self, classes: int) -> Iterator[TooMany]:
+        """Yield what asks for more than so many classes."""
+        for parameter in dict.fromkeys(p for a in self.attacks_read for p in a.all_parameters):
+            name = parameter.name
+            if parameter.names_class and self[name] >= classes:
+                yield TooMany(name, f"a class from 0 to {classes - 1}", self[name])
+            if parameter.counts_classes and name in self.given and self[name] >= classes:
+                yield TooMany(name, f"at most the {classes - 1} wrong classes", self[name])
 
     def _wanted(self, among: Iterable[str]) -> list[ThreatModel]:
         asked = self["threat_models"]
@@ -204,11 +212,8 @@ class AttackConfig(NetworksConfig):
 
     def _check_classes(self) -> None:
         classes = find_dataset(self["dataset"])[0].classes
-        for name, target in self.classes_named.items():
-            if classes is not None and target >= classes:
-                raise ValueError(
-                    f"--{name}: expected a class from 0 to {classes - 1}; received {target}"
-                )
+        for flag, expected, received in () if classes is None else self.beyond(classes):
+            raise ValueError(f"--{flag}: expected {expected}; received {received}")
 
     def _check_components(self) -> None:
         for entry in (*self.attacks_read, *self.defences):

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from gauntlet.catalogue.parameters import AUTO, REQUIRED, TEXT, Parameter, or_auto, real
+from gauntlet.catalogue.units import L2_NORM
 from gauntlet.config.config import Config
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -34,9 +35,9 @@ RUNS = Parameter(
 )
 EPSILON = Parameter(
     "epsilon",
-    or_auto(real(at_least=0, at_most=1)),
+    or_auto(real(at_least=0, at_most=L2_NORM.whole)),
     AUTO,
-    "budget of the tables; auto: 0.1 (lr_ attacks: 16/255), or the largest",
+    "budget of the tables; auto: 0.1 (lr_ attacks: 16/255, L2: 1.5), or the largest",
 )
 OUTPUT = Parameter(
     "output",

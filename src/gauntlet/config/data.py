@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from gauntlet.catalogue.attacks import Ratio
 from gauntlet.catalogue.datasets import DATASET_TYPE, typed_datasets
 from gauntlet.catalogue.parameters import PRESET, Parameter, Values, integer, one_of
 from gauntlet.config.config import Config
@@ -69,6 +70,20 @@ class First(NamedTuple):
     size: int
 
 
+class TooMany(NamedTuple):
+    """A parameter that asks for more classes than a data set has.
+
+    Attributes:
+        flag: its name.
+        expected: what its value may be.
+        received: its value.
+    """
+
+    flag: str
+    expected: str
+    received: int
+
+
 class RunConfig(Config):
     """The config of an entry point that computes on a data set."""
 
@@ -108,13 +123,12 @@ class RunConfig(Config):
         return ()
 
     @property
-    def classes_named(self) -> Mapping[str, int]:
-        """The parameters of this run that name a class, and which."""
+    def ratios(self) -> Mapping[Ratio, Sequence[str]]:
+        """The differences of logits ratios that are followed, each with the attacks that do."""
         return {}
 
-    @property
-    def dlr_attacks(self) -> Sequence[str]:
-        """The attacks of this run that ascend the difference of logits ratio."""
+    def beyond(self, classes: int) -> Iterable[TooMany]:  # noqa: ARG002
+        """Return what asks for more than so many classes."""
         return ()
 
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from gauntlet.arrays import Labels
-from gauntlet.catalogue.attacks import DLR_CLASSES
 from gauntlet.catalogue.datasets import find_dataset
 from gauntlet.config.data import Data, RunConfig
 from gauntlet.data.dataset import Dataset
@@ -65,11 +64,12 @@ def remarks(config: RunConfig, data: Dataset) -> Iterator[str]:
     """
     _check_validation_sizes(config, data)
     _check_classes(config, data)
-    if data.n_classes < DLR_CLASSES and (names := config.dlr_attacks):
-        yield (
-            f"note: {' and '.join(names)}: the difference of logits ratio needs {DLR_CLASSES} "
-            f"classes; of the {data.n_classes} of {data.name} the margin is followed"
-        )
+    for ratio, names in config.ratios.items():
+        if data.n_classes < ratio.classes:
+            yield (
+                f"note: {' and '.join(names)}: the {ratio.name} needs {ratio.classes} classes; of "
+                f"the {data.n_classes} of {data.name} the {ratio.otherwise} is followed"
+            )
     for part in _parts(config, data):
         yield from _missing(config, part)
 
@@ -84,12 +84,8 @@ def _check_validation_sizes(config: RunConfig, data: Dataset) -> None:
 
 
 def _check_classes(config: RunConfig, data: Dataset) -> None:
-    for name, target in config.classes_named.items():
-        if target >= data.n_classes:
-            raise UsageError(
-                f"--{name}: expected a class from 0 to {data.n_classes - 1} of {data.name}; "
-                f"received {target}."
-            )
+    for flag, expected, received in config.beyond(data.n_classes):
+        raise UsageError(f"--{flag}: expected {expected} of {data.name}; received {received}.")
 
 
 def _missing(config: RunConfig, part: Part) -> Iterator[str]:

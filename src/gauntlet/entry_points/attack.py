@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from gauntlet.catalogue.autoencoders import AUTOENCODERS
 from gauntlet.catalogue.defences import AUTOENCODER
 from gauntlet.catalogue.trainings import Trainable, Training
-from gauntlet.catalogue.units import metric_step
+from gauntlet.catalogue.units import BudgetNorm, metric_step
 from gauntlet.cells.plan import parts_of
 from gauntlet.config.attack import AttackConfig
 from gauntlet.pipeline.cells import EXPERIMENT, run_cells
@@ -21,6 +22,9 @@ from gauntlet.report.document.files import texts
 from gauntlet.tracking import names
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import tracked_run
+
+if TYPE_CHECKING:
+    from gauntlet.evaluation.figures import Curve
 
 
 def run(config: AttackConfig) -> Summary:
@@ -66,21 +70,13 @@ def skipped(config: AttackConfig) -> Iterator[str]:
 def _log_summary(
     run: TrackedRun, config: AttackConfig, networks: Networks, summary: Summary
 ) -> None:
-    from gauntlet.evaluation.figures import draw_curves
-
-    worst = {}
     for row in summary.rows:
-        key = f"{row.defence}/{row.threat_model}"
         run.metrics([(f"clean/accuracy/{row.defence}", row.clean.value)])
-        accuracies = [row.worst(i) for i in range(len(row.epsilons))]
-        for epsilon, accuracy in zip(row.epsilons, accuracies, strict=True):
-            run.metrics([(f"worst_case/accuracy/{key}", accuracy.value)], metric_step(epsilon))
-        worst[f"{row.defence}, {row.threat_model}"] = (row.epsilons, [a.value for a in accuracies])
-        curves = {c.attack: (c.epsilons, c.accuracies) for c in row.cells}
-        figure = draw_curves(curves, f"{row.defence} under {row.threat_model}")
-        run.figure(f"curves/{row.defence}_{row.threat_model}.png", figure)
+        name = f"worst_case/accuracy{row.norm.suffix}/{row.defence}/{row.threat_model}"
+        for epsilon, accuracy in zip(row.epsilons, row.accuracies, strict=True):
+            run.metrics([(name, accuracy)], metric_step(epsilon))
     run.metrics(summary.headline_metrics)
-    run.figure("worst_case.png", draw_curves(worst, "Worst case over attacks, example by example"))
+    _draw(run, summary)
     page = as_document(summary, "Attack run", notes(config, run, networks))
     for path, text in texts(page, "summary").items():
         run.text(path, text)
@@ -92,6 +88,22 @@ def _log_summary(
             for c in row.cells
         },
     )
+
+
+def _draw(run: TrackedRun, summary: Summary) -> None:
+    """Draw the attacks of each row, and the worst cases of all rows with budgets of one norm."""
+    from gauntlet.evaluation.figures import draw_curves
+
+    worst: dict[BudgetNorm, dict[str, Curve]] = {}
+    for row in summary.rows:
+        curves = {c.attack: (c.epsilons, c.accuracies) for c in row.cells}
+        figure = draw_curves(curves, f"{row.defence} under {row.threat_model}", row.norm.axis)
+        run.figure(f"curves/{row.defence}_{row.threat_model}{row.norm.suffix}.png", figure)
+        here = worst.setdefault(row.norm, {})
+        here[f"{row.defence}, {row.threat_model}"] = (row.epsilons, row.accuracies)
+    for norm, lines in worst.items():
+        figure = draw_curves(lines, "Worst case over attacks, example by example", norm.axis)
+        run.figure(f"worst_case{norm.suffix}.png", figure)
 
 
 def notes(config: AttackConfig, run: TrackedRun, networks: Networks) -> list[str]:

@@ -92,7 +92,7 @@ def _curves(contest: Contest) -> Figure:
     curves = {who.name: contest.curve(who) for who in contest.comparands}
     return Figure(
         f"curves_{contest.threat_model}_{contest.name}",
-        as_png(draw_curves(curves, contest.title)),
+        as_png(draw_curves(curves, contest.title, contest.unit.norm.axis)),
         f"Robust accuracy against epsilon: {contest.title}",
     )
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gauntlet.catalogue.units import Unit
+from gauntlet.catalogue.parameters import Json
+from gauntlet.catalogue.units import BudgetNorm, Unit
 from gauntlet.cells.plan import Cell
 from gauntlet.cells.result import CellResult
 from gauntlet.data.dataset import Dataset
@@ -39,6 +40,8 @@ def record(run: TrackedRun, cell: Cell, found: Measurement, data: Dataset) -> No
                 "reference": unit.reference,
                 "ending": unit.ending,
                 "axis": unit.axis,
+                "norm": unit.norm,
+                "whole": unit.whole,
             },
         },
     )
@@ -63,10 +66,15 @@ def read_cell(run: SealedRun) -> CellResult:
         epsilons=tuple(map(float, arrays["epsilons"])),
         **{name: arrays[name] for name in ARRAYS},
         keeps_budget=about["keeps_budget"],
-        unit=Unit(**about["unit"]),
+        unit=_unit(about["unit"]),
         no_gradient=arrays.get(NO_GRADIENT),
         run_id=run.id,
     )
+
+
+def _unit(about: Json) -> Unit:
+    """Return a unit that was logged; cells of before there were L2 budgets name no norm."""
+    return Unit(**{**about, "norm": BudgetNorm(about.get("norm", BudgetNorm.LINF))})
 
 
 def _draw(run: TrackedRun, cell: Cell, found: Measurement, data: Dataset) -> None:
@@ -80,13 +88,14 @@ def _draw(run: TrackedRun, cell: Cell, found: Measurement, data: Dataset) -> Non
         f"{epsilon:g}": matrices(data.y_test, result.clean, result.attacked[i], data.n_classes)
         for i, epsilon in enumerate(result.epsilons)
     }
-    title = f"{cell.name}, epsilon {result.epsilons[at]:.4g}"
+    # Without the ending: grey levels are shown as shares of the pixel range here.
+    title = f"{cell.name}, epsilon {result.epsilons[at]:.4g}{result.unit.norm.within}"
     run.json("confusion_matrices.json", tables)
     run.figure("confusion_matrices.png", draw_matrices(tables[shown], title))
     report = report_by_class(data.y_test, result.attacked[at])
     run.text("classification_report.txt", f"{title}\n\n{report}")
     curve = {cell.attack.name: (result.epsilons, result.accuracies)}
-    run.figure("accuracy_epsilon.png", draw_curves(curve, title))
+    run.figure("accuracy_epsilon.png", draw_curves(curve, title, result.unit.norm.axis))
     run.figure("images.png", _grid(found, data, title))
 
 

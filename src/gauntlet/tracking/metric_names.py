@@ -12,7 +12,7 @@ from gauntlet.catalogue.defences import DEFENCES
 from gauntlet.catalogue.names import Name
 from gauntlet.evaluation.quantities import LOGGED, ROBUST_ACCURACY, target_rate
 from gauntlet.evaluation.quantity import Over, Unit
-from gauntlet.tracking.names import Of, Vocabulary
+from gauntlet.tracking.names import IN_L2, Of, Vocabulary
 
 SHARE, DIFFERENCE = Unit.SHARE, Unit.DIFFERENCE
 PIXELS = "pixels in [0, 1]"
@@ -119,7 +119,9 @@ METRICS: Vocabulary = {
         Name("perturbed/max", "largest value of what is perturbed", PIXELS, ONCE),
         *_attacked(),
         Name(
-            "attack/epsilon", "the budget that the attack was given, see `relative_budget`", PIXELS
+            "attack/epsilon",
+            "the budget that the attack was given, in its norm, see `relative_budget`",
+            PIXELS,
         ),
         Name("attack/gradient_calls", "gradients per image; each draw counts", "calls"),
         Name("attack/queries", "forward passes per image beside these; each draw counts", "calls"),
@@ -137,12 +139,24 @@ METRICS: Vocabulary = {
             "the least number under threat models that perturb the image",
             ONCE,
         ),
-        Name("headline/epsilon", "the budget of all headlines of the run", PIXELS, ONCE),
+        Name("headline/epsilon", "the budget of all these headlines of the run", PIXELS, ONCE),
+        *_interval(
+            "headline/robust_accuracy_l2/<defence>",
+            "the same among attacks with L2 budgets",
+            IN_L2,
+        ),
+        Name("headline/epsilon_l2", "the L2 budget of all these headlines", PIXELS, IN_L2),
         Name("clean/accuracy/<defence>", "accuracy without attack", SHARE, ONCE),
         Name(
             "worst_case/accuracy/<defence>/<threat model>",
             "images that survive every attack",
             SHARE,
+        ),
+        Name(
+            "worst_case/accuracy_l2/<defence>/<threat model>",
+            "images that survive every attack with L2 budgets",
+            SHARE,
+            IN_L2,
         ),
     ),
     Of.TRAINING: TRAINED,

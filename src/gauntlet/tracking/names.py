@@ -59,6 +59,8 @@ class Of(StrEnum):
 
 Vocabulary = Mapping[Of, tuple[Name, ...]]
 
+IN_L2 = "attacks with L2 budgets"
+
 TAGS: Vocabulary = {
     Of.EVERY: (
         Name(STEP, "what made the run: an entry point, `cell`, `examination`, or `reuse`"),
@@ -111,7 +113,7 @@ ARTIFACTS: Vocabulary = {
         Name("traceback.txt", "where it failed", when="failed runs"),
     ),
     Of.CELL: (
-        Name("cell.json", "whether the attack keeps its budget, and the budget's unit"),
+        Name("cell.json", "whether the attack keeps its budget, and the budget's unit and norm"),
         Name("examples.npz", "of each image: class, clean and attacked prediction, change"),
         Name("confusion_matrices.json", "the three matrices of each budget"),
         Name("confusion_matrices.png", "those of the budget that the tables show"),
@@ -125,6 +127,8 @@ ARTIFACTS: Vocabulary = {
         Name("tables/<table>", TABLES),
         Name("curves/<defence>_<threat model>.png", "robust accuracy against the budget"),
         Name("worst_case.png", "worst case over attacks against the budget"),
+        Name("curves/<defence>_<threat model>_l2.png", "attacks with L2 budgets", when=IN_L2),
+        Name("worst_case_l2.png", "worst case over attacks with L2 budgets", when=IN_L2),
     ),
     Of.TRAINING: (
         Name("learning_curve.png", "metrics by epoch", when="trainings by epochs"),

@@ -8,12 +8,16 @@ from gauntlet.catalogue.attacks.attack import (
     DLR_CLASSES,
     EPSILONS,
     GREY_EPSILONS,
+    L2_EPSILONS,
+    TARGETED_DLR_CLASSES,
     Attack,
     Need,
+    Ratio,
     epsilons_of,
-    follows_dlr,
+    ratio_of,
     target_of,
 )
+from gauntlet.catalogue.attacks.auto_pgd import AUTO_PGD_ATTACKS
 from gauntlet.catalogue.attacks.gradients import GRADIENT_ATTACKS
 from gauntlet.catalogue.attacks.linear import LINEAR_ATTACKS
 from gauntlet.catalogue.attacks.minimum_norm import MINIMUM_NORM_ATTACKS
@@ -26,16 +30,30 @@ __all__ = [
     "ENSEMBLES",
     "EPSILONS",
     "GREY_EPSILONS",
+    "L2_EPSILONS",
+    "TARGETED_DLR_CLASSES",
     "Attack",
     "Need",
+    "Ratio",
     "epsilons_of",
-    "follows_dlr",
+    "ratio_of",
     "target_of",
 ]
 
 ATTACKS = Catalogue(
-    Attack, "attack", (*GRADIENT_ATTACKS, *SCORE_ATTACKS, *MINIMUM_NORM_ATTACKS, *LINEAR_ATTACKS)
+    Attack,
+    "attack",
+    (
+        *GRADIENT_ATTACKS,
+        *AUTO_PGD_ATTACKS,
+        *SCORE_ATTACKS,
+        *MINIMUM_NORM_ATTACKS,
+        *LINEAR_ATTACKS,
+    ),
 )
 
-ENSEMBLES: Mapping[str, tuple[str, ...]] = {"strong": ("pgd", "apgd_ce", "apgd_dlr", "square")}
+ENSEMBLES: Mapping[str, tuple[str, ...]] = {
+    "strong": ("pgd", "apgd_ce", "apgd_dlr", "square"),
+    "strong_l2": ("pgd_l2", "apgd_ce_l2", "apgd_dlr_l2", "square_l2"),
+}
 """Names for several attacks at once; their worst case per image is the ensemble's verdict."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gauntlet.catalogue.attacks.attack import MANY, Attack
+from gauntlet.catalogue.attacks.attack import MANY, WITHIN_L2, Attack
 from gauntlet.catalogue.parameters import (
     AUTO,
     Parameter,
@@ -14,12 +14,14 @@ from gauntlet.catalogue.parameters import (
     real,
 )
 
-STEPS = Parameter("steps", integer(1, MANY), 20, "iterations of bim, pgd and mim")
+STEPS = Parameter(
+    "steps", integer(1, MANY), 20, "iterations of bim, pgd, pgd_l2, mim and multi_targeted"
+)
 REL_STEP = Parameter(
     "rel_step",
     or_auto(real(above=0, at_most=1)),
     AUTO,
-    "step size of bim, pgd and mim as a share of epsilon; auto: 2.5 / steps",
+    "step size of the attacks that read steps, as a share of epsilon; auto: 2.5 / steps",
     # The steps cross the ball two and a half times (Madry et al. 2018, appendix).
     auto=lambda values: min(1.0, 2.5 / values["steps"]),
 )
@@ -30,16 +32,28 @@ TARGET = Parameter(
     "class that t_fgsm aims at (first paper, 5.2.2)",
     names_class=True,
 )
-RESTARTS = Parameter("restarts", integer(1, 10_000), 5, "random starts of pgd")
+RESTARTS = Parameter(
+    "restarts",
+    integer(1, 10_000),
+    5,
+    "random starts of pgd and pgd_l2; of multi_targeted per target",
+)
+TARGET_CLASSES = Parameter(
+    "target_classes",
+    or_auto(integer(1, MANY)),
+    AUTO,
+    "wrong classes that apgd_t and multi_targeted aim at, the likeliest first; auto: 9, or all "
+    "where there are fewer",
+    auto=lambda _: 9,
+    counts_classes=True,
+)
 PGD_LOSS = Parameter(
     "pgd_loss",
     one_of(("cross_entropy", "margin", "dlr")),
     "cross_entropy",
-    "what pgd ascends; margin and dlr do not saturate (dlr of two classes is the margin)",
+    "what pgd and pgd_l2 ascend; margin and dlr do not saturate (dlr of two classes is the margin)",
 )
 DECAY = Parameter("decay", real(at_least=0, at_most=10), 1.0, "momentum decay of mim")
-APGD_STEPS = Parameter("apgd_steps", integer(2, MANY), 100, "iterations of apgd_ce and apgd_dlr")
-APGD_RESTARTS = Parameter("apgd_restarts", integer(1, 10_000), 1, "random starts of apgd_")
 
 
 def _reaches_the_edge(values: Values) -> None:
@@ -52,10 +66,11 @@ def _reaches_the_edge(values: Values) -> None:
 
 
 _ITERATIVE = {"steps": STEPS, "rel_step": REL_STEP}
-_AUTO_PGD: dict[str, Value] = {
-    "source": "Croce and Hein 2020, algorithm 1",
-    "code": "gauntlet.attacks.auto_pgd:AutoPGD",
-    "parameters": {"steps": APGD_STEPS, "restarts": APGD_RESTARTS},
+_PGD: dict[str, Value] = {
+    "source": "Madry et al. 2018",
+    "code": "gauntlet.attacks.iterative:PGD",
+    "rule": _reaches_the_edge,
+    "parameters": {**_ITERATIVE, "restarts": RESTARTS, "loss": PGD_LOSS},
     "skips_misclassified": True,
     "random": True,
 }
@@ -82,15 +97,13 @@ GRADIENT_ATTACKS = (
         rule=_reaches_the_edge,
         parameters=_ITERATIVE,
     ),
+    Attack(name="pgd", sentence="BIM from random starts", fixed={"norm": "linf"}, **_PGD),
     Attack(
-        name="pgd",
-        sentence="BIM from random starts",
-        source="Madry et al. 2018",
-        code="gauntlet.attacks.iterative:PGD",
-        rule=_reaches_the_edge,
-        parameters={**_ITERATIVE, "restarts": RESTARTS, "loss": PGD_LOSS},
-        skips_misclassified=True,
-        random=True,
+        name="pgd_l2",
+        sentence="steps along the normalised gradient from random starts, within an L2 budget",
+        fixed={"norm": "l2"},
+        **_PGD,
+        **WITHIN_L2,
     ),
     Attack(
         name="mim",
@@ -108,15 +121,13 @@ GRADIENT_ATTACKS = (
         random=True,
     ),
     Attack(
-        name="apgd_ce",
-        sentence="PGD that chooses its own step sizes, on the cross entropy",
-        fixed={"loss": "cross_entropy"},
-        **_AUTO_PGD,
-    ),
-    Attack(
-        name="apgd_dlr",
-        sentence="PGD that chooses its own step sizes, on the difference of logits ratio",
-        fixed={"loss": "dlr"},
-        **_AUTO_PGD,
+        name="multi_targeted",
+        sentence="PGD on the logit difference to one wrong class after the other",
+        source="Gowal et al. 2019",
+        code="gauntlet.attacks.targeted:MultiTargeted",
+        rule=_reaches_the_edge,
+        parameters={"targets": TARGET_CLASSES, **_ITERATIVE, "restarts": RESTARTS},
+        skips_misclassified=True,
+        random=True,
     ),
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from gauntlet.catalogue.attacks.attack import MANY, Attack
+from gauntlet.catalogue.attacks.attack import MANY, WITHIN_L2, Attack
 from gauntlet.catalogue.parameters import Parameter, integer
 
-SQUARE_QUERIES = Parameter("square_queries", integer(1, 1_000_000), 5000, "queries of square")
+SQUARE_QUERIES = Parameter(
+    "square_queries", integer(1, 1_000_000), 5000, "queries of square and square_l2"
+)
 SPSA_STEPS = Parameter("spsa_steps", integer(1, MANY), 100, "iterations of spsa")
 SPSA_SAMPLES = Parameter("spsa_samples", integer(1, MANY), 128, "pairs of queries per step of spsa")
 
@@ -20,6 +22,17 @@ SCORE_ATTACKS = (
         needs="scores",
         skips_misclassified=True,
         random=True,
+    ),
+    Attack(
+        name="square_l2",
+        sentence="random search that moves change between windows, within an L2 budget",
+        source="Andriushchenko et al. 2020, algorithm 3",
+        code="gauntlet.attacks.square_l2:SquareL2",
+        parameters={"queries": SQUARE_QUERIES},
+        needs="scores",
+        skips_misclassified=True,
+        random=True,
+        **WITHIN_L2,
     ),
     Attack(
         name="spsa",

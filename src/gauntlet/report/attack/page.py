@@ -24,7 +24,7 @@ def table(summary: Summary) -> list[list[str]]:
     return [
         [
             row.defence,
-            row.threat_model,
+            f"{row.threat_model}{row.norm.within}",
             Number.of(row.clean, f"{row.clean.value:.4f}"),
             *(_accuracy(row.cell(c.attack)) for c in summary.attacks),
             Number.of(row.worst_at_reference, f"{row.worst_at_reference.value:.4f}"),
@@ -45,7 +45,7 @@ def norm_table(summary: Summary) -> list[list[str]]:
     return [
         [
             row.defence,
-            row.threat_model,
+            f"{row.threat_model}{row.norm.within}",
             cell.attack,
             Number.of(cell.success_rate, f"{cell.success_rate.value:.4f}"),
             f"[{cell.success_rate.low:.4f}, {cell.success_rate.high:.4f}]",

@@ -1,4 +1,7 @@
-"""One defence under one threat model, and the least number of each defence: the headline."""
+"""One defence under one threat model, and the least number of each defence: the headline.
+
+Budgets of different norms do not compare: each norm has rows, worst cases and headlines of its own.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from gauntlet.catalogue.threat_models import on_images
+from gauntlet.catalogue.units import BudgetNorm
 from gauntlet.cells.result import CellResult
 from gauntlet.evaluation.quantities import CLEAN_ACCURACY
 from gauntlet.evaluation.statistics import Interval, wilson, worst_case
@@ -15,11 +19,16 @@ from gauntlet.evaluation.statistics import Interval, wilson, worst_case
 
 @dataclass(frozen=True)
 class Row:
-    """One defence under one threat model: its cells in the order of the attacks."""
+    """One defence under one threat model within budgets of one norm: its cells by attack."""
 
     defence: str
     threat_model: str
     cells: tuple[CellResult, ...]
+
+    @property
+    def norm(self) -> BudgetNorm:
+        """What its budgets bound."""
+        return self.cells[0].unit.norm
 
     @cached_property
     def clean(self) -> Interval:
@@ -46,6 +55,11 @@ class Row:
     def worst(self, index: int) -> Interval:
         """Return robust accuracy at one budget; an image is lost if any attack succeeds."""
         return wilson(worst_case([cell.correct[index] for cell in self.judged]))
+
+    @property
+    def accuracies(self) -> list[float]:
+        """The worst case at each budget."""
+        return [self.worst(index).value for index in range(len(self.epsilons))]
 
     @property
     def worst_at_reference(self) -> Interval:
@@ -75,7 +89,7 @@ class Headline(NamedTuple):
 
     Attributes:
         row: the threat model under which it was found.
-        at: index of the budget, the same for all defences of a run.
+        at: index of the budget, the same for all defences of a run within a norm.
     """
 
     row: Row
@@ -89,8 +103,9 @@ class Headline(NamedTuple):
     @property
     def metrics(self) -> Iterator[tuple[str, float]]:
         """Names and values of the headline's metrics."""
+        name = f"headline/robust_accuracy{self.row.norm.suffix}"
         for end, value in zip(("", "_low", "_high"), self.accuracy, strict=True):
-            yield f"headline/robust_accuracy{end}/{self.row.defence}", value
+            yield f"{name}{end}/{self.row.defence}", value
 
     def __str__(self) -> str:
         row, cell = self.row, self.row.strongest_at(self.at)
@@ -104,6 +119,12 @@ class Headline(NamedTuple):
 
 
 def least(rows: Sequence[Row]) -> list[Headline]:
+    """Return the headlines of each norm of budgets, one per defence (`_least`)."""
+    norms = dict.fromkeys(row.norm for row in rows)
+    return [h for norm in norms for h in _least([row for row in rows if row.norm == norm])]
+
+
+def _least(rows: Sequence[Row]) -> list[Headline]:
     """Return the headline of each defence: its least worst case over threat models.
 
     Only threat models that perturb the image count, if a defence has any. All headlines are at one

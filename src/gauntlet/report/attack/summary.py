@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.catalogue.threat_models import on_images
+from gauntlet.catalogue.units import BudgetNorm
 from gauntlet.cells.result import CellResult
 from gauntlet.report import chance
 from gauntlet.report.attack.rows import Row, least
@@ -24,15 +25,15 @@ class Summary:
         return list({cell.attack: cell for row in self.rows for cell in row.cells}.values())
 
     def headlines(self) -> Iterator[str]:
-        """Yield one sentence per defence: its least robust accuracy over threat models."""
+        """Yield one sentence per norm and defence: the least robust accuracy over threat models."""
         return map(str, least(self.rows))
 
     @property
     def headline_metrics(self) -> Iterator[tuple[str, float]]:
-        """The headlines as metrics: names and values, and the budget that they share."""
+        """The headlines as metrics: names and values, and the budget that those of a norm share."""
         found = least(self.rows)
-        for headline in found[:1]:
-            yield "headline/epsilon", headline.row.epsilons[headline.at]
+        for row, at in {headline.row.norm: headline for headline in reversed(found)}.values():
+            yield f"headline/epsilon{row.norm.suffix}", row.epsilons[at]
         for headline in found:
             yield from headline.metrics
 
@@ -41,14 +42,15 @@ class Summary:
         yield from chance.warnings(_judged_models(self.rows))
         for row in self.rows:
             yield from _without_gradient(row)
-        white = {r.defence: r for r in self.rows if r.threat_model == "white_box"}
+        white = {(r.defence, r.norm): r for r in self.rows if r.threat_model == "white_box"}
         for row in white.values():
             yield from _beaten_by_queries(row)
         # What perturbs another space than the image has budgets that do not compare.
         comparable = set(on_images()) - {"white_box"}
         for row in self.rows:
-            if row.defence in white and row.threat_model in comparable:
-                yield from _masked(white[row.defence], row)
+            known = white.get((row.defence, row.norm))
+            if known is not None and row.threat_model in comparable:
+                yield from _masked(known, row)
 
 
 def _judged_models(rows: Sequence[Row]) -> Iterator[chance.Judged]:
@@ -99,14 +101,11 @@ def _beaten_by_queries(white: Row) -> Iterator[str]:
 
 
 def summarise(cells: Sequence[CellResult]) -> Summary:
-    """Group cells into rows, keeping their order."""
-    keys = dict.fromkeys((c.defence, c.threat_model) for c in cells)
-    return Summary(
-        tuple(
-            Row(d, t, tuple(c for c in cells if (c.defence, c.threat_model) == (d, t)))
-            for d, t in keys
-        )
-    )
+    """Group cells into rows, by defence, threat model and norm of budgets, keeping their order."""
+    groups: dict[tuple[str, str, BudgetNorm], list[CellResult]] = {}
+    for cell in cells:
+        groups.setdefault((cell.defence, cell.threat_model, cell.unit.norm), []).append(cell)
+    return Summary(tuple(Row(d, t, tuple(some)) for (d, t, _), some in groups.items()))
 
 
 def _by_queries(attack: str) -> bool:

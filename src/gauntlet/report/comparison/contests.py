@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gauntlet.catalogue.threat_models import on_images
+from gauntlet.catalogue.units import Unit
 from gauntlet.evaluation.quantities import CLEAN_ACCURACY
 from gauntlet.evaluation.statistics import (
     SIGNIFICANT,
@@ -23,7 +24,10 @@ from gauntlet.evaluation.statistics import (
 from gauntlet.report.comparison.matching import Comparand, Shared, common_budgets, reference
 
 WORST_CASE = "worst_case"
-"""Name in place of an attack's: an image is lost if any of the shared attacks succeeds."""
+"""Name in place of an attack's: an image is lost if any of the shared attacks succeeds.
+
+The name of another norm than Linf ends with it, for budgets of different norms do not compare.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +36,9 @@ class Contest:
 
     Attributes:
         threat_model: of all its attacks.
-        name: of the attack, or `worst_case`.
+        name: of the attack, or `worst_case`, or `worst_case_l2`.
         attacks: the attack, or all attacks of the worst case; all have the same comparands.
-        epsilon: budget in [0, 1] of the table.
+        epsilon: budget of the table, of pixels in [0, 1].
     """
 
     threat_model: str
@@ -45,12 +49,19 @@ class Contest:
     @property
     def title(self) -> str:
         """The heading of its section."""
-        return f"{self.name.replace('_case', ' case')} under {self.threat_model}"
+        worst = self.name.startswith(WORST_CASE)
+        name = f"worst case{self.unit.norm.within}" if worst else self.name
+        return f"{name} under {self.threat_model}"
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of its budgets."""
+        return self.attacks[0].unit
 
     @property
     def budget(self) -> str:
         """The budget of the table as text, in the attack's own unit."""
-        return self.attacks[0].one.unit.shown(self.epsilon)
+        return self.unit.shown(self.epsilon)
 
     @property
     def images(self) -> int:
@@ -90,43 +101,45 @@ def contests(shared: Sequence[Shared], epsilon: float | None) -> list[Contest]:
 
 
 def worst_cases(shared: Sequence[Shared], epsilon: float | None) -> list[Contest]:
-    """Return one contest per threat model, over the attacks that all its comparands share.
+    """Return one contest per threat model and norm, over the attacks that all comparands share.
 
     Attacks that keep neither budget nor box do not count, unless there are no others. A threat
     model is left out if its comparands share no attack or no budget.
     """
     found = []
-    for threat_model in dict.fromkeys(attack.threat_model for attack in shared):
-        here = [attack for attack in shared if attack.threat_model == threat_model]
+    for where in dict.fromkeys((attack.threat_model, attack.unit.norm) for attack in shared):
+        here = [attack for attack in shared if (attack.threat_model, attack.unit.norm) == where]
         judged = [attack for attack in here if attack.one.keeps_budget] or here
         everybody = {comparand for attack in judged for comparand in attack.cells}
         attacks = tuple(attack for attack in judged if set(attack.cells) == everybody)
         at = reference(attacks) if attacks and epsilon is None else epsilon
         if attacks and at is not None:
-            found.append(Contest(threat_model, WORST_CASE, attacks, at))
+            found.append(Contest(where[0], f"{WORST_CASE}{here[0].unit.norm.suffix}", attacks, at))
     return found
 
 
 def strongest(found: Sequence[Contest], threat_model: str) -> Contest:
     """Return the attack with the least robust accuracy, averaged over comparands.
 
-    Attacks that keep neither budget nor box do not count, unless there are no others.
+    Attacks that keep neither budget nor box do not count, unless there are no others; nor do those
+    with budgets of another norm than the first.
     """
     here = [contest for contest in found if contest.threat_model == threat_model]
     judged = [contest for contest in here if contest.attacks[0].one.keeps_budget] or here
-    return min(judged, key=_left)
+    return min((c for c in judged if c.unit.norm is judged[0].unit.norm), key=_left)
 
 
 def headline(worst: Sequence[Contest]) -> list[Contest]:
     """Return the worst cases that tell how robust the comparands are, the page's headline first.
 
-    Only threat models that perturb the image count, if there are any, and only the smallest budget,
-    because a larger one always leaves less. Contests with more comparands come first; of equals,
-    the one that leaves less.
+    Only threat models that perturb the image count, if there are any, and only budgets of one norm,
+    that of the first contest. Of these the smallest counts alone, because a larger one always
+    leaves less. Contests with more comparands come first; of equals, the one that leaves less.
     """
     allowed = on_images()
     there = [contest for contest in worst if contest.threat_model in allowed] or worst
     judged = [contest for contest in there if contest.attacks[0].one.keeps_budget] or there
+    judged = [contest for contest in judged if contest.unit.norm is judged[0].unit.norm]
     least = min((contest.epsilon for contest in judged), default=0.0)
     alike = [contest for contest in judged if contest.epsilon - least < 1e-9]
     return sorted(alike, key=lambda contest: (-len(contest.comparands), _left(contest)))

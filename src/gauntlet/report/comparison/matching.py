@@ -10,6 +10,7 @@ import numpy as np
 
 from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.catalogue.threat_models import THREAT_MODELS, on_images
+from gauntlet.catalogue.units import Unit
 from gauntlet.cells.result import CellResult
 from gauntlet.tracking.finished import FinishedRun
 
@@ -70,8 +71,13 @@ class Shared:
 
     @property
     def one(self) -> CellResult:
-        """Any of the cells: budgets, labels and kind of budget are the same for all."""
+        """Any of the cells: budgets, their unit and labels are the same for all."""
         return next(iter(self.cells.values()))
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of its budgets."""
+        return self.one.unit
 
     def has(self, epsilon: float) -> bool:
         """Tell whether the attack was made with a budget."""
@@ -108,7 +114,7 @@ def match(
 
     Args:
         comparands: in the order of the tables.
-        epsilon: budget in [0, 1] that a cell must have; None: the reference budget of each attack.
+        epsilon: budget of pixels in [0, 1] that a cell must have; None: each attack's reference.
 
     Returns:
         What several runs share, by threat model and attack; and all other cells.
@@ -204,15 +210,15 @@ def _listed(epsilons: Sequence[float]) -> str:
 
 
 def common_budgets(shared: Sequence[Shared]) -> list[float]:
-    """Return the budgets in [0, 1] that all these attacks were made with, ascending."""
+    """Return the budgets, of pixels in [0, 1], that all these attacks were made with, ascending."""
     return [e for e in shared[0].one.epsilons if all(attack.has(e) for attack in shared)]
 
 
 def reference(shared: Sequence[Shared]) -> float | None:
-    """Return the budget in [0, 1] that tables show; the attacks are all bounded or all unbounded.
+    """Return the budget, of pixels in [0, 1], that tables show; all attacks have it in one unit.
 
-    It is 0.1 (16 grey levels for unbounded attacks) if all attacks have it, else the largest that
-    all have; None: they share no budget.
+    It is 0.1 (16 grey levels for unbounded attacks, 1.5 in L2) if all attacks have it, else the
+    largest that all have; None: they share no budget.
     """
     common = common_budgets(shared)
-    return common[shared[0].one.unit.index_of_reference(common)] if common else None
+    return common[shared[0].unit.index_of_reference(common)] if common else None
