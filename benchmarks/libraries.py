@@ -9,10 +9,17 @@ import warnings
 from types import ModuleType
 from unittest import mock
 
+import numpy as np
+
 
 @functools.cache
 def foolbox() -> ModuleType:
-    """Return foolbox, which imports deprecated parts of SciPy."""
+    """Return foolbox, which imports deprecated parts of SciPy.
+
+    eagerpy 0.30, on which it stands, calls a function that NumPy 2 removed: it is put back.
+    """
+    if not hasattr(np, "find_common_type"):
+        vars(np)["find_common_type"] = lambda arrays, scalars: np.result_type(*arrays, *scalars)
     with warnings.catch_warnings(action="ignore"):
         import foolbox
     return foolbox

@@ -174,6 +174,9 @@ DUELS = (
         ">= 1.15",
         {"cw_searches": 2, "cw_steps": 50},
     ),
+    Duel("fmn_linf", "foolbox 3", by_foolbox("LInfFMNAttack", steps=100), ">= 3"),
+    Duel("fmn_l2", "foolbox 3", by_foolbox("L2FMNAttack", steps=100), ">= 3"),
+    Duel("ddn", "foolbox 3", by_foolbox("DDNAttack", steps=100), ">= 3"),
     Duel(
         "single_pixel",
         "foolbox 1.8",

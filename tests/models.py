@@ -188,6 +188,9 @@ def attack(name: str, **changes: Any) -> Attack:
         "cw_steps": 30,
         "cw_searches": 3,
         "cw_rate": 0.05,
+        "fmn_steps": 20,
+        "ddn_steps": 20,
+        "fab_steps": 8,
         "local_search_rounds": 20,
     }
     return AttackConfig(**(small | changes)).attack(ATTACKS[name]).create()

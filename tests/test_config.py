@@ -515,7 +515,7 @@ def test_classes_of_the_data_matter_to_attacks_that_aim(attacks, flag, tmp_path)
             load_data(config)
 
 
-@pytest.mark.parametrize("attacks", ["apgd_t", "multi_targeted"])
+@pytest.mark.parametrize("attacks", ["apgd_t", "multi_targeted", "fab_t"])
 def test_no_more_targets_than_wrong_classes(attacks: str) -> None:
     said = "^--target_classes: expected at most the 9 wrong classes; received 10.$"
     with pytest.raises(UsageError, match=said):

@@ -65,6 +65,8 @@ FROM_LAYERS = {
     name for name, entry in AUTOENCODERS.items() if "gauntlet.autoencoders.layers" in entry.layers
 }
 PIXEL_QUERIES = ("single_pixel", "local_search")
+FMN = ("fmn_l2", "fmn_linf")
+FAB = ("fab_t", "fab_t_l2")
 
 APGD = ("apgd_ce", "apgd_dlr", "apgd_t", "apgd_ce_l2", "apgd_dlr_l2", "apgd_t_l2")
 CLIMBING = _by(*APGD, "multi_targeted")
@@ -77,8 +79,9 @@ SHARED: Mapping[str, set[Step]] = {
     "training.keras_loops": EVERY,
     "training.outcome": TRAININGS | EXAMINATIONS,
     "training.runtime": EVERY,
-    "attacks.active_set": CLIMBING | _by("cw_l2", "spsa", "square", "square_l2"),
+    "attacks.active_set": CLIMBING | _by("cw_l2", "ddn", "spsa", "square", "square_l2", *FMN, *FAB),
     "attacks.adam": _by("cw_l2", "spsa"),
+    "attacks.adaptive_norm": _by("ddn", *FMN),
     "attacks.base": CELLS,
     "attacks.auto_pgd": WITH_TARGETS,
     "attacks.batch": CELLS,
@@ -89,9 +92,11 @@ SHARED: Mapping[str, set[Step]] = {
     "attacks.gradients": CELLS - _by(*PIXEL_QUERIES),
     "attacks.norms": CELLS,
     "attacks.minimum_norm": _by(*(name for name, a in ATTACKS.items() if a.finds_minimum)),
+    "attacks.nearest": _by("ddn", *FMN, *FAB),
     "attacks.pixel_query": _by(*PIXEL_QUERIES),
+    "attacks.plane_projection": _by(*FAB),
     "attacks.square": _by("square_l2"),
-    "attacks.targets": WITH_TARGETS,
+    "attacks.targets": WITH_TARGETS | _by(*FAB),
     "attacks.threat_models": CELLS,
     "autoencoders.attacker": _of("funn") | FUNN_EXAMINED,
     "autoencoders.convolutional": FUNN_EXAMINED,  # it builds the attacker's copy

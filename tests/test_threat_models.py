@@ -137,10 +137,12 @@ def _other(parameter: Parameter) -> Any:
         return next(value for value in schema["enum"] if value != parameter.default)
     if schema.get("type") == "boolean":
         return not parameter.default
-    # Large enough for `steps * rel_step`, small enough for a class.
     if parameter.auto:
+        # Large enough for `steps * rel_step`.
         return 3 if parameter.counts_classes else 0.7
-    return parameter.default + 1
+    if parameter.default + 1 >= schema.get("maximum", schema.get("exclusiveMaximum", np.inf)):
+        return parameter.default / 2  # a share
+    return parameter.default + 1  # small enough for a class
 
 
 @pytest.mark.parametrize("name", ATTACKS)

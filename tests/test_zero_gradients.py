@@ -22,7 +22,7 @@ from gauntlet.report.attack.summary import summarise
 from gauntlet.report.document.pages import as_markdown
 
 FOLLOWING = [name for name, entry in ATTACKS.items() if entry.needs == "gradients"]
-SATURATING = ("fgsm", "bim", "pgd", "pgd_l2", "mim", "apgd_ce", "apgd_ce_l2")
+SATURATING = ("fgsm", "bim", "pgd", "pgd_l2", "mim", "apgd_ce", "apgd_ce_l2", "ddn")
 """They ascend the cross entropy of the true class, which ends where the softmax is certain."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gauntlet.catalogue.attacks.adaptive import ADAPTIVE_ATTACKS
 from gauntlet.catalogue.attacks.attack import (
     DLR_CLASSES,
     EPSILONS,
@@ -48,6 +49,7 @@ ATTACKS = Catalogue(
         *AUTO_PGD_ATTACKS,
         *SCORE_ATTACKS,
         *MINIMUM_NORM_ATTACKS,
+        *ADAPTIVE_ATTACKS,
         *LINEAR_ATTACKS,
     ),
 )

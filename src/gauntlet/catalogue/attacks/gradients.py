@@ -42,8 +42,8 @@ TARGET_CLASSES = Parameter(
     "target_classes",
     or_auto(integer(1, MANY)),
     AUTO,
-    "wrong classes that apgd_t and multi_targeted aim at, the likeliest first; auto: 9, or all "
-    "where there are fewer",
+    "wrong classes that apgd_t, multi_targeted and fab_t aim at, the likeliest first; auto: 9, or "
+    "all where there are fewer",
     auto=lambda _: 9,
     counts_classes=True,
 )
