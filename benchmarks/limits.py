@@ -35,6 +35,9 @@ LIMITS: dict[str, dict[str, Any]] = {
     "fab_t_l2": {"fab_steps": 20},
     "square": {"square_queries": 200},
     "spsa": {"spsa_steps": 2},
+    "hop_skip_jump_l2": {"hop_skip_jump_steps": 2},
+    "hop_skip_jump_linf": {"hop_skip_jump_steps": 2},
+    "sigma_zero": {"sigma_zero_steps": 100},
     "single_pixel": {},
     "local_search": {"local_search_rounds": 10},
 }

@@ -25,6 +25,8 @@ HUNGRY: dict[str, dict[str, Any]] = {
     "fab_t": {"fab_steps": 2, "target_classes": 2},
     "square": {"square_queries": 20},
     "spsa": {"spsa_steps": 1},
+    "hop_skip_jump_linf": {"hop_skip_jump_steps": 2},
+    "sigma_zero": {"sigma_zero_steps": 10},
     "single_pixel": {"max_pixels": 100},
     "local_search": {"local_search_rounds": 3},
 }

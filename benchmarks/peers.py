@@ -12,6 +12,7 @@ from functools import cache, cached_property, partial
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from benchmarks import foolbox1
@@ -67,6 +68,23 @@ def by_foolbox(name: str, epsilon: float | None = None, **options: Any) -> Peer:
         attack = getattr(foolbox().attacks, name)(**options)
         x, y = tf.constant(target.images), tf.constant(target.labels)
         return seconds(lambda: attack(target.for_foolbox, x, y, epsilons=epsilon))
+
+    return run
+
+
+def by_hop_skip_jump(**options: Any) -> Peer:
+    """Return foolbox's HopSkipJump, with starts: all its noise is of one class for this network.
+
+    Each image starts from the first one that is predicted as another class than its own.
+    """
+
+    def run(target: Target) -> float:
+        attack = foolbox().attacks.HopSkipJumpAttack(**options)
+        predicted = np.argmax(target.model.predict(target.images, verbose=0), axis=1)
+        starts = target.images[[int((predicted != y).argmax()) for y in target.labels]]
+        x, y, start = map(tf.constant, (target.images, target.labels, starts))
+        attacked = target.for_foolbox
+        return seconds(lambda: attack(attacked, x, y, epsilons=None, starting_points=start))
 
     return run
 
@@ -177,6 +195,15 @@ DUELS = (
     Duel("fmn_linf", "foolbox 3", by_foolbox("LInfFMNAttack", steps=100), ">= 3"),
     Duel("fmn_l2", "foolbox 3", by_foolbox("L2FMNAttack", steps=100), ">= 3"),
     Duel("ddn", "foolbox 3", by_foolbox("DDNAttack", steps=100), ">= 3"),
+    Duel(
+        "hop_skip_jump_l2",
+        "foolbox 3",
+        by_hop_skip_jump(steps=10),
+        ">= 5",
+        {"hop_skip_jump_steps": 10},
+        images=100,
+        sample=100,
+    ),
     Duel(
         "single_pixel",
         "foolbox 1.8",

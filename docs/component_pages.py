@@ -30,12 +30,14 @@ def attacks() -> str:
         "misclassified images": lambda a: "left" if a.skips_misclassified else "attacked too",
     }
     said = (
-        "An [attack](../concepts.md#attack) *needs* gradients, or scores alone, or nothing. A "
-        "[threat model](threat_models.md) that grants scores alone leaves out attacks that need "
-        "gradients, and attacks that need nothing: no grant changes them. Where its budget is "
-        "*each epsilon*, an attack runs once per epsilon. Where it is *minimum norm*, one search "
-        "serves every epsilon: at each, it counts what was found within it. An image that is "
-        "misclassified without attack is *left* as it is or *attacked too*; neither is a success.\n"
+        "An [attack](../concepts.md#attack) *needs* gradients, or scores alone, or decisions (the "
+        "predicted class) alone, or nothing. A [threat model](threat_models.md) that grants scores "
+        "alone leaves out attacks that need gradients, and attacks that need nothing: no grant "
+        "changes them. One that grants decisions alone leaves out attacks that need scores, too. "
+        "Where its budget is *each epsilon*, an attack runs once per epsilon. Where it is *minimum "
+        "norm*, one search serves every epsilon: at each, it counts what was found within it. An "
+        "image that is misclassified without attack is *left* as it is or *attacked too*; neither "
+        "is a success.\n"
     )
     ensembles = (
         f"`{name}` stands for {', '.join(map(code, some))}; an image falls if any of them "
@@ -65,7 +67,7 @@ def threat_models() -> str:
     columns = {
         "perturbs": lambda t: "the image" if t.on_images else "the autoencoder's output",
         "has": lambda t: HAS[t.gradient_of],
-        "may use": lambda t: "gradients and scores" if t.grants == "gradients" else "scores alone",
+        "may use": lambda t: GRANTS[t.grants],
         "judged by": lambda t: HAS[t.judged_by],
     }
     page = _page("Threat models", "threat_models", [], THREAT_MODELS.values(), columns)
@@ -98,6 +100,11 @@ def datasets() -> str:
     return _page("Data sets", "dataset", [], DATASETS.values(), columns)
 
 
+GRANTS = {
+    "gradients": "gradients and scores",
+    "scores": "scores alone",
+    "decisions": "the predicted class alone",
+}
 NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "number of pixels"}
 INPUTS = {
     "raw": "images",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from gauntlet.catalogue.entry_points import ENTRY_POINTS
-from gauntlet.catalogue.threat_models import on_images
+from gauntlet.catalogue.threat_models import THREAT_MODELS, on_images
 
 STYLE = """\
 text { font: 14px system-ui, -apple-system, "Segoe UI", sans-serif; text-anchor: middle }
@@ -142,12 +142,13 @@ def cell() -> str:
         Box(690, 90, 170, 60, ["predicted class", "equal to the true label?"]),
     ]
     arrows = [arrow((a.x + a.width, 120), (b.x, 120)) for a, b in pairwise(chain)]
+    behind_it = (name for name in THREAT_MODELS if name not in on_images())
     on_image = Box(
         10,
         8,
         300,
         46,
-        [", ".join(on_images()), "add the perturbation here"],
+        [f"every threat model but {', '.join(behind_it)}", "adds the perturbation here"],
         "add",
     )
     behind = Box(345, 8, 160, 46, ["encoded", "adds it here"], "add")

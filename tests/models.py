@@ -192,6 +192,9 @@ def attack(name: str, **changes: Any) -> Attack:
         "ddn_steps": 20,
         "fab_steps": 8,
         "local_search_rounds": 20,
+        "hop_skip_jump_steps": 3,
+        "hop_skip_jump_queries": 700,
+        "sigma_zero_steps": 20,
     }
     return AttackConfig(**(small | changes)).attack(ATTACKS[name]).create()
 

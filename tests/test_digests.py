@@ -67,6 +67,7 @@ FROM_LAYERS = {
 PIXEL_QUERIES = ("single_pixel", "local_search")
 FMN = ("fmn_l2", "fmn_linf")
 FAB = ("fab_t", "fab_t_l2")
+BY_DECISIONS = ("hop_skip_jump_l2", "hop_skip_jump_linf")
 
 APGD = ("apgd_ce", "apgd_dlr", "apgd_t", "apgd_ce_l2", "apgd_dlr_l2", "apgd_t_l2")
 CLIMBING = _by(*APGD, "multi_targeted")
@@ -79,20 +80,25 @@ SHARED: Mapping[str, set[Step]] = {
     "training.keras_loops": EVERY,
     "training.outcome": TRAININGS | EXAMINATIONS,
     "training.runtime": EVERY,
-    "attacks.active_set": CLIMBING | _by("cw_l2", "ddn", "spsa", "square", "square_l2", *FMN, *FAB),
-    "attacks.adam": _by("cw_l2", "spsa"),
+    "attacks.active_set": CLIMBING
+    | _by("cw_l2", "ddn", "sigma_zero", "spsa", "square", "square_l2", *FMN, *FAB),
+    "attacks.adam": _by("cw_l2", "sigma_zero", "spsa"),
     "attacks.adaptive_norm": _by("ddn", *FMN),
     "attacks.base": CELLS,
     "attacks.auto_pgd": WITH_TARGETS,
     "attacks.batch": CELLS,
+    "attacks.boundary": _by(*BY_DECISIONS),
+    "attacks.boundary_walk": _by(*BY_DECISIONS),
     "attacks.budget": CELLS,
     "attacks.climb": CLIMBING,
     "attacks.climb_steps": CLIMBING,
+    "attacks.decisions": _by(*BY_DECISIONS),
     "attacks.dense_start": _by(*PIXEL_QUERIES),
-    "attacks.gradients": CELLS - _by(*PIXEL_QUERIES),
+    "attacks.gradients": CELLS - _by(*PIXEL_QUERIES, *BY_DECISIONS),
     "attacks.norms": CELLS,
     "attacks.minimum_norm": _by(*(name for name, a in ATTACKS.items() if a.finds_minimum)),
     "attacks.nearest": _by("ddn", *FMN, *FAB),
+    "attacks.pixel_limits": _by("ddn", "sigma_zero", *FMN, *BY_DECISIONS),
     "attacks.pixel_query": _by(*PIXEL_QUERIES),
     "attacks.plane_projection": _by(*FAB),
     "attacks.square": _by("square_l2"),
@@ -349,6 +355,8 @@ SHORT = {
     "square_queries": "9",
     "spsa_steps": "2",
     "max_pixels": "9",
+    "hop_skip_jump_steps": "2",
+    "sigma_zero_steps": "9",
     "local_search_rounds": "2",
 }
 ATTACKED: Mapping[str, Mapping[str, str]] = {

@@ -50,6 +50,7 @@ ROWS = {
     "transfer": (2, 0, 0.8, (0.0, 1.0)),
     "encoded": (1, 1, 0.2, None),
     "black_box": (0, 0, 0.8, (0.0, 1.0)),
+    "decision": (0, 0, 0.8, (0.0, 1.0)),
 }
 
 
@@ -166,7 +167,7 @@ def test_every_parameter_of_an_attack_reaches_its_code_and_no_other_does(name: s
     ("defence", "threat_model", "said"),
     [
         ("none", "gray_box", "threat_models=gray_box makes no sense for defence=none"),
-        ("none", "encoded", "which allows white_box, transfer, black_box"),
+        ("none", "encoded", "which allows white_box, transfer, black_box, decision"),
         ("none,reformer", "encoded", "threat_models=encoded makes no sense for defence=none"),
         ("none", "white_box,encoded", "threat_models=encoded makes no sense for defence=none"),
         ("none", "all,grey_box", "Did you mean 'gray_box'"),
@@ -177,11 +178,15 @@ def test_combination_without_sense_is_refused_by_name(defence, threat_model, sai
         AttackConfig(defence=defence, threat_models=threat_model)
 
 
+QUERIED = ("black_box", "decision")
+"""They allow no attack that follows a gradient."""
+
+
 @pytest.mark.parametrize(
     ("defence", "threat_models", "pairs"),
     [
         ("none", "all", [("none", "white_box"), ("none", "transfer")]),
-        ("encoded", "all", [("encoded", name) for name in THREAT_MODELS if name != "black_box"]),
+        ("encoded", "all", [("encoded", name) for name in THREAT_MODELS if name not in QUERIED]),
         (
             "reformer,none",
             "transfer,white_box",
@@ -221,23 +226,57 @@ def test_threat_model_that_no_attack_can_use_is_refused_where_it_is_named(named:
     assert AttackConfig(attacks="fgsm").idle_attacks() == []  # all: those that apply
 
 
+@pytest.mark.parametrize("attacks", ["fgsm", "square", "noise", "strong"])
+def test_decisions_are_enough_for_few_attacks(attacks: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"threat_models=decision allows hop_skip_jump_l2, hop_.*; received"
+    ):
+        AttackConfig(defence="none", threat_models="decision", attacks=attacks)
+
+
+@pytest.mark.parametrize("threat_model", ["white_box", "black_box", "decision"])
+def test_who_is_granted_more_may_ask_for_decisions(threat_model: str) -> None:
+    given = AttackConfig(threat_models=threat_model, attacks="hop_skip_jump_l2")
+    assert given.attacks_under(THREAT_MODELS[threat_model]) == (ATTACKS["hop_skip_jump_l2"],)
+
+
 @pytest.mark.parametrize(
-    ("threat_models", "attacks", "idle"),
+    ("threat_models", "attacks", "idle", "granted"),
     [
-        ("black_box", "square,fgsm", {"fgsm": "gradients"}),
-        ("black_box", "square,noise", {"noise": "nothing"}),
-        ("black_box", "strong,spsa", dict.fromkeys(("pgd", "apgd_ce", "apgd_dlr"), "gradients")),
-        ("black_box,white_box", "square,fgsm", {}),
-        ("all", "square,fgsm", {}),
+        ("black_box", "square,fgsm", {"fgsm": "gradients"}, "scores"),
+        ("black_box", "square,noise", {"noise": "nothing"}, "scores"),
+        (
+            "black_box",
+            "strong,spsa",
+            dict.fromkeys(("pgd", "apgd_ce", "apgd_dlr"), "gradients"),
+            "scores",
+        ),
+        (
+            "decision",
+            "hop_skip_jump_linf,square,bim",
+            {"square": "scores", "bim": "gradients"},
+            "decisions",
+        ),
+        (
+            "black_box,decision",
+            "hop_skip_jump_linf,square,bim",
+            {"bim": "gradients"},
+            "scores or decisions",
+        ),
+        ("black_box,white_box", "square,fgsm", {}, ""),
+        ("all", "square,fgsm", {}, ""),
     ],
 )
-def test_attacks_without_a_cell_are_known(threat_models: str, attacks: str, idle: dict) -> None:
+def test_attacks_without_a_cell_are_known(
+    threat_models: str, attacks: str, idle: dict, granted: str
+) -> None:
     given = AttackConfig(defence="none", threat_models=threat_models, attacks=attacks)
     assert [attack.name for attack in given.idle_attacks()] == list(idle)
     planned = {a.name for _, t in given.combinations() for a in given.attacks_under(t)}
     assert planned == set(given["attacks"]) - set(idle)
     assert list(skipped(given)) == [
-        f"skipped: attack {name} needs {need}: threat models that grant scores alone leave it out"
+        f"skipped: attack {name} needs {need}: "
+        f"threat models that grant {granted} alone leave it out"
         for name, need in idle.items()
     ]
 

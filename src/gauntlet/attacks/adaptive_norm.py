@@ -15,7 +15,7 @@ from gauntlet.arrays import Tensor
 from gauntlet.attacks.base import Box, bounds
 from gauntlet.attacks.batch import Batch
 from gauntlet.attacks.nearest import Nearest, nothing_found, size, wide
-from gauntlet.attacks.norms import PIXELS
+from gauntlet.attacks.pixel_limits import pixel_limits
 
 
 class Search(NamedTuple):
@@ -54,10 +54,8 @@ def search_from(batch: Batch, box: Box, radius: float, norm: str) -> Search:
     Without a box, an image's pixel range is its own.
     """
     images, (low, high) = batch.images, bounds(box)
-    if box is None:
-        unit = tf.reduce_max(images, PIXELS) - tf.reduce_min(images, PIXELS)
-    else:
-        unit = tf.fill([len(images)], high - low)
+    darkest, brightest = pixel_limits(np.asarray(images), box)
+    unit = tf.constant((brightest - darkest)[:, 0, 0, 0])
     farthest = size(tf.maximum(images - low, high - images), norm)
     nearest = nothing_found(images)
     return Search(images, batch.labels, unit, farthest, images, radius * unit, nearest)

@@ -13,10 +13,11 @@ from gauntlet.catalogue.parameters import Json
 GRANTS: dict[str, frozenset[Need]] = {
     "gradients": frozenset(("gradients", "scores", "decisions", "nothing")),
     "scores": frozenset(("scores", "decisions")),
+    "decisions": frozenset(("decisions",)),
 }
 """What a threat model grants -> what an attack under it may need.
 
-Where scores are all that is granted, random noise is left out: no grant changes it.
+Where no gradients are granted, random noise is left out: no grant changes it.
 """
 
 
@@ -37,7 +38,7 @@ class ThreatModel(Component):
     perturbs: Literal["input", "autoencoder_output"] = "input"
     gradient_of: Literal["defended", "classifier", "surrogate"] = "defended"
     judged_by: Literal["defended", "classifier"] = "defended"
-    grants: Literal["gradients", "scores"] = "gradients"
+    grants: Literal["gradients", "scores", "decisions"] = "gradients"
     why: str
 
     @property
@@ -112,6 +113,15 @@ THREAT_MODELS = Catalogue(
             grants="scores",
             why="The attacker asks for scores only. Where this beats white_box, gradients are "
             "masked.",
+        ),
+        ThreatModel(
+            name="decision",
+            sentence="the attacker sees the predicted class alone",
+            source="Brendel et al. 2018",
+            grants="decisions",
+            why="The attacker asks for predicted classes only, which is all that many services "
+            "tell. No defence stops it by hiding gradients or scores; it takes tens of thousands "
+            "of queries per image instead. Where this beats white_box, gradients are masked.",
         ),
     ),
 )

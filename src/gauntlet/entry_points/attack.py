@@ -60,10 +60,12 @@ def skipped(config: AttackConfig) -> Iterator[str]:
         yield (
             f"skipped: threat model {threat_model.name} makes no sense for defence {defence.name}"
         )
+    # All that grant gradients allow every attack: where one is idle, there is none of them.
+    granted = " or ".join(dict.fromkeys(t.grants for _, t in config.combinations()))
     for attack in config.idle_attacks():
         yield (
             f"skipped: attack {attack.name} needs {attack.needs}: "
-            "threat models that grant scores alone leave it out"
+            f"threat models that grant {granted} alone leave it out"
         )
 
 

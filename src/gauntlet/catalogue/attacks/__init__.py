@@ -19,6 +19,7 @@ from gauntlet.catalogue.attacks.attack import (
     target_of,
 )
 from gauntlet.catalogue.attacks.auto_pgd import AUTO_PGD_ATTACKS
+from gauntlet.catalogue.attacks.decisions import DECISION_ATTACKS
 from gauntlet.catalogue.attacks.gradients import GRADIENT_ATTACKS
 from gauntlet.catalogue.attacks.linear import LINEAR_ATTACKS
 from gauntlet.catalogue.attacks.minimum_norm import MINIMUM_NORM_ATTACKS
@@ -50,6 +51,7 @@ ATTACKS = Catalogue(
         *SCORE_ATTACKS,
         *MINIMUM_NORM_ATTACKS,
         *ADAPTIVE_ATTACKS,
+        *DECISION_ATTACKS,
         *LINEAR_ATTACKS,
     ),
 )

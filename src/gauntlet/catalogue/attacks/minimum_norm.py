@@ -18,6 +18,7 @@ CW_RATE = Parameter("cw_rate", real(above=0, at_most=10), 0.01, "Adam's learning
 CW_CONFIDENCE = Parameter(
     "cw_confidence", real(at_least=0, at_most=1e6), 0.0, "logit margin that cw_l2 asks for"
 )
+SIGMA_ZERO_STEPS = Parameter("sigma_zero_steps", integer(1, MANY), 1000, "steps of sigma_zero")
 MAX_PIXELS = Parameter("max_pixels", integer(1, 1_000_000), 1000, "pixels that single_pixel tries")
 LOCAL_SEARCH_ROUNDS = Parameter(
     "local_search_rounds", integer(1, MANY), 150, "rounds of local_search"
@@ -63,6 +64,16 @@ MINIMUM_NORM_ATTACKS = (
             "confidence": CW_CONFIDENCE,
         },
         norm="l2",
+        finds_minimum=True,
+        skips_misclassified=True,
+    ),
+    Attack(
+        name="sigma_zero",
+        sentence="Adam on the margin and a smooth count of changed pixels; undoes small ones",
+        source="Cinà et al. 2025, algorithm 1",
+        code="gauntlet.attacks.sigma_zero:SigmaZero",
+        parameters={"steps": SIGMA_ZERO_STEPS},
+        norm="l0",
         finds_minimum=True,
         skips_misclassified=True,
     ),
