@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from gauntlet.arrays import Images, Labels
+from gauntlet.attacks.auto_attack import AutoAttack, RandomisedAutoAttack
 from gauntlet.attacks.base import Attack
 from gauntlet.attacks.logistic_regression import LogisticRegressionAttack
 from gauntlet.attacks.threat_models import logits_of
@@ -196,7 +198,10 @@ def attack(name: str, **changes: Any) -> Attack:
         "hop_skip_jump_queries": 700,
         "sigma_zero_steps": 20,
     }
-    return AttackConfig(**(small | changes)).attack(ATTACKS[name]).create()
+    made = AttackConfig(**(small | changes)).attack(ATTACKS[name]).create()
+    if isinstance(made, AutoAttack):  # it has no parameters
+        return replace(made, steps=6, queries=40)
+    return replace(made, steps=6) if isinstance(made, RandomisedAutoAttack) else made
 
 
 def run(

@@ -70,8 +70,9 @@ FAB = ("fab_t", "fab_t_l2")
 BY_DECISIONS = ("hop_skip_jump_l2", "hop_skip_jump_linf")
 
 APGD = ("apgd_ce", "apgd_dlr", "apgd_t", "apgd_ce_l2", "apgd_dlr_l2", "apgd_t_l2")
-CLIMBING = _by(*APGD, "multi_targeted")
-WITH_TARGETS = _by("apgd_t", "apgd_t_l2", "multi_targeted")
+AUTO = ("autoattack", "autoattack_l2", "autoattack_rand")
+CLIMBING = _by(*APGD, "multi_targeted", *AUTO)
+WITH_TARGETS = _by("apgd_t", "apgd_t_l2", "multi_targeted", *AUTO)
 
 SHARED: Mapping[str, set[Step]] = {
     "arrays": EVERY,
@@ -94,14 +95,17 @@ SHARED: Mapping[str, set[Step]] = {
     "attacks.climb_steps": CLIMBING,
     "attacks.decisions": _by(*BY_DECISIONS),
     "attacks.dense_start": _by(*PIXEL_QUERIES),
+    "attacks.fast_adaptive_boundary": _by(*AUTO),
     "attacks.gradients": CELLS - _by(*PIXEL_QUERIES, *BY_DECISIONS),
     "attacks.norms": CELLS,
-    "attacks.minimum_norm": _by(*(name for name, a in ATTACKS.items() if a.finds_minimum)),
-    "attacks.nearest": _by("ddn", *FMN, *FAB),
+    "attacks.minimum_norm": _by(*(name for name, a in ATTACKS.items() if a.finds_minimum), *AUTO),
+    "attacks.nearest": _by("ddn", *FMN, *FAB, *AUTO),
     "attacks.pixel_limits": _by("ddn", "sigma_zero", *FMN, *BY_DECISIONS),
     "attacks.pixel_query": _by(*PIXEL_QUERIES),
-    "attacks.plane_projection": _by(*FAB),
-    "attacks.square": _by("square_l2"),
+    "attacks.plane_projection": _by(*FAB, *AUTO),
+    "attacks.square": _by("square_l2", *AUTO),
+    "attacks.square_l2": _by(*AUTO),
+    "attacks.targeted": _by(*AUTO),
     "attacks.targets": WITH_TARGETS | _by(*FAB),
     "attacks.threat_models": CELLS,
     "autoencoders.attacker": _of("funn") | FUNN_EXAMINED,
@@ -169,7 +173,7 @@ def test_every_module_of_a_computing_room_is_accounted_for() -> None:
 @pytest.mark.parametrize(
     ("module", "recomputed"),
     [
-        ("attacks.square", _by("square", "square_l2")),
+        ("attacks.square", _by("square", "square_l2", *AUTO)),
         ("attacks.deepfool", _by("deepfool_l2", "deepfool_linf")),
         ("cells.measure", CELLS),
         ("autoencoders.funn", _of("funn")),

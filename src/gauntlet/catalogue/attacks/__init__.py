@@ -18,6 +18,7 @@ from gauntlet.catalogue.attacks.attack import (
     ratio_of,
     target_of,
 )
+from gauntlet.catalogue.attacks.auto_attack import AUTO_ATTACKS
 from gauntlet.catalogue.attacks.auto_pgd import AUTO_PGD_ATTACKS
 from gauntlet.catalogue.attacks.decisions import DECISION_ATTACKS
 from gauntlet.catalogue.attacks.gradients import GRADIENT_ATTACKS
@@ -48,6 +49,7 @@ ATTACKS = Catalogue(
     (
         *GRADIENT_ATTACKS,
         *AUTO_PGD_ATTACKS,
+        *AUTO_ATTACKS,
         *SCORE_ATTACKS,
         *MINIMUM_NORM_ATTACKS,
         *ADAPTIVE_ATTACKS,
