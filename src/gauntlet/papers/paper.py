@@ -13,7 +13,9 @@ from gauntlet.catalogue.components import Catalogue, Component, module_of
 from gauntlet.catalogue.parameters import Parameter, integer
 
 FEW = Parameter("few", integer(1), 1000, "first test images for slow attacks")
-SQUARE_QUERIES = Parameter("square_queries", integer(1, 1_000_000), 1000, "queries of square")
+AUTOATTACK_IMAGES = Parameter(
+    "autoattack_images", integer(1), 1000, "first test images for autoattack"
+)
 
 CLAIMS = "claims.yaml"
 

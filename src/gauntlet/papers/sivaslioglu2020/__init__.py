@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from gauntlet.papers.paper import FEW, SQUARE_QUERIES, Paper
+from gauntlet.papers.paper import AUTOATTACK_IMAGES, Paper
 
 PAPER = Paper(
     name="sivaslioglu2020",
     sentence="autoencoders before a classifier",
     code="gauntlet.papers.sivaslioglu2020.plan:networks",
     report="gauntlet.papers.sivaslioglu2020.report",
-    parameters={"few": FEW, "square_queries": SQUARE_QUERIES},
-    first_images=(FEW.name,),
+    parameters={AUTOATTACK_IMAGES.name: AUTOATTACK_IMAGES},
+    first_images=(AUTOATTACK_IMAGES.name,),
 )

@@ -46,17 +46,9 @@ def _attacks(config: ReproduceConfig, kind: str, seed: int) -> Iterator[Part]:
     }
     linear = own | {"classifier": "logistic_regression", "defence": "none,encoded"}
     yield Part("dense", attack_config(config, **own))
-    # For the headline: losses that do not saturate, and queries that need no gradient.
-    strong = {
-        "attacks": "strong",
-        "pgd_loss": "margin",
-        "restarts": 1,
-        "epsilons": (0.1,),
-        "square_queries": config["square_queries"],
-    }
-    yield Part(
-        "strong", attack_config(config, threat_models="white_box", **strong, **own), config["few"]
-    )
+    # For the headline.
+    strong = {"attacks": "autoattack", "epsilons": (0.1,), "threat_models": "white_box"}
+    yield Part("autoattack", attack_config(config, **strong, **own), config["autoattack_images"])
     yield Part("logistic regression", attack_config(config, attacks=_LR, **linear))
     # The paper's matrices are of the sign variant, its curves of the gradient's.
     sign = {"attacks": _LR, "lr_variant": "sign", "threat_models": "white_box,encoded"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gauntlet.catalogue.autoencoders import WIDTHS_TYPE
 from gauntlet.catalogue.parameters import Parameter, integer
 from gauntlet.catalogue.trainings import EPOCHS_TYPE
-from gauntlet.papers.paper import FEW, SQUARE_QUERIES, Paper
+from gauntlet.papers.paper import AUTOATTACK_IMAGES, FEW, Paper
 
 LOCAL_SEARCH_IMAGES = Parameter(
     "local_search_images",
@@ -37,11 +37,11 @@ PAPER = Paper(
         for parameter in (
             FEW,
             LOCAL_SEARCH_IMAGES,
-            SQUARE_QUERIES,
+            AUTOATTACK_IMAGES,
             FILTERS,
             MAGNET_EPOCHS,
             MAGNET_CLASSIFIER_EPOCHS,
         )
     },
-    first_images=(FEW.name, LOCAL_SEARCH_IMAGES.name),
+    first_images=(FEW.name, LOCAL_SEARCH_IMAGES.name, AUTOATTACK_IMAGES.name),
 )
