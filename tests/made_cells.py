@@ -8,6 +8,7 @@ import numpy as np
 
 from gauntlet.catalogue.units import GREY_LEVELS, PIXEL_RANGE, Unit
 from gauntlet.cells.result import CellResult
+from gauntlet.evaluation.distances import Distances
 
 
 def made_cell(
@@ -23,6 +24,7 @@ def made_cell(
     noise: float = 2.0,
     unit: Unit = PIXEL_RANGE,
     no_gradient: np.ndarray | None = None,
+    distances: Distances | None = None,
     run_id: str = "cell",
 ) -> CellResult:
     """Return a cell of `n` images of one class, which fall to the next class.
@@ -38,7 +40,7 @@ def made_cell(
         wrong: images that are misclassified without attack, and under it.
         noise: L2 norm of each change, half of which few pixels carry.
         unit: of the budgets; the attack keeps them unless they are grey levels.
-        no_gradient: see `CellResult`.
+        no_gradient, distances: see `CellResult`.
         run_id: see `CellResult`.
     """
     labels = np.full(n, label)
@@ -60,5 +62,6 @@ def made_cell(
         keeps_budget=unit is not GREY_LEVELS,
         unit=unit,
         no_gradient=no_gradient,
+        distances=distances,
         run_id=run_id,
     )

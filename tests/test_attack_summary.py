@@ -523,6 +523,7 @@ def test_minimum_norm_table_is_over_all_that_was_found() -> None:
             "0.8000",
             f"[{cell.success_rate.low:.4f}, {cell.success_rate.high:.4f}]",
             "2",
+            "",
         ]
     ]
     assert "deepfool_l2 | 0.8000" in _markdown(summarise([cell]))

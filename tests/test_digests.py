@@ -125,6 +125,7 @@ SHARED: Mapping[str, set[Step]] = {
     "defences.stochastic": CELLS,
     **{module: set() for module in DRAWING},
     **{f"evaluation.{name}": CELLS | (EXAMINATIONS & OF_CLASSIFIERS) for name in SCORING},
+    "evaluation.distances": CELLS,
     "examination.autoencoder": FUNN_EXAMINED,  # FUNN's examiner goes on from this one
 }
 """Module that components share -> what it computes beside the steps whose entries name it."""
@@ -228,7 +229,6 @@ PROSE: Mapping[type[Component], set[str]] = {
         "metrics",
         "rule",
         "needs",
-        "norm",
         "skips_misclassified",
         "random",
         "ratio",
@@ -254,7 +254,13 @@ TRAINED: Mapping[str, Any] = {
     "seeded": False,
 }
 DECIDES: Mapping[type[Component], Mapping[str, Any]] = {
-    Attack: {**CODE, "budgets": GREY_EPSILONS, "finds_minimum": True, "keeps_budget": False},
+    Attack: {
+        **CODE,
+        "budgets": GREY_EPSILONS,
+        "finds_minimum": True,
+        "keeps_budget": False,
+        "norm": "l2",
+    },
     Defence: {
         **CODE,
         "autoencoders": ("magnet_1",),

@@ -38,6 +38,7 @@ FIGURES = {
     "matrices": lambda: draw_matrices({"clean": MATRIX, "moved": MATRIX}, "title"),
     "matrix differences": lambda: draw_matrix_differences({"b": CHANGE, "c": CHANGE}, "title"),
     "curves": lambda: draw_curves({"fgsm": ([0, 0.1], [0.9, 0.2])}, "title"),
+    "steps alone": lambda: draw_curves({}, "title", "pixels", {"ddn": ([0], [0.5])}),
     "many curves": lambda: draw_curves({str(i): ([0], [0.5]) for i in range(45)}, "title"),
     "learning curve": lambda: draw_learning_curve(HISTORY, "title"),
     "grid": lambda: draw_grid({"image": IMAGES}, {"image": ["0", "1", "2"]}, "title"),
@@ -137,6 +138,16 @@ def test_curves_are_the_numbers_that_were_given() -> None:
     (axes,) = draw_curves({"fgsm": ([0, 0.1], [0.9, 0.2]), "bim": ([0], [0.5])}, "t").axes
     assert [line.get_label() for line in axes.lines] == ["fgsm", "bim"]
     np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[0, 0.9], [0.1, 0.2]])
+
+
+def test_steps_hold_from_each_epsilon_to_the_next_and_reach_the_end() -> None:
+    listed, steps = {"pgd": ([0, 0.3], [0.9, 0.4])}, {"fmn_linf": ([0, 0.1], [0.8, 0.5])}
+    (axes,) = draw_curves(listed, "t", "pixels", steps).axes
+    marked, stepped = axes.lines
+    assert (marked.get_marker(), marked.get_drawstyle()) == ("o", "default")
+    assert (stepped.get_marker(), stepped.get_drawstyle()) == ("None", "steps-post")
+    np.testing.assert_array_equal(stepped.get_xydata(), [[0, 0.8], [0.1, 0.5], [0.3, 0.5]])
+    assert marked.get_color() != stepped.get_color()
 
 
 def test_no_two_of_forty_curves_look_alike() -> None:

@@ -5,6 +5,7 @@ Nothing is logged, drawn or printed here, so entry points, studies and tests all
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from gauntlet.cells.plan import Cell
 from gauntlet.cells.result import CellResult
 from gauntlet.defences.defended_model import DefendedModel, Parts
 from gauntlet.defences.stochastic import majority
+from gauntlet.evaluation.distances import distances
 from gauntlet.evaluation.metrics import (
     AttackOutcome,
     attack_metrics,
@@ -113,9 +115,8 @@ def measure(
         outcomes.append(_outcome(labels, clean, majority(votes), made.adversarial - starts))
         found = _of_budget(cell, scenario, outcomes[-1], made, votes)
         metrics += [(name, value, metric_step(epsilon)) for name, value in found]
-    if crafted.no_gradient is not None:
-        metrics.append(("attack/zero_gradients", float(crafted.no_gradient.sum()), 0))
-    result = _result(cell, labels, clean, outcomes, crafted)
+    result = _result(cell, labels, clean, outcomes, crafted, unit)
+    metrics += [(name, value, 0) for name, value in _of_attack(result)]
     return Measurement(result, tuple(metrics), starts, crafted, scenario)
 
 
@@ -205,13 +206,23 @@ def _of_budget(
     yield from scenario.defended.part_metrics(made.adversarial, found.labels)
 
 
+def _of_attack(result: CellResult) -> Iterator[tuple[str, float]]:
+    """Yield what an attack says once for all budgets."""
+    if result.no_gradient is not None:
+        yield "attack/zero_gradients", float(result.no_gradient.sum())
+    if not math.isnan(result.median_distance):
+        yield "attack/median_distance", result.median_distance
+
+
 def _result(
     cell: Cell,
     labels: NDArray[np.int64],
     clean: NDArray[np.int64],
     outcomes: list[AttackOutcome],
     crafted: Crafting,
+    unit: float,
 ) -> CellResult:
+    norm = cell.attack.entry.minimum_norm
     return CellResult(
         defence=cell.defence.name,
         threat_model=cell.threat_model.name,
@@ -225,4 +236,5 @@ def _result(
         keeps_budget=cell.attack.entry.keeps_budget,
         unit=cell.attack.entry.budgets.unit,
         no_gradient=crafted.no_gradient,
+        distances=None if norm is None else distances(norm, outcomes[-1], unit),
     )

@@ -72,6 +72,7 @@ class Cell:
             # With its name: white_box and black_box differ in what they grant alone.
             "threat_model": self.threat_model.name,
             "keeps_budget": self.attack.entry.keeps_budget,
+            "norm": self.attack.entry.norm,
             "calibration_size": self.calibration_size,
             "relative_budget": relative,
             "seed": self.seed,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gauntlet.catalogue.units import PIXEL_RANGE, Unit
+from gauntlet.evaluation.distances import Distances
 from gauntlet.evaluation.outcomes import Outcome, Scored
 from gauntlet.evaluation.quantities import NOISE_LEVEL, ROBUST_ACCURACY, SUCCESS_RATE
 from gauntlet.evaluation.statistics import Interval
@@ -29,6 +31,7 @@ class CellResult(Scored):
         unit: in which its budgets are shown.
         no_gradient: whether the gradient was zero at every pixel when the attack started, `(n,)`;
             None: the attack follows no gradient.
+        distances: of the nearest adversarial images; None: the attack looks for none.
         run_id: of the cell's run; empty: it was not recorded.
     """
 
@@ -44,6 +47,7 @@ class CellResult(Scored):
     keeps_budget: bool = True
     unit: Unit = PIXEL_RANGE
     no_gradient: NDArray[np.bool_] | None = None
+    distances: Distances | None = None
     run_id: str = ""
 
     def at(self, index: int) -> Outcome:
@@ -86,6 +90,11 @@ class CellResult(Scored):
     def noise_level(self) -> float:
         """Noise level at the largest budget: mean L2 norm over successful attacks, or NaN."""
         return NOISE_LEVEL.measure(self.at(-1)).value
+
+    @property
+    def median_distance(self) -> float:
+        """Median distance over correctly classified images, or NaN; see `Distances.median`."""
+        return math.nan if self.distances is None else self.distances.median(self.right)
 
     @property
     def budget(self) -> str:

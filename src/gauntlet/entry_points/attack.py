@@ -16,6 +16,7 @@ from gauntlet.pipeline.console import say, show_table
 from gauntlet.pipeline.inputs import load_data
 from gauntlet.pipeline.networks import Networks, ensure_networks, input_tags
 from gauntlet.pipeline.session import session
+from gauntlet.report.attack.curves import curves_of
 from gauntlet.report.attack.page import NORM_HEADER, as_document, header, norm_table, table
 from gauntlet.report.attack.summary import Summary, summarise
 from gauntlet.report.document.files import texts
@@ -93,14 +94,17 @@ def _log_summary(
 
 
 def _draw(run: TrackedRun, summary: Summary) -> None:
-    """Draw the attacks of each row, and the worst cases of all rows with budgets of one norm."""
+    """Draw attacks side by side, and the worst cases of all rows with budgets of one norm."""
     from gauntlet.evaluation.figures import draw_curves
 
+    for of in curves_of(summary.rows):
+        listed: dict[str, Curve] = {c.attack: (c.epsilons, c.accuracies) for c in of.listed}
+        searched = {attack: found.curve for attack, found in of.searches.items()}
+        title = f"{of.defence} under {of.threat_model}"
+        figure = draw_curves(listed, title, of.norm.axis, searched)
+        run.figure(f"curves/{of.defence}_{of.threat_model}{of.norm.suffix}.png", figure)
     worst: dict[BudgetNorm, dict[str, Curve]] = {}
     for row in summary.rows:
-        curves = {c.attack: (c.epsilons, c.accuracies) for c in row.cells}
-        figure = draw_curves(curves, f"{row.defence} under {row.threat_model}", row.norm.axis)
-        run.figure(f"curves/{row.defence}_{row.threat_model}{row.norm.suffix}.png", figure)
         here = worst.setdefault(row.norm, {})
         here[f"{row.defence}, {row.threat_model}"] = (row.epsilons, row.accuracies)
     for norm, lines in worst.items():

@@ -87,7 +87,12 @@ def _write_counts(axes: Axes, counts: Counts, form: str, on_dark: Flags, fontsiz
             )
 
 
-def draw_curves(curves: Mapping[str, Curve], title: str, budget: str = PIXEL_RANGE.axis) -> Figure:
+def draw_curves(
+    curves: Mapping[str, Curve],
+    title: str,
+    budget: str = PIXEL_RANGE.axis,
+    steps: Mapping[str, Curve] = {},
+) -> Figure:
     """Draw robust accuracy against epsilon.
 
     Args:
@@ -95,10 +100,18 @@ def draw_curves(curves: Mapping[str, Curve], title: str, budget: str = PIXEL_RAN
             style of line, as far as there are enough of both.
         title: of the figure.
         budget: label of the epsilons.
+        steps: by name, more curves, each of which is known everywhere: an accuracy holds from its
+            epsilon to the next. They have no markers, and reach to the largest epsilon of all.
     """
     figure, axes = _lines()
-    for name, (colour, style) in zip(curves, _looks(curves), strict=True):
-        axes.plot(*curves[name], marker="o", ms=3, label=name, color=colour, ls=style)
+    both = {**curves, **steps}
+    end = max(max(epsilons) for epsilons, _ in both.values())
+    for name, (colour, style) in zip(both, _looks(both), strict=True):
+        epsilons, accuracies = both[name]
+        if name in steps:
+            epsilons, accuracies = [*epsilons, end], [*accuracies, accuracies[-1]]
+        look = {"drawstyle": "steps-post"} if name in steps else {"marker": "o", "ms": 3}
+        axes.plot(epsilons, accuracies, label=name, color=colour, ls=style, **look)
     axes.set(title=title, xlabel=budget, ylabel="robust accuracy", ylim=(-0.02, 1.02))
     _explain(axes)
     return figure

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gauntlet.arrays import Array
 from gauntlet.catalogue.parameters import Json
 from gauntlet.catalogue.units import BudgetNorm, Unit
 from gauntlet.cells.plan import Cell
 from gauntlet.cells.result import CellResult
 from gauntlet.data.dataset import Dataset
+from gauntlet.evaluation.distances import Distances
 from gauntlet.pipeline.inputs import grid_indices
 from gauntlet.tracking import names
 from gauntlet.tracking.finished import SealedRun
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 
     from gauntlet.cells.measure import Measurement
 
-EXAMPLES, NO_GRADIENT = "examples.npz", "no_gradient"
+EXAMPLES, NO_GRADIENT, DISTANCE = "examples.npz", "no_gradient", "distance"
+DISTANCE_NORM = "distance_norm"
 ARRAYS = ("labels", "clean", "attacked", "noise_l2", "concentration")
 
 
@@ -30,26 +34,31 @@ def record(run: TrackedRun, cell: Cell, found: Measurement, data: Dataset) -> No
     for name, value, step in found.metrics:
         run.metrics([(name, value)], step)
     result = found.result
-    unit = result.unit
-    run.json(
-        "cell.json",
-        {
-            "keeps_budget": result.keeps_budget,
-            "unit": {
-                "per_range": unit.per_range,
-                "reference": unit.reference,
-                "ending": unit.ending,
-                "axis": unit.axis,
-                "norm": unit.norm,
-                "whole": unit.whole,
-            },
-        },
-    )
+    run.json("cell.json", _about(result))
     arrays = {name: getattr(result, name) for name in ARRAYS}
     if result.no_gradient is not None:
         arrays[NO_GRADIENT] = result.no_gradient
+    if result.distances is not None:
+        arrays[DISTANCE] = result.distances.each
     run.arrays(EXAMPLES, epsilons=np.asarray(result.epsilons), **arrays)
     _draw(run, cell, found, data)
+
+
+def _about(result: CellResult) -> Json:
+    """Return what a reader must know of the attack, who may not have it."""
+    unit, found = result.unit, result.distances
+    return {
+        "keeps_budget": result.keeps_budget,
+        "unit": {
+            "per_range": unit.per_range,
+            "reference": unit.reference,
+            "ending": unit.ending,
+            "axis": unit.axis,
+            "norm": unit.norm,
+            "whole": unit.whole,
+        },
+        **({} if found is None else {DISTANCE_NORM: found.norm}),
+    }
 
 
 def read_cell(run: SealedRun) -> CellResult:
@@ -68,6 +77,7 @@ def read_cell(run: SealedRun) -> CellResult:
         keeps_budget=about["keeps_budget"],
         unit=_unit(about["unit"]),
         no_gradient=arrays.get(NO_GRADIENT),
+        distances=_distances(arrays, about),
         run_id=run.id,
     )
 
@@ -75,6 +85,13 @@ def read_cell(run: SealedRun) -> CellResult:
 def _unit(about: Json) -> Unit:
     """Return a unit that was logged; cells of before there were L2 budgets name no norm."""
     return Unit(**{**about, "norm": BudgetNorm(about.get("norm", BudgetNorm.LINF))})
+
+
+def _distances(arrays: Mapping[str, Array], about: Json) -> Distances | None:
+    """Return the distances of a search; cells of before they were kept have none."""
+    if DISTANCE not in arrays:
+        return None
+    return Distances(BudgetNorm(about[DISTANCE_NORM]), arrays[DISTANCE])
 
 
 def _draw(run: TrackedRun, cell: Cell, found: Measurement, data: Dataset) -> None:
@@ -94,8 +111,11 @@ def _draw(run: TrackedRun, cell: Cell, found: Measurement, data: Dataset) -> Non
     run.figure("confusion_matrices.png", draw_matrices(tables[shown], title))
     report = report_by_class(data.y_test, result.attacked[at])
     run.text("classification_report.txt", f"{title}\n\n{report}")
-    curve = {cell.attack.name: (result.epsilons, result.accuracies)}
-    run.figure("accuracy_epsilon.png", draw_curves(curve, title, result.unit.norm.axis))
+    norm, name = result.unit.norm, cell.attack.name
+    listed, searched = {name: (result.epsilons, result.accuracies)}, {}
+    if result.distances is not None:
+        norm, listed, searched = result.distances.norm, {}, {name: result.distances.curve}
+    run.figure("accuracy_epsilon.png", draw_curves(listed, cell.name, norm.axis, searched))
     run.figure("images.png", _grid(found, data, title))
 
 

@@ -131,6 +131,13 @@ METRICS: Vocabulary = {
             "images",
             "once, attacks that follow a gradient",
         ),
+        Name(
+            "attack/median_distance",
+            "median distance at which correctly classified images fall, in the norm that the "
+            "attack makes small; infinite (MLflow: 1.8e308) where over half of them withstand",
+            PIXELS,
+            "once, minimum-norm attacks in Linf or L2",
+        ),
         *_own(DEFENCES),
     ),
     Of.ATTACK: (

@@ -60,6 +60,7 @@ class Of(StrEnum):
 Vocabulary = Mapping[Of, tuple[Name, ...]]
 
 IN_L2 = "attacks with L2 budgets"
+OR_SMALL_IN_L2 = f"{IN_L2}, or small in L2"
 
 TAGS: Vocabulary = {
     Of.EVERY: (
@@ -113,8 +114,11 @@ ARTIFACTS: Vocabulary = {
         Name("traceback.txt", "where it failed", when="failed runs"),
     ),
     Of.CELL: (
-        Name("cell.json", "whether the attack keeps its budget, and the budget's unit and norm"),
-        Name("examples.npz", "of each image: class, clean and attacked prediction, change"),
+        Name("cell.json", "the budget's unit and norm, whether it is kept, the norm of distances"),
+        Name(
+            "examples.npz",
+            "of each image: class, predictions without and with attack, change, distance",
+        ),
         Name("confusion_matrices.json", "the three matrices of each budget"),
         Name("confusion_matrices.png", "those of the budget that the tables show"),
         Name("classification_report.txt", "precision, recall and F1 of each class under attack"),
@@ -127,7 +131,7 @@ ARTIFACTS: Vocabulary = {
         Name("tables/<table>", TABLES),
         Name("curves/<defence>_<threat model>.png", "robust accuracy against the budget"),
         Name("worst_case.png", "worst case over attacks against the budget"),
-        Name("curves/<defence>_<threat model>_l2.png", "attacks with L2 budgets", when=IN_L2),
+        Name("curves/<defence>_<threat model>_l2.png", "changes in L2", when=OR_SMALL_IN_L2),
         Name("worst_case_l2.png", "worst case over attacks with L2 budgets", when=IN_L2),
     ),
     Of.TRAINING: (

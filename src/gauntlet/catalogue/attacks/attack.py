@@ -11,6 +11,7 @@ from gauntlet.catalogue.units import (
     GREY_LEVELS,
     L2_NORM,
     PIXEL_RANGE,
+    BudgetNorm,
     Budgets,
     budgets_in,
 )
@@ -95,6 +96,12 @@ class Attack(Component):
     def all_parameters(self) -> tuple[Parameter, ...]:
         """Every parameter that it reads, its budgets first."""
         return (self.budgets, *self.parameters.values())
+
+    @property
+    def minimum_norm(self) -> BudgetNorm | None:
+        """The norm of budgets in which it finds the nearest adversarial image; None: in none."""
+        known = self.finds_minimum and self.norm in [*BudgetNorm]
+        return BudgetNorm(self.norm) if known else None
 
 
 def epsilons_of(attack: Chosen[Attack]) -> tuple[float, ...]:

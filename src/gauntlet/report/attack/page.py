@@ -7,10 +7,19 @@ from collections.abc import Iterator, Sequence
 from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.cells.result import CellResult
 from gauntlet.evaluation.quantities import NOISE_LEVEL, SUCCESS_RATE
+from gauntlet.evaluation.quantity import Over
 from gauntlet.report.attack.summary import Summary
 from gauntlet.report.document.model import Document, Items, Number, Section, Table
 
-NORM_HEADER = ("defence", "threat model", "attack", "success rate", "95 % interval", "noise level")
+NORM_HEADER = (
+    "defence",
+    "threat model",
+    "attack",
+    "success rate",
+    "95 % interval",
+    "noise level",
+    "median distance",
+)
 
 
 def header(summary: Summary) -> list[str]:
@@ -50,11 +59,19 @@ def norm_table(summary: Summary) -> list[list[str]]:
             Number.of(cell.success_rate, f"{cell.success_rate.value:.4f}"),
             f"[{cell.success_rate.low:.4f}, {cell.success_rate.high:.4f}]",
             Number(f"{cell.noise_level:.3g}", {"value": cell.noise_level}),
+            _distance(cell),
         ]
         for row in summary.rows
         for cell in row.cells
         if cell.attack in ATTACKS and ATTACKS[cell.attack].finds_minimum
     ]
+
+
+def _distance(cell: CellResult) -> str:
+    if cell.distances is None:
+        return ""
+    shown = f"{cell.median_distance:.3g}{cell.distances.norm.within}"
+    return Number(shown, {"value": cell.median_distance})
 
 
 def as_document(summary: Summary, title: str, notes: Sequence[str]) -> Document:
@@ -87,7 +104,9 @@ def _sections(summary: Summary) -> Iterator[Section]:
     if norms := norm_table(summary):
         caption = (
             f"Attacks without a budget, all that they found. Success rate: over {SUCCESS_RATE.over}"
-            f" ({images}). Noise level: {NOISE_LEVEL.meaning}, over {NOISE_LEVEL.over}."
+            f" ({images}). Noise level: {NOISE_LEVEL.meaning}, over {NOISE_LEVEL.over}. "
+            f"Median distance: {Over.CORRECT}, in the norm that the attack makes small (Linf "
+            "unless L2 is named); infinite where over half of them withstand."
         )
         found = Table("minimum_norm_attacks", NORM_HEADER, norms, caption)
         yield Section("Minimum-norm attacks", [found])

@@ -10,6 +10,7 @@ from gauntlet.catalogue.threat_models import on_images
 from gauntlet.catalogue.units import BudgetNorm
 from gauntlet.cells.result import CellResult
 from gauntlet.report import chance
+from gauntlet.report.attack import curves
 from gauntlet.report.attack.rows import Row, least
 
 
@@ -38,7 +39,7 @@ class Summary:
             yield from headline.metrics
 
     def warnings(self) -> Iterator[str]:
-        """Yield why a number may mislead: a model that learned nothing, masked gradients."""
+        """Yield why a number may mislead: nothing learned, masked gradients, a weak attack."""
         yield from chance.warnings(_judged_models(self.rows))
         for row in self.rows:
             yield from _without_gradient(row)
@@ -51,6 +52,8 @@ class Summary:
             known = white.get((row.defence, row.norm))
             if known is not None and row.threat_model in comparable:
                 yield from _masked(known, row)
+        for side_by_side in curves.curves_of(self.rows):
+            yield from curves.warnings(side_by_side)
 
 
 def _judged_models(rows: Sequence[Row]) -> Iterator[chance.Judged]:
