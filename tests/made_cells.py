@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from gauntlet.catalogue.units import GREY_LEVELS, PIXEL_RANGE, Unit
-from gauntlet.cells.result import CellResult
+from gauntlet.cells.result import CellResult, Cost
 from gauntlet.evaluation.distances import Distances
 
 
@@ -25,6 +25,7 @@ def made_cell(
     unit: Unit = PIXEL_RANGE,
     no_gradient: np.ndarray | None = None,
     distances: Distances | None = None,
+    cost: Cost | None = None,
     run_id: str = "cell",
 ) -> CellResult:
     """Return a cell of `n` images of one class, which fall to the next class.
@@ -40,7 +41,7 @@ def made_cell(
         wrong: images that are misclassified without attack, and under it.
         noise: L2 norm of each change, half of which few pixels carry.
         unit: of the budgets; the attack keeps them unless they are grey levels.
-        no_gradient, distances: see `CellResult`.
+        no_gradient, distances, cost: see `CellResult`.
         run_id: see `CellResult`.
     """
     labels = np.full(n, label)
@@ -63,5 +64,6 @@ def made_cell(
         unit=unit,
         no_gradient=no_gradient,
         distances=distances,
+        cost=cost,
         run_id=run_id,
     )

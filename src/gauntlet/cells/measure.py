@@ -6,6 +6,7 @@ Nothing is logged, drawn or printed here, so entry points, studies and tests all
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from gauntlet.attacks.threat_models import Scenario
 from gauntlet.catalogue.attacks import target_of
 from gauntlet.catalogue.units import metric_step
 from gauntlet.cells.plan import Cell
-from gauntlet.cells.result import CellResult
+from gauntlet.cells.result import CellResult, Cost
 from gauntlet.defences.defended_model import DefendedModel, Parts
 from gauntlet.defences.stochastic import majority
 from gauntlet.evaluation.distances import distances
@@ -37,13 +38,17 @@ Metric = tuple[str, float, int]
 
 
 class Crafting(NamedTuple):
-    """What an attack made at each budget, and at which images it has no gradient, `(n,)`.
+    """What an attack made.
 
-    `no_gradient` is None if the attack follows none.
+    Attributes:
+        results: at each budget.
+        no_gradient: at which images it has no gradient `(n,)`; None: it follows none.
+        cost: of all of `results`.
     """
 
     results: list[AttackResult]
     no_gradient: NDArray[np.bool_] | None
+    cost: Cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +120,7 @@ def measure(
         outcomes.append(_outcome(labels, clean, majority(votes), made.adversarial - starts))
         found = _of_budget(cell, scenario, outcomes[-1], made, votes)
         metrics += [(name, value, metric_step(epsilon)) for name, value in found]
+    metrics += _of_cost(cell.epsilons, crafted.cost)
     result = _result(cell, labels, clean, outcomes, crafted, unit)
     metrics += [(name, value, 0) for name, value in _of_attack(result)]
     return Measurement(result, tuple(metrics), starts, crafted, scenario)
@@ -134,6 +140,7 @@ def _craft(
     seed = child_seed(cell.seed, "attack", cell.attack.name)
     scenario.restart(child_seed(seed, "draws"))
     attack, size = cell.attack.create(), max(1, BATCH // scenario.samples)
+    began = time.perf_counter()
     results = list(
         attack(
             scenario.logits,
@@ -146,9 +153,19 @@ def _craft(
             keeps_budget=cell.attack.entry.keeps_budget,
         )
     )
+    seconds = time.perf_counter() - began
     # Afterwards: it draws from a random defence, and must not shift the attack's draws.
     stuck = attack.without_gradient(scenario.logits, starts, labels, batch_size=size)
-    return Crafting(results, stuck)
+    return Crafting(results, stuck, _cost(results, scenario.samples, seconds))
+
+
+def _cost(results: list[AttackResult], samples: int, seconds: float) -> Cost:
+    """Return what an attack took. Where logits are a mean of draws, each draw is a call."""
+    return Cost(
+        tuple(made.gradient_calls * samples for made in results),
+        tuple(made.queries * samples for made in results),
+        seconds,
+    )
 
 
 def _unit(cell: Cell, starts: NDArray[np.float32], images: NDArray[np.float32]) -> float:
@@ -199,11 +216,14 @@ def _of_budget(
 ) -> Iterator[tuple[str, float]]:
     yield from attack_metrics(found, target_of(cell.attack))
     yield from draw_metrics(found.labels, votes, "adv")
-    # Where logits are a mean of draws, each draw is a call.
     yield "attack/epsilon", made.epsilon
-    yield "attack/gradient_calls", made.gradient_calls * scenario.samples
-    yield "attack/queries", made.queries * scenario.samples
     yield from scenario.defended.part_metrics(made.adversarial, found.labels)
+
+
+def _of_cost(epsilons: tuple[float, ...], cost: Cost) -> Iterator[Metric]:
+    for i, epsilon in enumerate(epsilons):
+        yield "attack/gradient_calls", cost.gradient_calls[i], metric_step(epsilon)
+        yield "attack/queries", cost.queries[i], metric_step(epsilon)
 
 
 def _of_attack(result: CellResult) -> Iterator[tuple[str, float]]:
@@ -237,4 +257,5 @@ def _result(
         unit=cell.attack.entry.budgets.unit,
         no_gradient=crafted.no_gradient,
         distances=None if norm is None else distances(norm, outcomes[-1], unit),
+        cost=crafted.cost,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,20 @@ from gauntlet.evaluation.distances import Distances
 from gauntlet.evaluation.outcomes import Outcome, Scored
 from gauntlet.evaluation.quantities import NOISE_LEVEL, ROBUST_ACCURACY, SUCCESS_RATE
 from gauntlet.evaluation.statistics import Interval
+
+
+class Cost(NamedTuple):
+    """What an attack took.
+
+    Attributes:
+        gradient_calls: gradients per image on average, at each budget; each draw counts.
+        queries: forward passes per image beside these, likewise.
+        seconds: for all images and all budgets together; of the machine that made them.
+    """
+
+    gradient_calls: tuple[float, ...]
+    queries: tuple[float, ...]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -32,6 +47,7 @@ class CellResult(Scored):
         no_gradient: whether the gradient was zero at every pixel when the attack started, `(n,)`;
             None: the attack follows no gradient.
         distances: of the nearest adversarial images; None: the attack looks for none.
+        cost: of making the adversarial images; None: a cell of before it was kept.
         run_id: of the cell's run; empty: it was not recorded.
     """
 
@@ -48,6 +64,7 @@ class CellResult(Scored):
     unit: Unit = PIXEL_RANGE
     no_gradient: NDArray[np.bool_] | None = None
     distances: Distances | None = None
+    cost: Cost | None = None
     run_id: str = ""
 
     def at(self, index: int) -> Outcome:

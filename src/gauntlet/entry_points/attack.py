@@ -16,6 +16,7 @@ from gauntlet.pipeline.console import say, show_table
 from gauntlet.pipeline.inputs import load_data
 from gauntlet.pipeline.networks import Networks, ensure_networks, input_tags
 from gauntlet.pipeline.session import session
+from gauntlet.report.attack.costs import points
 from gauntlet.report.attack.curves import curves_of
 from gauntlet.report.attack.page import NORM_HEADER, as_document, header, norm_table, table
 from gauntlet.report.attack.summary import Summary, summarise
@@ -95,7 +96,7 @@ def _log_summary(
 
 def _draw(run: TrackedRun, summary: Summary) -> None:
     """Draw attacks side by side, and the worst cases of all rows with budgets of one norm."""
-    from gauntlet.evaluation.figures import draw_curves
+    from gauntlet.evaluation.figures import draw_costs, draw_curves
 
     for of in curves_of(summary.rows):
         listed: dict[str, Curve] = {c.attack: (c.epsilons, c.accuracies) for c in of.listed}
@@ -110,6 +111,8 @@ def _draw(run: TrackedRun, summary: Summary) -> None:
     for norm, lines in worst.items():
         figure = draw_curves(lines, "Worst case over attacks, example by example", norm.axis)
         run.figure(f"worst_case{norm.suffix}.png", figure)
+        if costs := points(summary.rows, norm):
+            run.figure(f"costs{norm.suffix}.png", draw_costs(costs, "White box"))
 
 
 def notes(config: AttackConfig, run: TrackedRun, networks: Networks) -> list[str]:

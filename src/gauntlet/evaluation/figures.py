@@ -139,6 +139,23 @@ def draw_rates(curves: Mapping[str, Curve], over: str, rate: str) -> Figure:
     return figure
 
 
+def draw_costs(points: Mapping[str, Mapping[str, tuple[float, float]]], title: str) -> Figure:
+    """Draw robust accuracy against calls per image, each attack named: defence -> attack -> both.
+
+    Calls are on a logarithmic axis, and must be above 0.
+    """
+    figure, axes = _lines()
+    for i, (defence, attacks) in enumerate(points.items()):
+        calls, left = zip(*attacks.values(), strict=True)
+        axes.scatter(calls, left, s=14, color=f"C{i % COLOURS}", label=defence)
+        for attack, at in attacks.items():
+            axes.annotate(attack, at, (4, 3), textcoords="offset points", fontsize=7)
+    axes.set(title=title, xlabel="gradients and queries per image", xscale="log")
+    axes.set(ylabel="robust accuracy", ylim=(-0.02, 1.02))
+    _explain(axes)
+    return figure
+
+
 def draw_bars(series: Mapping[str, Mapping[str, tuple[float, float, float]]], title: str) -> Figure:
     """Draw shares as horizontal bars: series -> label -> (value, low, high), all in [0, 1]."""
     labels = list(dict.fromkeys(label for bars in series.values() for label in bars))

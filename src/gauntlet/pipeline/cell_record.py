@@ -11,7 +11,7 @@ from gauntlet.arrays import Array
 from gauntlet.catalogue.parameters import Json
 from gauntlet.catalogue.units import BudgetNorm, Unit
 from gauntlet.cells.plan import Cell
-from gauntlet.cells.result import CellResult
+from gauntlet.cells.result import CellResult, Cost
 from gauntlet.data.dataset import Dataset
 from gauntlet.evaluation.distances import Distances
 from gauntlet.pipeline.inputs import grid_indices
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gauntlet.cells.measure import Measurement
 
 EXAMPLES, NO_GRADIENT, DISTANCE = "examples.npz", "no_gradient", "distance"
-DISTANCE_NORM = "distance_norm"
+DISTANCE_NORM, COST = "distance_norm", "cost"
 ARRAYS = ("labels", "clean", "attacked", "noise_l2", "concentration")
 
 
@@ -58,6 +58,7 @@ def _about(result: CellResult) -> Json:
             "whole": unit.whole,
         },
         **({} if found is None else {DISTANCE_NORM: found.norm}),
+        **({} if result.cost is None else {COST: result.cost._asdict()}),
     }
 
 
@@ -78,6 +79,7 @@ def read_cell(run: SealedRun) -> CellResult:
         unit=_unit(about["unit"]),
         no_gradient=arrays.get(NO_GRADIENT),
         distances=_distances(arrays, about),
+        cost=_cost(about),
         run_id=run.id,
     )
 
@@ -92,6 +94,14 @@ def _distances(arrays: Mapping[str, Array], about: Json) -> Distances | None:
     if DISTANCE not in arrays:
         return None
     return Distances(BudgetNorm(about[DISTANCE_NORM]), arrays[DISTANCE])
+
+
+def _cost(about: Json) -> Cost | None:
+    """Return what an attack took; cells of before it was kept do not say."""
+    if COST not in about:
+        return None
+    gradients, queries, seconds = (about[COST][name] for name in Cost._fields)
+    return Cost(tuple(gradients), tuple(queries), seconds)
 
 
 def _draw(run: TrackedRun, cell: Cell, found: Measurement, data: Dataset) -> None:

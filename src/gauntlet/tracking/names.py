@@ -114,7 +114,10 @@ ARTIFACTS: Vocabulary = {
         Name("traceback.txt", "where it failed", when="failed runs"),
     ),
     Of.CELL: (
-        Name("cell.json", "the budget's unit and norm, whether it is kept, the norm of distances"),
+        Name(
+            "cell.json",
+            "the budget's unit and norm, whether it is kept, the norm of distances, costs",
+        ),
         Name(
             "examples.npz",
             "of each image: class, predictions without and with attack, change, distance",
@@ -131,8 +134,10 @@ ARTIFACTS: Vocabulary = {
         Name("tables/<table>", TABLES),
         Name("curves/<defence>_<threat model>.png", "robust accuracy against the budget"),
         Name("worst_case.png", "worst case over attacks against the budget"),
+        Name("costs.png", "robust accuracy that each attack leaves against what it takes"),
         Name("curves/<defence>_<threat model>_l2.png", "changes in L2", when=OR_SMALL_IN_L2),
         Name("worst_case_l2.png", "worst case over attacks with L2 budgets", when=IN_L2),
+        Name("costs_l2.png", "costs of the attacks with L2 budgets", when=IN_L2),
     ),
     Of.TRAINING: (
         Name("learning_curve.png", "metrics by epoch", when="trainings by epochs"),

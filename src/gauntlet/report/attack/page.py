@@ -8,6 +8,7 @@ from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.cells.result import CellResult
 from gauntlet.evaluation.quantities import NOISE_LEVEL, SUCCESS_RATE
 from gauntlet.evaluation.quantity import Over
+from gauntlet.report.attack.costs import COST_HEADER, cost_table
 from gauntlet.report.attack.summary import Summary
 from gauntlet.report.document.model import Document, Items, Number, Section, Table
 
@@ -88,7 +89,7 @@ def as_document(summary: Summary, title: str, notes: Sequence[str]) -> Document:
             *(f"**{line}**" for line in summary.headlines()),
             *(f"Warning: {line}." for line in summary.warnings()),
         ],
-        [*_sections(summary), Section("Notes", [Items(notes)])],
+        [*_sections(summary), Section("Notes", [Items([*notes, *summary.remarks()])])],
     )
 
 
@@ -110,3 +111,12 @@ def _sections(summary: Summary) -> Iterator[Section]:
         )
         found = Table("minimum_norm_attacks", NORM_HEADER, norms, caption)
         yield Section("Minimum-norm attacks", [found])
+    if costs := cost_table(summary.rows):
+        caption = (
+            "What each attack leaves at its reference budget, and what it takes. Gradients and "
+            "queries: per image on average, at that budget; a minimum-norm attack searches once "
+            f"for all. Seconds: for all {images} images and all budgets, on the machine that "
+            "made them."
+        )
+        found = Table("costs", COST_HEADER, costs, caption)
+        yield Section("Robust accuracy against cost", [found])

@@ -49,7 +49,8 @@ class Row:
         return min((cell.epsilons for cell in self.judged), key=len)
 
     @property
-    def _reference(self) -> int:
+    def reference(self) -> int:
+        """Index of the reference budget, which tables show."""
         return self.judged[0].unit.index_of_reference(self.epsilons)
 
     def worst(self, index: int) -> Interval:
@@ -64,11 +65,18 @@ class Row:
     @property
     def worst_at_reference(self) -> Interval:
         """Worst case at the reference budget, which tables show."""
-        return self.worst(self._reference)
+        return self.worst(self.reference)
 
     def left_by(self, cell: CellResult) -> Interval:
         """Return robust accuracy under one attack at the reference budget of this row."""
-        return wilson(cell.correct[self._reference])
+        return wilson(cell.correct[self.reference])
+
+    def goes_below(self, cell: CellResult) -> bool:
+        """Tell whether other attacks of this row leave less than one does, beyond noise.
+
+        The worst case does not rest on such an attack, even where its own number is wrong.
+        """
+        return self.worst_at_reference.high < self.left_by(cell).low
 
     def strongest_at(self, index: int) -> CellResult:
         """Return the attack with the least robust accuracy at one budget."""
@@ -77,7 +85,7 @@ class Row:
     @property
     def strongest(self) -> CellResult:
         """The attack with the least robust accuracy at the reference budget."""
-        return self.strongest_at(self._reference)
+        return self.strongest_at(self.reference)
 
     def cell(self, attack: str) -> CellResult | None:
         """Return the cell of an attack; None: this threat model does not allow it."""
