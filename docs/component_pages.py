@@ -8,6 +8,7 @@ from markdown import code, escaped, table
 
 from gauntlet.catalogue.attacks import ATTACKS, ENSEMBLES, Attack
 from gauntlet.catalogue.autoencoders import AUTOENCODERS
+from gauntlet.catalogue.certificates import CERTIFICATES
 from gauntlet.catalogue.classifiers import CLASSIFIERS, Classifier
 from gauntlet.catalogue.components import Component
 from gauntlet.catalogue.datasets import DATASETS
@@ -60,6 +61,22 @@ def defences() -> str:
         "or an output to perturb.\n"
     )
     return _page("Defences", "defence", [said], DEFENCES.values(), columns)
+
+
+def certificates() -> str:
+    """Return the page of the certificates."""
+    columns = {
+        "needs": lambda c: c.needs,
+        "budgets": lambda c: code(c.budgets.name),
+        "norm": lambda c: NORMS[c.budgets.unit.norm],
+        "random": lambda c: "yes" if c.random else "no",
+    }
+    said = (
+        "A [certificate](../concepts.md#certificate) proves of an image that no change within a "
+        "budget alters the class. What it needs, it needs of the whole defended model: a defence "
+        "that lacks it is left out, and if none is left the command is refused.\n"
+    )
+    return _page("Certificates", "certificates", [said], CERTIFICATES.values(), columns)
 
 
 def threat_models() -> str:
@@ -131,6 +148,8 @@ def _schedule(classifier: Classifier) -> str:
     if classifier.published:
         epochs, batch_size, rate = classifier.published
         return f"{epochs} epochs, batches of {batch_size}, learning rate {rate:g}"
+    if classifier.takes:
+        return f"none: published weights; takes {classifier.takes}"
     fixed = classifier.training_fixed
     return f"{fixed['epochs']} iterations" if "epochs" in fixed else "as the autoencoder"
 

@@ -18,6 +18,7 @@ DOCS = Path(__file__).resolve().parent
 GENERATED: Mapping[str, Callable[[], str]] = {
     "reference/parameters.md": parameter_page.text,
     "reference/attacks.md": component_pages.attacks,
+    "reference/certificates.md": component_pages.certificates,
     "reference/defences.md": component_pages.defences,
     "reference/threat_models.md": component_pages.threat_models,
     "reference/networks.md": component_pages.networks,

@@ -13,7 +13,11 @@ from markdown import code, escaped, table
 from gauntlet.catalogue.autoencoders import AUTOENCODERS, from_preset
 from gauntlet.catalogue.entry_points import ENTRY_POINTS
 from gauntlet.catalogue.parameters import Parameter, to_string
-from gauntlet.config.attack import attack_parameters, defence_parameters
+from gauntlet.config.attack import (
+    attack_parameters,
+    certificate_parameters,
+    defence_parameters,
+)
 from gauntlet.config.command_line import config_class, default_string
 from gauntlet.config.data import PRESETS, data_parameters
 from gauntlet.config.networks import autoencoder_parameters, classifier_parameters
@@ -37,6 +41,7 @@ SHARED: Mapping[str, Callable[[], Sequence[Parameter]]] = {
     "Classifiers": classifier_parameters,
     "Defences": defence_parameters,
     "Attacks": attack_parameters,
+    "Certificates": certificate_parameters,
 }
 """Groups of parameters that several entry points have."""
 

@@ -17,7 +17,7 @@ from gauntlet.tracking.names import ARTIFACTS, PARAMETERS, TAGS, Of, Vocabulary
 
 VOCABULARY = ("tracking/names.py", "tracking/metric_names.py")
 METRIC = re.compile(
-    r"(adv|attack|autoencoder|best|claims|clean|data|headline|magnet|perturbed|test|train|val|"
+    r"(adv|attack|autoencoder|best|certified|claims|clean|data|headline|magnet|perturbed|test|train|val|"
     r"validation|worst_case)(/[a-z_0-9]+)+"
 )
 STORING = ("text", "json", "file", "figure", "arrays", "table")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.catalogue.autoencoders import AUTOENCODERS
 from gauntlet.catalogue.parameters import AUTO, PRESET, Parameter, Value, to_string
-from gauntlet.config.attack import AttackConfig
+from gauntlet.config.attack import AttackConfig, certificate_parameters
 from gauntlet.config.config import explained
 from gauntlet.config.training import AutoencoderConfig
 from tuning.spaces import Choice, Dimension, Space
@@ -117,6 +117,8 @@ def _check_value(parameter: Parameter, value: Value) -> None:
 def _unread(config: AttackConfig, searched: Searched) -> Iterator[tuple[str, str]]:
     """Yield the parameters that nothing reads here, and why."""
     who = _described(config, searched)
+    for parameter in certificate_parameters():
+        yield parameter.name, "a study certifies nothing"
     if searched.points:
         yield "sampler", f"{who} tries all its points and draws none"
     if searched.study != "funn":

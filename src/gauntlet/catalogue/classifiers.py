@@ -30,6 +30,21 @@ class Schedule(NamedTuple):
     learning_rate: float
 
 
+class Takes(NamedTuple):
+    """The images that a network with given weights takes.
+
+    Attributes:
+        shape: `(height, width, channels)`.
+        classes: how many logits it has.
+    """
+
+    shape: tuple[int, ...]
+    classes: int
+
+    def __str__(self) -> str:
+        return f"{'x'.join(map(str, self.shape))} images of {self.classes} classes"
+
+
 CLASSIFIER_EPOCHS = Parameter(
     "classifier_epochs",
     or_auto(EPOCHS_TYPE),
@@ -62,6 +77,7 @@ class Classifier(Trainable):
             another one on features.
         inputs: what it can learn from.
         published: its schedule; None: that of the autoencoder.
+        takes: the only images that it takes; None: any.
     """
 
     trainer: str = "gauntlet.classifiers.training:train"
@@ -69,6 +85,7 @@ class Classifier(Trainable):
     typed: str
     inputs: tuple[Inputs, ...] = ON_IMAGES
     published: Schedule | None = None
+    takes: Takes | None = None
 
 
 _PLAIN: dict[str, Value] = {
@@ -76,6 +93,17 @@ _PLAIN: dict[str, Value] = {
     "batch_size": CLASSIFIER_BATCH_SIZE,
     "learning_rate": CLASSIFIER_RATE,
     "validation_size": VALIDATION_SIZE,
+}
+
+_WONG: dict[str, Value] = {
+    "source": "Wong and Kolter 2018",
+    "code": "gauntlet.classifiers.published:wong2018",
+    "nonlinear": lambda _: ("relu",),
+    "trainer": "gauntlet.classifiers.published:train",
+    "training_fixed": {"epochs": 0, "validation_size": 0},
+    "seeded": False,
+    "inputs": ("raw",),
+    "takes": Takes((28, 28, 1), 10),
 }
 
 CLASSIFIERS = Catalogue(
@@ -89,6 +117,7 @@ CLASSIFIERS = Catalogue(
             source="first paper, section 5.2.2",
             code="gauntlet.classifiers.dense:build",
             parameters={"widths": WIDTHS, "activation": ACTIVATION},
+            nonlinear=lambda values: (values[ACTIVATION.name],),
             training=_PLAIN,
         ),
         Classifier(
@@ -97,6 +126,7 @@ CLASSIFIERS = Catalogue(
             sentence="two convolutional blocks and two hidden layers",
             source="Carlini and Wagner 2017, tables I and II",
             code="gauntlet.classifiers.convolutional:build",
+            nonlinear=lambda _: ("relu", "max pooling"),
             training=_PLAIN,
             training_fixed={"optimizer": "momentum"},
             published=Schedule(50, 128, 0.01),
@@ -120,9 +150,31 @@ CLASSIFIERS = Catalogue(
             source="second paper, section 4.1",
             code="gauntlet.classifiers.head:build",
             parameters={"units": HEAD_UNITS},
+            nonlinear=lambda _: ("relu",),
             training=_PLAIN,
             inputs=("features",),
             published=Schedule(20, 128, 1e-3),
+        ),
+        Classifier(
+            name="wong2018",
+            typed="wong2018",
+            sentence="two convolutions and two dense layers, trained so that Linf 0.1 is certified "
+            "on MNIST; the authors' weights",
+            fixed={
+                "weights": "mnist_wong2018.npz",
+                "sha256": "60689de2ce81f549cf82ec9d7137aaa165aff093a58118d676eab502204c81ae",
+            },
+            **_WONG,
+        ),
+        Classifier(
+            name="wong2018_fashion",
+            typed="wong2018_fashion",
+            sentence="the same for Fashion-MNIST",
+            fixed={
+                "weights": "fashion_mnist_wong2018.npz",
+                "sha256": "148ac334d15fcbe64df1aa5200c68b8be3cf15fedf0e3b865f4e8f5800304962",
+            },
+            **_WONG,
         ),
     ),
 )

@@ -105,18 +105,27 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",")]
 
 
+def _split_or_empty(value: object) -> object:
+    return () if value == "" else _split(value)
+
+
 def list_of(
-    item: Annotation, *checks: Callable[[Value], Value], most: int | None = None
+    item: Annotation,
+    *checks: Callable[[Value], Value],
+    least: int = 1,
+    most: int | None = None,
 ) -> Annotation:
-    """Return the type of comma-separated lists with at least one item, as tuples.
+    """Return the type of comma-separated lists, as tuples.
 
     Args:
         item: type of an item.
         checks: each takes the tuple and returns it, or raises ValueError.
+        least: how many items there must be.
         most: how many items there may be; None: any number.
     """
+    split = BeforeValidator(_split if least else _split_or_empty)
     wanted: Annotation = Annotated[
-        tuple[item, ...], BeforeValidator(_split), Field(min_length=1, max_length=most)
+        tuple[item, ...], split, Field(min_length=least, max_length=most)
     ]
     for check in checks:
         wanted = Annotated[wanted, AfterValidator(check)]
@@ -128,6 +137,7 @@ def names(
     valid: Iterable[str],
     *,
     shorthands: Mapping[str, tuple[str, ...]] | None = None,
+    least: int = 1,
     most: int | None = None,
 ) -> Annotation:
     """Return the type of lists of names, each at most once; an unknown one names the nearest.
@@ -136,6 +146,7 @@ def names(
         what: what a name stands for, for the error.
         valid: the names.
         shorthands: further names, each of which stands for several.
+        least: how many names there must be.
         most: how many names there may be; None: any number.
     """
     short = shorthands or {}
@@ -150,7 +161,7 @@ def names(
         written = [n for name in given for n in short.get(name, (name,))]
         return tuple(dict.fromkeys(written)) if short else given
 
-    return list_of(str, check, most=most)
+    return list_of(str, check, least=least, most=most)
 
 
 def to_string(value: object) -> str:

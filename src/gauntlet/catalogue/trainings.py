@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -28,6 +28,11 @@ VALIDATION_SIZE = Parameter(
 )
 
 
+def _not_known(values: Values) -> tuple[str, ...]:
+    del values
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trainable(Component):
     """A component that is a trained network; its code builds the untrained one.
@@ -39,6 +44,8 @@ class Trainable(Component):
         training_fixed: arguments of the trainer that this entry fixes.
         seeded: its weights depend on the seed.
         layers: modules that register classes of Keras's which a stored network is made of.
+        nonlinear: its activations, and what else in it is not affine, given the parameters' values,
+            as far as that is known before it is built.
     """
 
     trainer: str
@@ -47,6 +54,7 @@ class Trainable(Component):
     layers: tuple[str, ...] = ()
     training: Mapping[str, Parameter] = field(default_factory=dict)
     training_fixed: Values = field(default_factory=dict)
+    nonlinear: Callable[[Values], tuple[str, ...]] = _not_known
 
     @property
     def all_parameters(self) -> tuple[Parameter, ...]:
@@ -87,6 +95,11 @@ class Training(Chosen[T], Generic[T]):
         seed = {"seed": self.seed} if self.entry.seeded else {}
         trainer = {f"trainer of {self.name}": self.entry.trainer}
         return {**super().settings, **self.entry.training_fixed, **trainer, **seed}
+
+    @property
+    def nonlinear(self) -> tuple[str, ...]:
+        """What in the network is known not to be affine."""
+        return self.entry.nonlinear(self.values)
 
     @property
     def reports(self) -> int:

@@ -19,7 +19,7 @@ from gauntlet.attacks.base import BATCH, AttackResult
 from gauntlet.attacks.threat_models import Scenario
 from gauntlet.catalogue.attacks import target_of
 from gauntlet.catalogue.units import metric_step
-from gauntlet.cells.plan import Cell
+from gauntlet.cells.plan import Cell, Certification
 from gauntlet.cells.result import CellResult, Cost
 from gauntlet.defences.defended_model import DefendedModel, Parts
 from gauntlet.defences.stochastic import majority
@@ -71,15 +71,15 @@ class Measurement:
 
 
 def assemble(
-    cell: Cell,
+    cell: Cell | Certification,
     classifier: keras.Model,
     autoencoders: tuple[keras.Model, ...],
     training_images: NDArray[np.float32],
 ) -> DefendedModel:
-    """Put a cell's defence together.
+    """Put the defence of a cell or a certification together.
 
     Args:
-        cell: names the defence and its parameters.
+        cell: it; names the defence and its parameters.
         classifier: its one classifier.
         autoencoders: its autoencoders, in the catalogue's order.
         training_images: `(n, height, width, channels)`; a defence that is calibrated gets the last

@@ -1,10 +1,11 @@
-"""Which cells a config asks for, and all that decides the result of each."""
+"""Which cells and certifications a config asks for, and all that decides the result of each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from gauntlet.catalogue.attacks import Attack, epsilons_of
+from gauntlet.catalogue.certificates import Certificate, budgets_of
 from gauntlet.catalogue.components import Chosen
 from gauntlet.catalogue.defences import Defence
 from gauntlet.catalogue.parameters import Json
@@ -101,6 +102,58 @@ class Cell:
         return (*what, self.defence.name, of)
 
 
+@dataclass(frozen=True)
+class Certification:
+    """One certificate on one defence.
+
+    Attributes:
+        certificate: with its parameters.
+        defence: with its parameters.
+        seed: root of the certificate's random numbers, and of the judge's.
+        calibration_size: as of a cell.
+    """
+
+    certificate: Chosen[Certificate]
+    defence: Chosen[Defence]
+    seed: int
+    calibration_size: int = 0
+
+    @property
+    def name(self) -> str:
+        """As the UI shows it."""
+        return f"certificate {self.certificate.name}, defence {self.defence.name}"
+
+    @property
+    def epsilons(self) -> tuple[float, ...]:
+        """The budgets in [0, 1], ascending."""
+        return budgets_of(self.certificate)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The networks that its result depends on, by their part."""
+        return self.defence.entry.parts(self.defence.values)
+
+    @property
+    def settings(self) -> Json:
+        """What decides its result beside networks, images and code, as JSON."""
+        seed = {"seed": self.seed} if self.certificate.entry.random else {}
+        return {
+            **self.certificate.settings,
+            **self.defence.settings,
+            "epsilons": list(self.epsilons),
+            "certificate": self.certificate.name,
+            "defence": self.defence.name,
+            "calibration_size": self.calibration_size,
+            **seed,
+        }
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules whose source, with what they import, computes it."""
+        own = (*self.certificate.entry.modules, *self.defence.entry.modules)
+        return ("gauntlet.cells.certify", *own)
+
+
 def plan_cells(config: AttackConfig) -> list[Cell]:
     """Return all cells of a config, by defence, threat model and attack."""
     return [
@@ -117,6 +170,21 @@ def plan_cells(config: AttackConfig) -> list[Cell]:
     ]
 
 
+def plan_certifications(config: AttackConfig) -> list[Certification]:
+    """Return all certifications of a config that nothing known stands in the way of."""
+    return [
+        Certification(
+            config.certificate(one.certificate),
+            config.defence(one.defence),
+            config.seed,
+            config.calibration_size(one.defence),
+        )
+        for one in config.certifying()
+        if not one.obstacle
+    ]
+
+
 def parts_of(config: AttackConfig) -> tuple[str, ...]:
-    """Return every network that the cells of a config need, by its part."""
-    return tuple(dict.fromkeys(part for cell in plan_cells(config) for part in cell.parts))
+    """Return every network that a config's cells and certifications need, by its part."""
+    planned: list[Cell | Certification] = [*plan_cells(config), *plan_certifications(config)]
+    return tuple(dict.fromkeys(part for one in planned for part in one.parts))

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 from gauntlet.catalogue.attacks import ATTACKS, ENSEMBLES, Attack, Ratio, ratio_of
 from gauntlet.catalogue.autoencoders import AUTOENCODERS, from_preset
+from gauntlet.catalogue.certificates import CERTIFICATES, Certifiable, Certificate
 from gauntlet.catalogue.components import Chosen, chosen
 from gauntlet.catalogue.datasets import find_dataset
-from gauntlet.catalogue.defences import DEFENCES, STOCHASTIC, Defence
+from gauntlet.catalogue.defences import AUTOENCODER, DEFENCES, STOCHASTIC, Defence
 from gauntlet.catalogue.parameters import Parameter, names
 from gauntlet.catalogue.threat_models import THREAT_MODELS, ThreatModel, suiting
+from gauntlet.catalogue.trainings import Trainable, Training
 from gauntlet.config.data import TooMany
 from gauntlet.config.networks import NetworksConfig, check_classifier
 
@@ -31,6 +33,18 @@ class Combination(NamedTuple):
 
     defence: Defence
     threat_model: ThreatModel
+
+
+class Certifying(NamedTuple):
+    """A certificate on a defence, and what of the defence it cannot take; empty: nothing."""
+
+    certificate: Certificate
+    defence: Defence
+    obstacle: str
+
+    def __str__(self) -> str:
+        needs = f"{self.certificate.name} needs {self.certificate.needs}"
+        return f"{needs}; received {self.obstacle} of defence {self.defence.name}"
 
 
 def defence_parameters() -> tuple[Parameter, ...]:
@@ -62,6 +76,18 @@ def attack_parameters() -> tuple[Parameter, ...]:
     return threat_models, attacks, RELATIVE_BUDGET, *ATTACKS.parameters
 
 
+def certificate_parameters() -> tuple[Parameter, ...]:
+    """Return which certificates, and what they read beside the budgets of attacks."""
+    certificates = Parameter(
+        "certificates",
+        names("certificate", CERTIFICATES, least=0),
+        (),
+        f"list of {', '.join(CERTIFICATES)}: prove which images keep their class within a budget",
+    )
+    shared = ATTACKS.parameters
+    return certificates, *(p for p in CERTIFICATES.parameters if p not in shared)
+
+
 class AttackConfig(NetworksConfig):
     """Attack one defended classifier."""
 
@@ -69,11 +95,12 @@ class AttackConfig(NetworksConfig):
 
     @classmethod
     def declare(cls) -> tuple[Parameter, ...]:
-        """Return the parameters of data, networks, defences and attacks."""
-        return *super().declare(), *defence_parameters(), *attack_parameters()
+        """Return the parameters of data, networks, defences, attacks and certificates."""
+        attacking = *defence_parameters(), *attack_parameters()
+        return *super().declare(), *attacking, *certificate_parameters()
 
     def check(self) -> None:
-        """Check that defences, networks, attacks and threat models go together."""
+        """Check that defences, networks, attacks, certificates and threat models go together."""
         super().check()
         for check in (
             self._check_networks,
@@ -83,6 +110,7 @@ class AttackConfig(NetworksConfig):
             self._check_components,
             self._check_grants,
             self._check_combinations,
+            self._check_certificates,
         ):
             check()
 
@@ -95,6 +123,11 @@ class AttackConfig(NetworksConfig):
     def attacks(self) -> tuple[Attack, ...]:
         """The attacks that were asked for."""
         return tuple(ATTACKS[name] for name in self["attacks"])
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """The certificates that were asked for."""
+        return tuple(CERTIFICATES[name] for name in self["certificates"])
 
     @property
     def attacks_read(self) -> tuple[Attack, ...]:
@@ -120,6 +153,18 @@ class AttackConfig(NetworksConfig):
         """Return a defence with the values of its parameters."""
         return chosen(entry, self.values)
 
+    def certificate(self, entry: Certificate) -> Chosen[Certificate]:
+        """Return a certificate with the values of its parameters."""
+        return chosen(entry, self.values)
+
+    def networks_of(self, entry: Defence) -> dict[str, Training[Trainable]]:
+        """Return how each part of a defence is trained: its autoencoders, then its classifier."""
+        *before, last = entry.parts(chosen(entry, self.values).values)
+        found: dict[str, Training[Trainable]] = {
+            part: self.autoencoder(None if part == AUTOENCODER else part) for part in before
+        }
+        return {**found, last: self.classifier(entry.inputs)}
+
     def calibration_size(self, entry: Defence) -> int:
         """Return how many held-out training images a defence needs: the last ones."""
         return self.autoencoder(entry.calibrated_by).held_out if entry.calibrated_by else 0
@@ -135,6 +180,14 @@ class AttackConfig(NetworksConfig):
             for defence in self.defences
             for threat_model in self._wanted(suiting(defence))
             if self.attacks_under(threat_model)
+        ]
+
+    def certifying(self) -> list[Certifying]:
+        """Return each certificate on each defence, with what stands in its way."""
+        return [
+            Certifying(certificate, defence, certificate.obstacle(self._certifiable(defence)))
+            for certificate in self.certificates
+            for defence in self.defences
         ]
 
     def skipped(self) -> list[Combination]:
@@ -181,6 +234,9 @@ class AttackConfig(NetworksConfig):
         asked = self["threat_models"]
         return [THREAT_MODELS[name] for name in among if ALL in asked or name in asked]
 
+    def _certifiable(self, entry: Defence) -> Certifiable:
+        return Certifiable(self.defence(entry), self.networks_of(entry))
+
     def _check_networks(self) -> None:
         for inputs in dict.fromkeys(defence.inputs for defence in self.defences):
             check_classifier(self, inputs)
@@ -216,7 +272,7 @@ class AttackConfig(NetworksConfig):
             raise ValueError(f"--{flag}: expected {expected}; received {received}")
 
     def _check_components(self) -> None:
-        for entry in (*self.attacks_read, *self.defences):
+        for entry in (*self.attacks_read, *self.certificates, *self.defences):
             entry.rule(chosen(entry, self.values).values)
 
     def _check_grants(self) -> None:
@@ -241,3 +297,9 @@ class AttackConfig(NetworksConfig):
                 raise ValueError(
                     f"threat_models={name} makes no sense for defence={','.join(self['defence'])}"
                 )
+
+    def _check_certificates(self) -> None:
+        for certificate in self.certificates:
+            mine = [one for one in self.certifying() if one.certificate is certificate]
+            if all(one.obstacle for one in mine):
+                raise ValueError(f"--certificates: {mine[0]}")

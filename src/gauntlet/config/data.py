@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from gauntlet.catalogue.attacks import Ratio
+from gauntlet.catalogue.classifiers import Takes
 from gauntlet.catalogue.datasets import DATASET_TYPE, typed_datasets
 from gauntlet.catalogue.parameters import PRESET, Parameter, Values, integer, one_of
 from gauntlet.config.config import Config
@@ -121,6 +122,11 @@ class RunConfig(Config):
     def first_images(self) -> tuple[First, ...]:
         """Images of which only the first ones are used, beside what `data` says."""
         return ()
+
+    @property
+    def takes(self) -> Takes | None:
+        """The only images that its classifier takes; None: any."""
+        return None
 
     @property
     def ratios(self) -> Mapping[Ratio, Sequence[str]]:

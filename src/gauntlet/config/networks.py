@@ -8,6 +8,7 @@ from gauntlet.catalogue.classifiers import (
     Classifier,
     Inputs,
     Schedule,
+    Takes,
     classifier_on,
     typed_names,
 )
@@ -71,6 +72,13 @@ class NetworksConfig(RunConfig):
         """How many of the last training images some training does not learn from, where any."""
         size = int(self[VALIDATION_SIZE.name])
         return (size,) if size else ()
+
+    @property
+    def takes(self) -> Takes | None:
+        """The only images that its classifier takes; None: any, or there is no classifier."""
+        typed = self.values.get("classifier")
+        found = [entry.takes for entry in CLASSIFIERS.values() if entry.typed == typed]
+        return next(filter(None, found), None)
 
     def autoencoder(self, kind: str | None = None) -> Training[Autoencoder]:
         """Return how the run's autoencoder is trained, or one of another kind.

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gauntlet.arrays import Labels
+from gauntlet.catalogue.classifiers import Takes
 from gauntlet.catalogue.datasets import find_dataset
 from gauntlet.config.data import Data, RunConfig
 from gauntlet.data.dataset import Dataset
@@ -60,8 +61,9 @@ def remarks(config: RunConfig, data: Dataset) -> Iterator[str]:
 
     Raises:
         UsageError: a part of a single class; a validation size or a target class that the data set
-            does not have.
+            does not have; images that the classifier does not take.
     """
+    _check_takes(config, data)
     _check_validation_sizes(config, data)
     _check_classes(config, data)
     for ratio, names in config.ratios.items():
@@ -72,6 +74,15 @@ def remarks(config: RunConfig, data: Dataset) -> Iterator[str]:
             )
     for part in _parts(config, data):
         yield from _missing(config, part)
+
+
+def _check_takes(config: RunConfig, data: Dataset) -> None:
+    received = Takes(data.x_test.shape[1:], data.n_classes)
+    if config.takes not in (None, received):
+        raise UsageError(
+            f"--classifier: {config['classifier']} takes {config.takes}; received {received} "
+            f"(--dataset {data.name})."
+        )
 
 
 def _check_validation_sizes(config: RunConfig, data: Dataset) -> None:

@@ -12,13 +12,22 @@ from gauntlet.catalogue.units import BudgetNorm, metric_step
 from gauntlet.cells.plan import parts_of
 from gauntlet.config.attack import AttackConfig
 from gauntlet.pipeline.cells import EXPERIMENT, run_cells
+from gauntlet.pipeline.certifications import run_certifications
 from gauntlet.pipeline.console import say, show_table
 from gauntlet.pipeline.inputs import load_data
 from gauntlet.pipeline.networks import Networks, ensure_networks, input_tags
 from gauntlet.pipeline.session import session
 from gauntlet.report.attack.costs import points
 from gauntlet.report.attack.curves import curves_of
-from gauntlet.report.attack.page import NORM_HEADER, as_document, header, norm_table, table
+from gauntlet.report.attack.page import (
+    BRACKET_HEADER,
+    NORM_HEADER,
+    as_document,
+    bracket_table,
+    header,
+    norm_table,
+    table,
+)
 from gauntlet.report.attack.summary import Summary, summarise
 from gauntlet.report.document.files import texts
 from gauntlet.tracking import names
@@ -42,8 +51,9 @@ def run(config: AttackConfig) -> Summary:
             networks = ensure_networks(config, data)
             run.uses_models(network.stored.model_id for network in networks.values())
             run.tags(input_tags(networks))
-            cells = run_cells(config, data, networks, run)
-            summary = summarise(cells)
+            # First: a network that a certificate cannot take ends the run before any attack.
+            certified = run_certifications(config, data, networks, run)
+            summary = summarise(run_cells(config, data, networks, run), certified)
             _log_summary(run, config, networks, summary)
         _show(config, summary, where)
     return summary
@@ -69,6 +79,9 @@ def skipped(config: AttackConfig) -> Iterator[str]:
             f"skipped: attack {attack.name} needs {attack.needs}: "
             f"threat models that grant {granted} alone leave it out"
         )
+    for certifying in config.certifying():
+        if certifying.obstacle:
+            yield f"skipped: certificate {certifying}"
 
 
 def _log_summary(
@@ -80,6 +93,7 @@ def _log_summary(
         for epsilon, accuracy in zip(row.epsilons, row.accuracies, strict=True):
             run.metrics([(name, accuracy)], metric_step(epsilon))
     run.metrics(summary.headline_metrics)
+    _log_brackets(run, summary)
     _draw(run, summary)
     page = as_document(summary, "Attack run", notes(config, run, networks))
     for path, text in texts(page, "summary").items():
@@ -92,6 +106,26 @@ def _log_summary(
             for c in row.cells
         },
     )
+
+
+def _log_brackets(run: TrackedRun, summary: Summary) -> None:
+    """Log what is proven of each defence, and draw it below what attacks leave."""
+    from gauntlet.evaluation.figures import draw_bracket
+
+    for bracket in summary.brackets:
+        suffix, who, epsilons = bracket.norm.suffix, bracket.defence, bracket.epsilons
+        ends = [(bracket.lower(i).value, bracket.upper(i)) for i in range(len(epsilons))]
+        for epsilon, (proven, _) in zip(epsilons, ends, strict=True):
+            run.metrics([(f"certified/accuracy{suffix}/{who}", proven)], metric_step(epsilon))
+        certified = epsilons, [proven for proven, _ in ends]
+        left = [(e, high.value) for e, (_, high) in zip(epsilons, ends, strict=True) if high]
+        attacked = [e for e, _ in left], [value for _, value in left]
+        title = f"{who}, certified by {bracket.certificates}"
+        figure = draw_bracket(certified, attacked, title, bracket.norm.axis)
+        run.figure(f"bracket_{who}{suffix}.png", figure)
+    if summary.certified:
+        ids = {f"{one.defence}/{one.certificate}": one.run_id for one in summary.certified}
+        run.json("certifications.json", ids)
 
 
 def _draw(run: TrackedRun, summary: Summary) -> None:
@@ -141,6 +175,8 @@ def _trained(part: str, training: Training[Trainable]) -> str:
 def _show(config: AttackConfig, summary: Summary, where: str) -> None:
     title = f"Robust accuracy, {config['dataset']}, one seed ({config.seed})"
     show_table(title, header(summary), table(summary))
+    if ends := bracket_table(summary):
+        show_table("Certified and attacked", BRACKET_HEADER, ends)
     if norms := norm_table(summary):
         show_table("Minimum-norm attacks, success / all attacked", NORM_HEADER, norms)
     for line in summary.headlines():

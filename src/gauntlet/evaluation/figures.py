@@ -117,6 +117,28 @@ def draw_curves(
     return figure
 
 
+def draw_bracket(
+    certified: Curve, attacked: Curve, title: str, budget: str = PIXEL_RANGE.axis
+) -> Figure:
+    """Draw what attacks leave above what is proven; robust accuracy lies in the band between.
+
+    Args:
+        certified: lower end.
+        attacked: upper end, at the same epsilons or at some of them; maybe at none.
+        title: of the figure.
+        budget: label of the epsilons.
+    """
+    figure, axes = _lines()
+    axes.plot(*attacked, marker="o", ms=3, color="C3", label="left by white_box attacks")
+    axes.plot(*certified, marker="o", ms=3, color="C0", label="certified")
+    proven = dict(zip(*certified, strict=True))
+    below = [proven[epsilon] for epsilon in attacked[0]]
+    axes.fill_between(*attacked, below, color="C7", alpha=0.3, lw=0, label="open")
+    axes.set(title=title, xlabel=budget, ylabel="robust accuracy", ylim=(-0.02, 1.02))
+    _explain(axes)
+    return figure
+
+
 def _looks(names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield a colour and a style for each line; the first forty all differ."""
     halves = [name.partition(", ")[::2] for name in names]

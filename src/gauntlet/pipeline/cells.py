@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from gauntlet.catalogue.entry_points import ENTRY_POINTS
-from gauntlet.cells.plan import SURROGATE, Cell, plan_cells
+from gauntlet.cells.plan import SURROGATE, Cell, Certification, plan_cells
 from gauntlet.cells.result import CellResult
 from gauntlet.config.attack import AttackConfig
 from gauntlet.data.dataset import Dataset
@@ -138,8 +138,8 @@ class _Runner:
         return self._defended[defence]
 
 
-def assembled(cell: Cell, networks: Networks, data: Dataset) -> DefendedModel:
-    """Return a cell's defence, put together from the store."""
+def assembled(cell: Cell | Certification, networks: Networks, data: Dataset) -> DefendedModel:
+    """Return the defence of a cell or a certification, put together from the store."""
     from gauntlet.cells.measure import assemble
 
     *autoencoders, classifier = cell.defence.entry.parts(cell.defence.values)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -45,9 +46,16 @@ def show_log() -> None:
         logger.addHandler(_LogLines())
 
 
+class Advance(Protocol):
+    """Moves a bar on."""
+
+    def __call__(self, news: str, units: int = 1) -> None:
+        """Show that more units are done, and what is new."""
+
+
 @contextmanager
-def progress(description: str, total: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar with the time left; call what is yielded after each unit, with its news."""
+def progress(description: str, total: int) -> Iterator[Advance]:
+    """Show a bar with the time left; call what is yielded after some units, with their news."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -59,7 +67,7 @@ def progress(description: str, total: int) -> Iterator[Callable[[str], None]]:
     )
     with bar:
         task = bar.add_task(description, total=total, news="")
-        yield lambda news: bar.update(task, advance=1, news=news)
+        yield lambda news, units=1: bar.update(task, advance=units, news=news)
 
 
 def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

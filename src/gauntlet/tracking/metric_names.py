@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gauntlet.catalogue.autoencoders import AUTOENCODERS
+from gauntlet.catalogue.certificates import CERTIFICATES
 from gauntlet.catalogue.classifiers import CLASSIFIERS
 from gauntlet.catalogue.components import Catalogue, Component
 from gauntlet.catalogue.defences import DEFENCES
 from gauntlet.catalogue.names import Name
 from gauntlet.evaluation.quantities import LOGGED, ROBUST_ACCURACY, target_rate
 from gauntlet.evaluation.quantity import Over, Unit
-from gauntlet.tracking.names import IN_L2, Of, Vocabulary
+from gauntlet.tracking.names import CERTIFIED, IN_L2, Of, Vocabulary
 
 SHARE, DIFFERENCE = Unit.SHARE, Unit.DIFFERENCE
 PIXELS = "pixels in [0, 1]"
@@ -140,6 +141,10 @@ METRICS: Vocabulary = {
         ),
         *_own(DEFENCES),
     ),
+    Of.CERTIFICATION: (
+        *_interval("certified/accuracy", "images whose true class is proven"),
+        *_own(CERTIFICATES),
+    ),
     Of.ATTACK: (
         *_interval(
             "headline/robust_accuracy/<defence>",
@@ -164,6 +169,18 @@ METRICS: Vocabulary = {
             "images that survive every attack with L2 budgets",
             SHARE,
             IN_L2,
+        ),
+        Name(
+            "certified/accuracy/<defence>",
+            "images whose true class some certificate proves",
+            SHARE,
+            CERTIFIED,
+        ),
+        Name(
+            "certified/accuracy_l2/<defence>",
+            "the same within L2 budgets",
+            SHARE,
+            CERTIFIED,
         ),
     ),
     Of.TRAINING: TRAINED,

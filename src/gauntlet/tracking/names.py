@@ -24,6 +24,7 @@ DATASET_SHA256 = "gauntlet.dataset_sha256"
 DEFENCE = "gauntlet.defence"
 THREAT_MODEL = "gauntlet.threat_model"
 ATTACK = "gauntlet.attack"
+CERTIFICATE = "gauntlet.certificate"
 MODEL_ID = "gauntlet.model_id"
 MODEL_FILE_SHA256 = "gauntlet.model_file_sha256"
 WEIGHTS_SHA256 = "gauntlet.weights_sha256"
@@ -48,6 +49,7 @@ class Of(StrEnum):
 
     EVERY = "every run"
     CELL = "a cell"
+    CERTIFICATION = "a certification"
     ATTACK = "an attack run"
     TRAINING = "a training"
     EXAMINATION = "an examination"
@@ -61,10 +63,14 @@ Vocabulary = Mapping[Of, tuple[Name, ...]]
 
 IN_L2 = "attacks with L2 budgets"
 OR_SMALL_IN_L2 = f"{IN_L2}, or small in L2"
+CERTIFIED = "with `certificates`"
 
 TAGS: Vocabulary = {
     Of.EVERY: (
-        Name(STEP, "what made the run: an entry point, `cell`, `examination`, or `reuse`"),
+        Name(
+            STEP,
+            "what made the run: an entry point, `cell`, `certification`, `examination`, or `reuse`",
+        ),
         Name(SEED, "root of all random numbers", when="unless nothing is drawn"),
         Name(DEVICE, "what computed: the CPU, or each GPU", when="runs that compute"),
         Name(DATASET, "name of the data set"),
@@ -88,6 +94,10 @@ TAGS: Vocabulary = {
         Name(DEFENCE, "defence"),
         Name(THREAT_MODEL, "threat model"),
         Name(ATTACK, "attack"),
+    ),
+    Of.CERTIFICATION: (
+        Name(DEFENCE, "defence"),
+        Name(CERTIFICATE, "certificate"),
     ),
     Of.STUDY: (
         Name(STUDY, "name of the study"),
@@ -128,8 +138,13 @@ ARTIFACTS: Vocabulary = {
         Name("accuracy_epsilon.png", "robust accuracy against the budget"),
         Name("images.png", "images, what was made of them, and what the classifier sees"),
     ),
+    Of.CERTIFICATION: (
+        Name("proofs.npz", "of each image: class, whether it is proven at each budget, and more"),
+    ),
     Of.ATTACK: (
         Name("cells.json", "run id of each cell"),
+        Name("certifications.json", "run id of each certification", when=CERTIFIED),
+        Name("bracket_<defence>.png", "certified and robust accuracy", when=CERTIFIED),
         Name("summary.<format>", PAGE),
         Name("tables/<table>", TABLES),
         Name("curves/<defence>_<threat model>.png", "robust accuracy against the budget"),
@@ -177,5 +192,6 @@ ARTIFACTS: Vocabulary = {
 PARAMETERS: Vocabulary = {
     Of.EVERY: (Name("config/<parameter>", "a resolved parameter of the run"),),
     Of.CELL: (Name("cell/<part>", "defence, threat model and attack of the cell"),),
+    Of.CERTIFICATION: (Name("certification/<part>", "defence and certificate"),),
     Of.TRIAL: (Name("trial/<dimension>", "what the study drew"),),
 }

@@ -25,6 +25,7 @@ COMPUTING = (
     "attacks",
     "autoencoders",
     "cells",
+    "certificates",
     "classifiers",
     "defences",
     "evaluation",

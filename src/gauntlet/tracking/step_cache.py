@@ -37,7 +37,7 @@ class Fingerprint:
     """All that decides a step's result.
 
     Attributes:
-        step: `autoencoder`, `classifier` or `cell`.
+        step: `autoencoder`, `classifier`, `cell`, ...
         subject: what the step makes, for people: `vanilla`, `dense on encoded`, ...
         config: resolved settings that the step reads.
         inputs: digests of the data and the upstream models.

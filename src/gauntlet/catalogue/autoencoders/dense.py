@@ -53,6 +53,11 @@ _DENSE = {
 _LAYERS = ("gauntlet.autoencoders.layers",)
 
 
+def _activations(values: Values) -> tuple[str, ...]:
+    dense = (ACTIVATION, PRE_OUTPUT_ACTIVATION, OUTPUT_ACTIVATION)
+    return tuple(values[parameter.name] for parameter in dense)
+
+
 def _always(values: Values) -> bool:
     del values
     return True
@@ -65,6 +70,7 @@ DENSE_AUTOENCODERS = (
         source="first paper, section 4",
         code="gauntlet.autoencoders.dense:vanilla",
         layers=_LAYERS,
+        nonlinear=_activations,
         parameters=_DENSE,
         training=PLAIN_TRAINING,
         presets=presets(),
@@ -75,6 +81,7 @@ DENSE_AUTOENCODERS = (
         source="first paper, section 5.3",
         code="gauntlet.autoencoders.dense:sparse",
         layers=_LAYERS,
+        nonlinear=_activations,
         parameters={
             **_DENSE,
             "penalty": SPARSITY_PENALTY,
@@ -90,6 +97,7 @@ DENSE_AUTOENCODERS = (
         source="first paper, section 5.4",
         code="gauntlet.autoencoders.dense:denoising",
         layers=_LAYERS,
+        nonlinear=_activations,
         parameters={**_DENSE, "noise": NOISE},
         training=PLAIN_TRAINING,
         presets=presets(),
@@ -101,6 +109,7 @@ DENSE_AUTOENCODERS = (
         source="first paper, section 5.5",
         code="gauntlet.autoencoders.dense:variational",
         layers=_LAYERS,
+        nonlinear=lambda values: (*_activations(values), "a latent"),
         parameters={**_DENSE, "latent": LATENT},
         training=PLAIN_TRAINING,
         training_fixed={"sum_over_pixels": True},

@@ -8,6 +8,7 @@ from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.cells.result import CellResult
 from gauntlet.evaluation.quantities import NOISE_LEVEL, SUCCESS_RATE
 from gauntlet.evaluation.quantity import Over
+from gauntlet.report.attack.bracket import Bracket
 from gauntlet.report.attack.costs import COST_HEADER, cost_table
 from gauntlet.report.attack.summary import Summary
 from gauntlet.report.document.model import Document, Items, Number, Section, Table
@@ -20,6 +21,14 @@ NORM_HEADER = (
     "95 % interval",
     "noise level",
     "median distance",
+)
+BRACKET_HEADER = (
+    "defence",
+    "certificates",
+    "epsilon",
+    "certified",
+    "left by white_box attacks",
+    "open",
 )
 
 
@@ -75,6 +84,24 @@ def _distance(cell: CellResult) -> str:
     return Number(shown, {"value": cell.median_distance})
 
 
+def bracket_table(summary: Summary) -> list[list[str]]:
+    """Return the brackets as text, a line per budget (columns: `BRACKET_HEADER`)."""
+    return [
+        [bracket.defence, bracket.certificates, bracket.budget(i), *_ends(bracket, i)]
+        for bracket in summary.brackets
+        for i in range(len(bracket.epsilons))
+    ]
+
+
+def _ends(bracket: Bracket, index: int) -> list[str]:
+    """Return both ends at a budget, and the share between them."""
+    low, high = bracket.lower(index), bracket.upper(index)
+    if high is None:
+        return [Number.of(low), "", ""]
+    between = high.value - low.value
+    return [Number.of(low), Number.of(high), Number(f"{between:.4f}", {"value": between})]
+
+
 def as_document(summary: Summary, title: str, notes: Sequence[str]) -> Document:
     """Return the report of an attack run.
 
@@ -102,6 +129,15 @@ def _sections(summary: Summary) -> Iterator[Section]:
     )
     results = Table("robust_accuracy", header(summary), table(summary), f"{caption}.")
     yield Section("Robust accuracy", [results])
+    if ends := bracket_table(summary):
+        caption = (
+            f"Both ends of robust accuracy over all {images} images. Certified: a certificate "
+            "proves that no change within the budget alters the true class. Left by white_box "
+            "attacks: the worst case over them. Open: neither proven nor felled. Wilson's 95 % "
+            "intervals over images"
+        )
+        found = Table("bracket", BRACKET_HEADER, ends, f"{caption}.")
+        yield Section("Certified and attacked", [found])
     if norms := norm_table(summary):
         caption = (
             f"Attacks without a budget, all that they found. Success rate: over {SUCCESS_RATE.over}"

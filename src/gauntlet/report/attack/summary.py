@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.catalogue.threat_models import on_images
 from gauntlet.catalogue.units import BudgetNorm
+from gauntlet.cells.certified import Certified
 from gauntlet.cells.result import CellResult
 from gauntlet.report import chance
 from gauntlet.report.attack import curves
+from gauntlet.report.attack.bracket import Bracket, brackets
 from gauntlet.report.attack.rows import Row, least
 
 
@@ -24,14 +27,20 @@ class _Doubt(NamedTuple):
 
 @dataclass(frozen=True)
 class Summary:
-    """All rows of an attack run."""
+    """All rows of an attack run, and what its certificates prove."""
 
     rows: tuple[Row, ...]
+    certified: tuple[Certified, ...] = ()
 
     @property
     def attacks(self) -> list[CellResult]:
         """One cell per attack, in order: the columns of the table."""
         return list({cell.attack: cell for row in self.rows for cell in row.cells}.values())
+
+    @cached_property
+    def brackets(self) -> tuple[Bracket, ...]:
+        """What is proven and what attacks leave, per defence and norm."""
+        return brackets(self.certified, self.rows)
 
     def headlines(self) -> Iterator[str]:
         """Yield one sentence per norm and defence: the least robust accuracy over threat models."""
@@ -48,6 +57,8 @@ class Summary:
 
     def warnings(self) -> Iterator[str]:
         """Yield why a worst case may mislead: nothing learned, masked gradients, weak attacks."""
+        for bracket in self.brackets:
+            yield from bracket.warnings
         yield from chance.warnings(_judged_models(self.rows))
         yield from (doubt.line for doubt in self._doubts() if not doubt.settled)
         for side_by_side in curves.curves_of(self.rows):
@@ -123,12 +134,13 @@ def _beaten_by_queries(white: Row) -> Iterator[_Doubt]:
             yield _Doubt(line, settled=False)
 
 
-def summarise(cells: Sequence[CellResult]) -> Summary:
+def summarise(cells: Sequence[CellResult], certified: Sequence[Certified] = ()) -> Summary:
     """Group cells into rows, by defence, threat model and norm of budgets, keeping their order."""
     groups: dict[tuple[str, str, BudgetNorm], list[CellResult]] = {}
     for cell in cells:
         groups.setdefault((cell.defence, cell.threat_model, cell.unit.norm), []).append(cell)
-    return Summary(tuple(Row(d, t, tuple(some)) for (d, t, _), some in groups.items()))
+    rows = tuple(Row(d, t, tuple(some)) for (d, t, _), some in groups.items())
+    return Summary(rows, tuple(certified))
 
 
 def _by_queries(attack: str) -> bool:
