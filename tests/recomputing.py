@@ -20,13 +20,14 @@ import pytest
 
 from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.catalogue.autoencoders import AUTOENCODERS
+from gauntlet.catalogue.certificates import CERTIFICATES
 from gauntlet.catalogue.classifiers import CLASSIFIERS
 from gauntlet.catalogue.defences import DEFENCES
-from gauntlet.cells.plan import plan_cells
+from gauntlet.cells.plan import plan_cells, plan_certifications
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.training import AutoencoderConfig, ClassifierConfig
 from gauntlet.data.dataset import Dataset
-from gauntlet.pipeline import cells, trainings
+from gauntlet.pipeline import cells, certifications, trainings
 from gauntlet.pipeline.networks import ensure_networks
 from gauntlet.pipeline.reuse import Reuse
 from gauntlet.tracking import provenance, step_cache
@@ -40,10 +41,11 @@ class Step(NamedTuple):
     """Something that the cache keeps.
 
     Attributes:
-        kind: `training`, `examination` or `cell`.
-        name: of the autoencoder, the classifier or the attack.
+        kind: `training`, `examination`, `cell` or `certification`.
+        name: of the autoencoder, the classifier, the attack or the certificate.
         inputs: what a classifier learns from; empty for an autoencoder.
-        defence, threat_model: of a cell.
+        defence: of a cell or a certification.
+        threat_model: of a cell.
     """
 
     kind: str
@@ -75,6 +77,7 @@ def steps() -> Mapping[Step, Fingerprint]:
             found[step._replace(kind="examination")] = examination
             asked.clear()
         found |= _cells(_data())
+        found |= _certifications(_data())
     return found
 
 
@@ -106,6 +109,21 @@ def _cells(data: Dataset) -> dict[Step, Fingerprint]:
     return {
         Step("cell", c.attack.name, "", c.defence.name, c.threat_model.name): runner.fingerprint(c)
         for c in plan_cells(config)
+    }
+
+
+def _certifications(data: Dataset) -> dict[Step, Fingerprint]:
+    """Return every certificate on every defence that suits it, behind ReLU alone."""
+    linear = {f"{name}activation": "relu" for name in ("", "pre_output_", "output_")}
+    config = AttackConfig(
+        certificates=tuple(CERTIFICATES), defence=tuple(DEFENCES), validation_size=1, **linear
+    )
+    networks = ensure_networks(config, data)
+    return {
+        Step(
+            "certification", c.certificate.name, "", c.defence.name
+        ): certifications.fingerprint_of(c, data, networks)
+        for c in plan_certifications(config)
     }
 
 
@@ -165,9 +183,13 @@ def table(package: Package) -> dict[str, set[Step]]:
 
 def as_markdown(found: Mapping[str, set[Step]]) -> str:
     """Return a table of modules and of what an edit of each recomputes."""
-    lines = ["| edited | trainings | examinations | cells |", "|---|---|---|---|"]
+    lines = [
+        "| edited | trainings | examinations | certifications | cells |",
+        "|---|---|---|---|---|",
+    ]
     for module, some in found.items():
-        kinds = (_networks("training", some), _networks("examination", some), _attacks(some))
+        networks = [_networks(kind, some) for kind in ("training", "examination")]
+        kinds = (*networks, _certificates(some), _attacks(some))
         lines.append(f"| `{module}` | {' | '.join(kinds)} |")
     return "\n".join(lines) + "\n"
 
@@ -177,6 +199,13 @@ def _networks(kind: str, some: set[Step]) -> str:
     if some.issuperset(every):
         return "all"
     return ", ".join(f"{s.name} on {s.inputs}" if s.inputs else s.name for s in every if s in some)
+
+
+def _certificates(some: set[Step]) -> str:
+    every = [step for step in steps() if step.kind == "certification"]
+    if some.issuperset(every):
+        return "all"
+    return ", ".join(f"{s.name} on {s.defence}" for s in every if s in some)
 
 
 def _attacks(some: set[Step]) -> str:

@@ -27,7 +27,7 @@ from gauntlet.data.registry import load
 from gauntlet.errors import DivergenceError, GauntletError
 from gauntlet.training.keras_loops import PREDICT_BATCH, predict
 
-KINDS = [c.typed for c in CLASSIFIERS.values() if "raw" in c.inputs]
+KINDS = [c.typed for c in CLASSIFIERS.values() if "raw" in c.inputs and not c.takes]
 IMAGES, LABELS = blobs(60, seed=1)
 
 

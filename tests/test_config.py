@@ -200,6 +200,8 @@ CLASSIFIER = {
     "convolutional": SCHEDULED | {"validation_size", "seed"},
     "logistic_regression": {"validation_size", "epochs"},  # of lbfgs, which the entry fixes
     "head": SCHEDULED | {"validation_size", "seed", "head_units"},
+    "wong2018": {"validation_size", "epochs"},  # none and 0, which the entry fixes
+    "wong2018_fashion": {"validation_size", "epochs"},
 }
 
 

@@ -20,12 +20,13 @@ from servers import tracking_to
 
 from gauntlet.catalogue.attacks import ATTACKS, GREY_EPSILONS, Attack
 from gauntlet.catalogue.autoencoders import AUTOENCODERS, Autoencoder
+from gauntlet.catalogue.certificates import CERTIFICATES, Certificate
 from gauntlet.catalogue.classifiers import CLASSIFIERS, Classifier
 from gauntlet.catalogue.components import Component, chosen, module_of
 from gauntlet.catalogue.defences import AUTOENCODER, DEFENCES, Defence
 from gauntlet.catalogue.threat_models import THREAT_MODELS, ThreatModel
 from gauntlet.catalogue.trainings import EPOCHS, Trainable, Training
-from gauntlet.cells.plan import plan_cells
+from gauntlet.cells.plan import Certification, plan_cells
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.training import AutoencoderConfig
 from gauntlet.entry_points import attack, autoencoder
@@ -35,6 +36,7 @@ from gauntlet.tracking.step_cache import RUNTIME, Fingerprint
 
 EVERY = set(steps())
 CELLS = {step for step in EVERY if step.kind == "cell"}
+CERTIFICATIONS = {step for step in EVERY if step.kind == "certification"}
 TRAININGS = {step for step in EVERY if step.kind == "training"}
 EXAMINATIONS = {step for step in EVERY if step.kind == "examination"}
 OF_CLASSIFIERS = {step for step in EVERY if step.inputs}
@@ -51,14 +53,18 @@ def _by(*attacks: str) -> set[Step]:
     return {step for step in CELLS if step.name in attacks}
 
 
+def _proven(*certificates: str) -> set[Step]:
+    return {step for step in CERTIFICATIONS if step.name in certificates}
+
+
 def _on(*defences: str) -> set[Step]:
-    return {step for step in CELLS if step.defence in defences}
+    return {step for step in CELLS | CERTIFICATIONS if step.defence in defences}
 
 
 DRAWING = ("evaluation.figures", "evaluation.latent_figures", "evaluation.pictures")
 """Modules of a computing room that draw what was computed."""
 
-SCORING = ("metrics", "outcomes", "quantities", "quantity", "statistics")
+SCORING = ("metrics", "outcomes", "quantities", "quantity")
 FUNN_EXAMINED = {Step("examination", "funn")}
 OF_AUTOENCODERS = EXAMINATIONS - OF_CLASSIFIERS
 FROM_LAYERS = {
@@ -68,6 +74,8 @@ PIXEL_QUERIES = ("single_pixel", "local_search")
 FMN = ("fmn_l2", "fmn_linf")
 FAB = ("fab_t", "fab_t_l2")
 BY_DECISIONS = ("hop_skip_jump_l2", "hop_skip_jump_linf")
+
+BY_BOUNDS = _proven("interval", "relaxation")
 
 APGD = ("apgd_ce", "apgd_dlr", "apgd_t", "apgd_ce_l2", "apgd_dlr_l2", "apgd_t_l2")
 AUTO = ("autoattack", "autoattack_l2", "autoattack_rand")
@@ -118,14 +126,22 @@ SHARED: Mapping[str, set[Step]] = {
     | OF_AUTOENCODERS
     | _on("encoded", "reformer", "features"),
     "autoencoders.training": _of("magnet_1", "magnet_2") | OF_AUTOENCODERS,
+    "cells.assemble": CELLS | CERTIFICATIONS,
+    "cells.certified": CERTIFICATIONS,
+    "cells.certify": CERTIFICATIONS,
     "cells.measure": CELLS,
-    "cells.plan": CELLS,
+    "cells.plan": CELLS | CERTIFICATIONS,
     "cells.result": CELLS,
-    "defences.defended_model": CELLS,
-    "defences.stochastic": CELLS,
+    "certificates.blocks": BY_BOUNDS,
+    "certificates.interval": BY_BOUNDS,
+    "certificates.margins": BY_BOUNDS,
+    "certificates.proof": CERTIFICATIONS,
+    "defences.defended_model": CELLS | CERTIFICATIONS,
+    "defences.stochastic": CELLS | _on("none", "encoded", "reformer"),
     **{module: set() for module in DRAWING},
     **{f"evaluation.{name}": CELLS | (EXAMINATIONS & OF_CLASSIFIERS) for name in SCORING},
     "evaluation.distances": CELLS,
+    "evaluation.statistics": CELLS | CERTIFICATIONS | (EXAMINATIONS & OF_CLASSIFIERS),
     "examination.autoencoder": FUNN_EXAMINED,  # FUNN's examiner goes on from this one
 }
 """Module that components share -> what it computes beside the steps whose entries name it."""
@@ -139,6 +155,7 @@ def _named(module: str) -> set[Step]:
 
     found = _by(*(name for name, entry in ATTACKS.items() if here(entry.code)))
     found |= _on(*(name for name, entry in DEFENCES.items() if here(entry.code)))
+    found |= _proven(*(name for name, entry in CERTIFICATES.items() if here(entry.code)))
     for step in TRAININGS:
         entry = (CLASSIFIERS if step.inputs else AUTOENCODERS)[step.name]
         if here(entry.code, entry.trainer):
@@ -214,9 +231,9 @@ def test_examination_depends_on_weights_and_test_images_alone() -> None:
 def test_table_as_markdown_names_all_or_each() -> None:
     table = as_markdown({"one": EVERY, "two": _by("square") | _of("funn"), "three": _on("magnet")})
     assert table.splitlines()[2:] == [
-        "| `one` | all | all | all |",
-        "| `two` | funn |  | square |",
-        "| `three` |  |  | on magnet |",
+        "| `one` | all | all | all | all |",
+        "| `two` | funn |  |  | square |",
+        "| `three` |  |  |  | on magnet |",
     ]
 
 
@@ -235,8 +252,27 @@ PROSE: Mapping[type[Component], set[str]] = {
     },
     Defence: {"sentence", "source", "metrics", "rule", "before"},
     ThreatModel: {"sentence", "source", "metrics", "rule", "grants", "why"},
-    Autoencoder: {"sentence", "source", "metrics", "rule", "presets", "has_code", "draws"},
-    Classifier: {"sentence", "source", "metrics", "rule", "typed", "published"},
+    Autoencoder: {
+        "sentence",
+        "source",
+        "metrics",
+        "rule",
+        "presets",
+        "has_code",
+        "draws",
+        "nonlinear",
+    },
+    Certificate: {"sentence", "source", "metrics", "rule", "needs", "obstacle"},
+    Classifier: {
+        "sentence",
+        "source",
+        "metrics",
+        "rule",
+        "typed",
+        "published",
+        "nonlinear",
+        "takes",
+    },
 }
 """What describes, chooses, refuses or presets; the values left are in every fingerprint."""
 
@@ -275,6 +311,7 @@ DECIDES: Mapping[type[Component], Mapping[str, Any]] = {
         "judged_by": "classifier",
     },
     Autoencoder: TRAINED,
+    Certificate: {**CODE, "budgets": GREY_EPSILONS, "random": True},
     Classifier: TRAINED,
 }
 """Another value of each field that decides a number."""
@@ -292,6 +329,7 @@ ENTRIES = (
     DEFENCES["reformer"],
     THREAT_MODELS["gray_box"],
     AUTOENCODERS["vanilla"],
+    CERTIFICATES["interval"],
     CLASSIFIERS["dense"],
 )
 CONFIG = AttackConfig(attacks="pgd", defence="reformer", threat_models="gray_box")
@@ -302,6 +340,9 @@ def _decided(entry: Component, **change: Any) -> Any:
     other = dataclasses.replace(entry, **change)
     if isinstance(other, Trainable):
         return Training(other, CONFIG.values, seed=0).settings, other.modules
+    if isinstance(other, Certificate):
+        what = Certification(chosen(other, CONFIG.values), CONFIG.defence(DEFENCES["none"]), 0)
+        return what.settings, what.modules
     (cell,) = plan_cells(CONFIG)
     if isinstance(other, ThreatModel):
         cell = dataclasses.replace(cell, threat_model=other)
@@ -382,6 +423,13 @@ ATTACKED: Mapping[str, Mapping[str, str]] = {
         "threat_models": "white_box",
     },
     "convolutional": {"classifier": "convolutional", "defence": "none", "attacks": "fgsm"},
+    "certificates": {
+        "certificates": ",".join(CERTIFICATES),
+        "defence": "none,features",
+        "pre_output_activation": "relu",
+        "attacks": "fgsm",
+        "threat_models": "white_box",
+    },
     "regression": {
         "classifier": "logistic_regression",
         "defence": "encoded",

@@ -19,6 +19,7 @@ KINDS = {
     "attack": Of.ATTACK,
     "autoencoder": Of.TRAINING,
     "cell": Of.CELL,
+    "certification": Of.CERTIFICATION,
     "classifier": Of.TRAINING,
     "compare": Of.COMPARISON,
     "examination": Of.EXAMINATION,

@@ -11,7 +11,7 @@ from gauntlet.arrays import Images, Labels
 from gauntlet.attacks.threat_models import Scenario
 from gauntlet.autoencoders.encoder import seen_by
 from gauntlet.catalogue.components import load
-from gauntlet.cells.measure import assemble
+from gauntlet.cells.assemble import assemble
 from gauntlet.cells.measure import measure as measure_cell
 from gauntlet.cells.plan import Cell, plan_cells
 from gauntlet.config.attack import AttackConfig

@@ -12,7 +12,6 @@ import numpy as np
 from gauntlet.arrays import Images, Labels
 from gauntlet.catalogue.units import metric_step
 from gauntlet.cells.certified import Certified
-from gauntlet.cells.measure import Metric
 from gauntlet.cells.plan import Certification
 from gauntlet.certificates.proof import Proof, Question, joined
 from gauntlet.defences.defended_model import DefendedModel
@@ -58,8 +57,8 @@ def _reported(proofs: Iterator[Proof], report: Callable[[int], None]) -> Iterato
         yield proof
 
 
-def certified_metrics(what: Certification, found: Certified) -> Iterator[Metric]:
-    """Yield what is logged: certified accuracy by budget, and the means of named findings."""
+def certified_metrics(what: Certification, found: Certified) -> Iterator[tuple[str, float, int]]:
+    """Yield what is logged, as name, value, step: certified accuracy, means of named findings."""
     for epsilon, accuracy in found.accuracies:
         for end, value in zip(("", "_low", "_high"), accuracy, strict=True):
             yield f"certified/accuracy{end}", value, metric_step(epsilon)

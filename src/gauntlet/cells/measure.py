@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,9 +18,8 @@ from gauntlet.attacks.base import BATCH, AttackResult
 from gauntlet.attacks.threat_models import Scenario
 from gauntlet.catalogue.attacks import target_of
 from gauntlet.catalogue.units import metric_step
-from gauntlet.cells.plan import Cell, Certification
+from gauntlet.cells.plan import Cell
 from gauntlet.cells.result import CellResult, Cost
-from gauntlet.defences.defended_model import DefendedModel, Parts
 from gauntlet.defences.stochastic import majority
 from gauntlet.evaluation.distances import distances
 from gauntlet.evaluation.metrics import (
@@ -68,27 +66,6 @@ class Measurement:
     starts: NDArray[np.float32]
     crafting: Crafting
     scenario: Scenario
-
-
-def assemble(
-    cell: Cell | Certification,
-    classifier: keras.Model,
-    autoencoders: tuple[keras.Model, ...],
-    training_images: NDArray[np.float32],
-) -> DefendedModel:
-    """Put the defence of a cell or a certification together.
-
-    Args:
-        cell: it; names the defence and its parameters.
-        classifier: its one classifier.
-        autoencoders: its autoencoders, in the catalogue's order.
-        training_images: `(n, height, width, channels)`; a defence that is calibrated gets the last
-            ones, which its autoencoder held out.
-    """
-    held_out = training_images[-cell.calibration_size :] if cell.calibration_size else None
-    seed = child_seed(cell.seed, "judge")
-    defended: DefendedModel = cell.defence.create(Parts(classifier, autoencoders, held_out, seed))
-    return defended
 
 
 def measure(

@@ -84,7 +84,7 @@ class Cell:
         """Modules whose source, with what they import, computes it."""
         parts = (self.attack.entry, self.defence.entry, self.threat_model)
         own = (module for part in parts for module in part.modules)
-        return ("gauntlet.cells.measure", *own)
+        return ("gauntlet.cells.assemble", "gauntlet.cells.measure", *own)
 
     @property
     def view(self) -> tuple[str, ...]:
@@ -151,7 +151,7 @@ class Certification:
     def modules(self) -> tuple[str, ...]:
         """Modules whose source, with what they import, computes it."""
         own = (*self.certificate.entry.modules, *self.defence.entry.modules)
-        return ("gauntlet.cells.certify", *own)
+        return ("gauntlet.cells.assemble", "gauntlet.cells.certify", *own)
 
 
 def plan_cells(config: AttackConfig) -> list[Cell]:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from gauntlet.arrays import Floats, Labels
 from gauntlet.certificates.blocks import Block
-from gauntlet.certificates.margins import Box, differences, least, product, proofs, relu
+from gauntlet.certificates.margins import Box, differences, proofs, relu
 from gauntlet.certificates.proof import Proof, Question
 
 
@@ -46,8 +46,10 @@ class Intervals:
     def last(self, box: Box, labels: Labels) -> Floats:
         """Return the margins, from the box of what goes into the last block."""
         last = self.blocks[-1]
-        rows = differences(labels, last.offset.shape[0])
-        flat = tf.reshape(rows, (-1, rows.shape[2]))
-        low, high = (tf.repeat(bound, rows.shape[1], axis=0) for bound in box)
-        found = least(last.adjoint(flat), low, high) + product(flat, last.offset)
-        return np.asarray(found).reshape(rows.shape[:2])
+        rows = differences(labels, last.offset.size)
+        inner = np.asarray(last.adjoint(tf.reshape(rows, (-1, last.offset.size))))
+        inner = inner.reshape(*rows.shape[:2], -1)
+        low, high = (np.asarray(bound).reshape(len(labels), -1) for bound in box)
+        centre = np.einsum("njp,np->nj", inner, (low + high) / 2) + rows @ last.offset
+        radius = np.einsum("njp,np->nj", np.abs(inner), (high - low) / 2)
+        return np.asarray(centre - radius)

@@ -8,6 +8,7 @@ proof about rounding: neither of the bounds' own arithmetic, nor of the network'
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
@@ -75,14 +76,11 @@ def relu(box: Box) -> Box:
     return tf.nn.relu(low), tf.nn.relu(high)
 
 
-def product(rows: Tensor, others: Tensor) -> Tensor:
-    """Return the inner product of each of `rows` `(m, ...)` with its other, `(m,)`."""
-    return tf.reduce_sum(rows * others, axis=tuple(range(1, len(rows.shape))))
-
-
-def least(rows: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Return the least inner product of each of `rows` `(m, ...)` with what lies in its box."""
-    return product(tf.nn.relu(rows), low) - product(tf.nn.relu(-rows), high)
+def product(rows: Tensor, other: Tensor) -> Tensor:
+    """Return the inner product of each of `rows` `(m, ...)` with a tensor `(...)`, `(m,)`."""
+    return tf.linalg.matvec(
+        tf.reshape(rows, (-1, math.prod(other.shape))), tf.reshape(other, (-1,))
+    )
 
 
 def _exceeds(margins: Floats) -> Flags:

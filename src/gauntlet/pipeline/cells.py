@@ -140,7 +140,7 @@ class _Runner:
 
 def assembled(cell: Cell | Certification, networks: Networks, data: Dataset) -> DefendedModel:
     """Return the defence of a cell or a certification, put together from the store."""
-    from gauntlet.cells.measure import assemble
+    from gauntlet.cells.assemble import assemble
 
     *autoencoders, classifier = cell.defence.entry.parts(cell.defence.values)
     before = tuple(networks[part].load() for part in autoencoders)
