@@ -118,11 +118,9 @@ def _certifications(data: Dataset) -> dict[Step, Fingerprint]:
     config = AttackConfig(
         certificates=tuple(CERTIFICATES), defence=tuple(DEFENCES), validation_size=1, **linear
     )
-    networks = ensure_networks(config, data)
+    networks, of = ensure_networks(config, data), certifications.fingerprint_of
     return {
-        Step(
-            "certification", c.certificate.name, "", c.defence.name
-        ): certifications.fingerprint_of(c, data, networks)
+        Step("certification", c.certificate.name, "", c.defence.name): of(c, data, networks)
         for c in plan_certifications(config)
     }
 
