@@ -36,6 +36,11 @@ def _constant(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.reshape(images, (-1, np.prod(SHAPE))) @ tf.zeros((np.prod(SHAPE), N_CLASSES))
 
 
+def _rounding(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Logits without any way back to the image: TensorFlow knows no gradient of a rounding."""
+    return logits("dense")(tf.round(images), labels)
+
+
 def _saturated(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return 1e6 * logits("dense")(images, labels)
 
@@ -64,6 +69,14 @@ def test_every_gradient_attack_tells_and_others_do_not(name: str, model: str) ->
 @pytest.mark.parametrize("name", FOLLOWING)
 def test_a_model_that_never_changes_has_no_gradient(name: str) -> None:
     assert attack(name).without_gradient(_constant, *blobs(N)).all()
+
+
+@pytest.mark.parametrize("name", FOLLOWING)
+def test_a_filter_that_rounds_has_no_gradient_and_breaks_no_attack(name: str) -> None:
+    assert attack(name).without_gradient(_rounding, *blobs(N)).all()
+    keeps = ATTACKS[name].keeps_budget
+    (found,) = attack(name)(_rounding, *blobs(N), epsilons=[0.1], keeps_budget=keeps)
+    assert np.isfinite(found.adversarial).all()
 
 
 @pytest.mark.parametrize("name", FOLLOWING)

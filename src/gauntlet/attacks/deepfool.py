@@ -166,7 +166,10 @@ def linearised(
         z = logits(images, labels)
     one_hot = tf.one_hot(candidates, z.shape[1])
     pairs = tf.unstack(one_hot[:, 1:] - one_hot[:, :1], axis=1)
-    normals = [finite(tape.gradient(z, images, output_gradients=pair)) for pair in pairs]
+    normals = [
+        finite(tape.gradient(z, images, output_gradients=pair, unconnected_gradients="zero"))
+        for pair in pairs
+    ]
     scores = tf.gather(z, candidates, axis=1, batch_dims=1)
     return scores[:, 1:] - scores[:, :1], tf.stack(normals, axis=1)
 

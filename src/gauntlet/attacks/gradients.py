@@ -86,7 +86,7 @@ def finite(gradient: Tensor) -> Tensor:
 
 def loss_gradient(logits: Logits, loss: Loss, images: Tensor, labels: Tensor) -> Tensor:
     """Return the gradient of a loss of the true labels, shaped as the images; traceable."""
-    return compute_gradient(lambda x: logits(x, labels), loss, images, labels, False)
+    return _gradient(logits, loss, False, images, labels, labels)
 
 
 def slopes(logits: Logits, loss: Loss, batches: Sequence[Batch]) -> Iterator[Tensor]:
@@ -133,9 +133,18 @@ def compiled_gradient(
 
     `aims` are the classes that the loss is of; `labels` are the true ones, which logits may need.
     """
-
-    def gradient(images: Tensor, labels: Tensor, aims: Tensor) -> Tensor:
-        return compute_gradient(lambda x: logits(x, labels), loss, images, aims, targeted)
-
-    compiled: Callable[[Tensor, Tensor, Tensor], Tensor] = tf.function(gradient)
+    compiled: Callable[[Tensor, Tensor, Tensor], Tensor] = tf.function(
+        partial(_gradient, logits, loss, targeted)
+    )
     return compiled
+
+
+def _gradient(
+    logits: Logits, loss: Loss, targeted: bool, images: Tensor, labels: Tensor, aims: Tensor
+) -> Tensor:
+    """Return d loss(aims) / d image: 0 where there is no way back, as through a filter that rounds.
+
+    TensorFlow knows no gradient there, and cleverhans returns None.
+    """
+    found = compute_gradient(lambda x: logits(x, labels), loss, images, aims, targeted)
+    return tf.zeros_like(images) if found is None else found
