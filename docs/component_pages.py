@@ -53,12 +53,14 @@ def defences() -> str:
     columns = {
         "made of": lambda d: ", ".join([*d.autoencoders, "a classifier"]),
         "the classifier learns from": lambda d: INPUTS[d.inputs],
+        "gradients go through": lambda d: f"the {d.stand_in} (BPDA)" if d.stand_in else "all of it",
         "threat models": lambda d: ", ".join(map(code, suiting(d))),
     }
     said = (
         "`autoencoder` stands for the run's own, whatever its kind. A [threat "
         "model](threat_models.md) makes sense for a defence if there is something to leave out, "
-        "or an output to perturb.\n"
+        "or an output to perturb. [BPDA](../concepts.md#bpda): an image goes through the "
+        "filter, its gradient through something that stands in for it.\n"
     )
     return _page("Defences", "defence", [said], DEFENCES.values(), columns)
 

@@ -22,9 +22,11 @@ from gauntlet.autoencoders.encoder import encoder_of
 from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.training import AutoencoderConfig, ClassifierConfig
-from gauntlet.defences.defended_model import DefendedModel
+from gauntlet.defences import quantised
+from gauntlet.defences.defended_model import DefendedModel, Parts
 from gauntlet.defences.features import FeaturesModel
 from gauntlet.defences.magnet import MagNet
+from gauntlet.defences.stand_in import with_stand_in
 from gauntlet.training.keras_loops import EpochReport, predict
 
 # Keras collects garbage before each training: half a second with all of TensorFlow in memory.
@@ -36,7 +38,7 @@ N = 12
 """Images that the tests attack: always as many, so that nothing is compiled twice."""
 
 DEFENDED = ("dense", "logistic_regression", "reformer")
-FURTHER = ("convolutional", "features", "magnet")
+FURTHER = ("convolutional", "features", "magnet", "quantised")
 """Every further kind compiles every attack anew, so few tests have these too."""
 
 TRAINING = {
@@ -110,6 +112,10 @@ def defended(name: str) -> DefendedModel:
         return magnet()
     if name == "reformer":
         return DefendedModel(classifier("dense"), autoencoder())
+    if name == "quantised":
+        parts = Parts(classifier("dense"), (), None, 0)
+        bare = quantised.build(parts, bits=1)
+        return replace(bare, autoencoder=with_stand_in(bare.autoencoder, "identity", parts))
     if name == "features":
         return FeaturesModel(head(), autoencoder())
     return DefendedModel(classifier(name))

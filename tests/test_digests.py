@@ -137,6 +137,7 @@ SHARED: Mapping[str, set[Step]] = {
     "certificates.margins": BY_BOUNDS,
     "certificates.proof": CERTIFICATIONS,
     "defences.defended_model": CELLS | CERTIFICATIONS,
+    "defences.stand_in": CELLS | CERTIFICATIONS,
     "defences.stochastic": CELLS | _on("none", "encoded", "reformer"),
     **{module: set() for module in DRAWING},
     **{f"evaluation.{name}": CELLS | (EXAMINATIONS & OF_CLASSIFIERS) for name in SCORING},
@@ -303,6 +304,7 @@ DECIDES: Mapping[type[Component], Mapping[str, Any]] = {
         "inputs": "encoded",
         "unless": {AUTOENCODER: lambda _: True},
         "calibrated_by": "magnet_1",
+        "stand_in": "identity",
     },
     ThreatModel: {
         "name": "another",

@@ -30,7 +30,7 @@ ATTACK = (
     "--classifier",
     "softmax",
     "--defence",
-    "none,blur,reformer",
+    "none,blur,snapped,reformer",
     "--attacks",
     "fgsm,corners",
     "--epsilons",
@@ -81,7 +81,7 @@ def test_flags_and_names_stand_in_help(python) -> None:
     shown = python("-m", "gauntlet", "attack", "--help").stdout
     for flag in ("corners_draws", "blur_size", "linear_units"):
         assert f"--{flag} VALUE" in shown
-    for name in ("corners", "blur", "behind_transfer", "stripes"):
+    for name in ("corners", "blur", "snapped", "behind_transfer", "stripes"):
         assert name in shown
     for other in ("autoencoder", "classifier", "reproduce", "census"):
         assert "usage" in python("-m", "gauntlet", other, "--help").stdout
@@ -121,6 +121,11 @@ MISTAKES = {
         ("blur_entry.py", "parameters={", 'inputs="encoded", parameters={'),
         ATTACK_HELP,
         "ValueError: defence 'blur': inputs='encoded' are of the run's own autoencoder",
+    ),
+    "stand-in of no filter": (
+        ("snapped_entry.py", "stand_in=", 'before="encoder", stand_in='),
+        ATTACK_HELP,
+        "ValueError: defence 'snapped': stand_in='autoencoder' is of a filter, and before=",
     ),
     "config that is not there": (
         ("census_entry.py", "census_config:", "census_confg:"),
@@ -162,6 +167,7 @@ def test_components_run_and_are_cached_under_their_own_parameters(python) -> Non
         ("none", "white_box"),
         ("blur", "gray_box"),
         ("blur", "behind_transfer"),
+        ("snapped", "white_box"),
         ("reformer", "behind_transfer"),
     ):
         assert re.search(rf"{defence} +│ {threat_model} ", first)

@@ -47,6 +47,13 @@ JUDGE_DRAWS = Parameter(
     when=("stochastic", True),
 )
 
+QUANTISED_BITS = Parameter(
+    "quantised_bits",
+    integer(1, 8),
+    1,
+    "quantised: bits of a pixel that are left; 1, black or white, as published for MNIST",
+)
+
 AUTOENCODER = "autoencoder"
 """The part of a defence that is the run's own autoencoder, whatever its kind."""
 
@@ -63,6 +70,8 @@ class Defence(Component):
             reject an image, and a filter.
         unless: autoencoders that are left out where this says so, given the parameters' values.
         calibrated_by: the autoencoder whose held-out images it also needs.
+        stand_in: what gradients go through in the place of its filter, which draws nothing (BPDA):
+            the identity, or the first of its autoencoders; None: the filter itself.
     """
 
     autoencoders: tuple[str, ...] = ()
@@ -70,13 +79,24 @@ class Defence(Component):
     before: Literal["nothing", "filter", "encoder", "detectors"] = "filter"
     unless: Mapping[str, Callable[[Values], bool]] = field(default_factory=dict)
     calibrated_by: str | None = None
+    stand_in: Literal["identity", "autoencoder"] | None = None
 
     def __post_init__(self) -> None:
-        """Check that the classifier learns behind the run's own autoencoder, or from images."""
+        """Check that the classifier's inputs and the stand-in go with the rest."""
         if self.inputs != "raw" and AUTOENCODER not in self.autoencoders:
             raise ValueError(
                 f"defence '{self.name}': inputs='{self.inputs}' are of the run's own autoencoder, "
                 "which is not among its autoencoders"
+            )
+        if self.stand_in and self.before != "filter":
+            raise ValueError(
+                f"defence '{self.name}': stand_in='{self.stand_in}' is of a filter, and "
+                f"before='{self.before}' is none"
+            )
+        if self.stand_in == "autoencoder" and not self.autoencoders:
+            raise ValueError(
+                f"defence '{self.name}': stand_in='autoencoder' is the first of its autoencoders, "
+                "and it has none"
             )
 
     def parts(self, values: Values) -> tuple[str, ...]:
@@ -124,6 +144,15 @@ DEFENCES = Catalogue(
             sentence="the autoencoder filters the input of a classifier that learned from images",
             source="first paper, section 1; Meng and Chen 2017",
             **_BEFORE,
+        ),
+        Defence(
+            name="quantised",
+            sentence="each pixel is rounded to few bits, before a classifier that learned from "
+            "images",
+            source="Xu, Evans and Qi 2018",
+            code="gauntlet.defences.quantised:build",
+            parameters={"bits": QUANTISED_BITS},
+            stand_in="identity",
         ),
         Defence(
             name="features",

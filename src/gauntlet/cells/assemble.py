@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 
 from gauntlet.arrays import Images
 from gauntlet.cells.plan import Cell, Certification
 from gauntlet.defences.defended_model import DefendedModel, Parts
+from gauntlet.defences.stand_in import with_stand_in
 from gauntlet.seeding import child_seed
 
 
@@ -16,10 +19,10 @@ def assemble(
     autoencoders: tuple[keras.Model, ...],
     training_images: Images,
 ) -> DefendedModel:
-    """Put the defence of a cell or a certification together.
+    """Put a defence together, with what stands in for its filter in the backward pass.
 
     Args:
-        cell: it; names the defence and its parameters.
+        cell: names the defence and its parameters.
         classifier: its one classifier.
         autoencoders: its autoencoders, in the catalogue's order.
         training_images: `(n, height, width, channels)`; a defence that is calibrated gets the last
@@ -27,5 +30,8 @@ def assemble(
     """
     held_out = training_images[-cell.calibration_size :] if cell.calibration_size else None
     seed = child_seed(cell.seed, "judge")
-    defended: DefendedModel = cell.defence.create(Parts(classifier, autoencoders, held_out, seed))
-    return defended
+    parts = Parts(classifier, autoencoders, held_out, seed)
+    defended: DefendedModel = cell.defence.create(parts)
+    if (stand_in := cell.defence.entry.stand_in) is None:
+        return defended
+    return replace(defended, autoencoder=with_stand_in(defended.autoencoder, stand_in, parts))

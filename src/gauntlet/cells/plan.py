@@ -74,6 +74,7 @@ class Cell:
             "threat_model": self.threat_model.name,
             "keeps_budget": self.attack.entry.keeps_budget,
             "norm": self.attack.entry.norm,
+            "stand_in": self.defence.entry.stand_in,
             "calibration_size": self.calibration_size,
             "relative_budget": relative,
             "seed": self.seed,

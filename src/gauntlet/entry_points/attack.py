@@ -161,6 +161,11 @@ def notes(config: AttackConfig, run: TrackedRun, networks: Networks) -> list[str
             f"`{name}` perturbs the autoencoder's output, whose scale is free: it tests no defence"
             for name in behind
         ),
+        *(
+            f"gradients through `{defence.name}` go through the {defence.stand_in} (BPDA)"
+            for defence in config.defences
+            if defence.stand_in
+        ),
         *skipped(config),
     ]
 
