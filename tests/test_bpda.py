@@ -17,7 +17,8 @@ from gauntlet.attacks.gradients import compiled_gradient, cross_entropy
 from gauntlet.attacks.threat_models import Scenario, logits_of
 from gauntlet.catalogue.defences import DEFENCES, Defence
 from gauntlet.catalogue.threat_models import THREAT_MODELS, suiting
-from gauntlet.cells.measure import assemble, measure
+from gauntlet.cells.assemble import assemble
+from gauntlet.cells.measure import measure
 from gauntlet.cells.plan import Cell, plan_cells
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.command_line import parse
