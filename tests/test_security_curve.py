@@ -300,6 +300,9 @@ def test_advice_is_what_was_not_run_yet() -> None:
     assert line.endswith("20 fewer of 100 images: believe the lower number")
     (line,) = _warned(_bounded(40, "fgsm"), _search(60))
     assert line.endswith("images: try --attacks autoattack")
+    blind = replace(_search(60, "hop_skip_jump_linf"), threat_model="black_box")
+    (line,) = _warned(_bounded(40, "square", threat_model="black_box"), blind)
+    assert line.endswith("images: believe the lower number")  # no gradients are granted there
     (line,) = _warned(_bounded(40), _bounded(10, "autoattack"), _search(60))
     assert line.endswith("images: try more steps (--steps)")
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gauntlet.arrays import Flags
 from gauntlet.catalogue.attacks import ATTACKS
+from gauntlet.catalogue.threat_models import THREAT_MODELS
 from gauntlet.catalogue.units import BudgetNorm
 from gauntlet.cells.result import CellResult
 from gauntlet.evaluation.distances import Distances
@@ -102,12 +103,13 @@ def _said(curves: Curves, gap: _Gap) -> str:
 
 
 def _next(curves: Curves, attack: str) -> str:
-    """Return what to run next: more steps, if it has steps, or the published ensemble."""
+    """Return what to run next: more steps, if it has any, or the ensemble, if it may run."""
     tries = []
     if steps := ATTACKS[attack].parameters.get("steps"):
         tries.append(f"more steps (--{steps.name})")
-    ensemble = f"autoattack{curves.norm.suffix}"
-    if ensemble not in (cell.attack for cell in curves.bounded):
+    ensemble, threat_model = f"autoattack{curves.norm.suffix}", curves.threat_model
+    known = ensemble in (cell.attack for cell in curves.bounded)
+    if not known and THREAT_MODELS[threat_model].allows(ATTACKS[ensemble]):
         tries.append(f"--attacks {ensemble}")
     return f"try {' or '.join(tries)}" if tries else "believe the lower number"
 
