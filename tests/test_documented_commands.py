@@ -117,6 +117,8 @@ def _is_quick(entry_point: str, values: dict[str, str]) -> bool:
     config = parse(entry_point, values)
     if not isinstance(config, AttackConfig):
         return entry_point in ("autoencoder", "classifier")
+    if config.takes:  # no small images
+        return False
     cells = sum(len(config.attacks_under(model)) for _, model in config.combinations())
     return entry_point != "tune" and cells <= QUICK_CELLS
 

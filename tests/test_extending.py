@@ -81,7 +81,7 @@ def test_flags_and_names_stand_in_help(python) -> None:
     shown = python("-m", "gauntlet", "attack", "--help").stdout
     for flag in ("corners_draws", "blur_size", "linear_units"):
         assert f"--{flag} VALUE" in shown
-    for name in ("corners", "blur", "snapped", "behind_transfer", "stripes"):
+    for name in ("corners", "blur", "snapped", "behind_transfer", "stripes", "dual_norm"):
         assert name in shown
     for other in ("autoencoder", "classifier", "reproduce", "census"):
         assert "usage" in python("-m", "gauntlet", other, "--help").stdout
@@ -177,6 +177,18 @@ def test_components_run_and_are_cached_under_their_own_parameters(python) -> Non
     other = python("-m", "gauntlet", *ATTACK, "--corners_draws", "5").stdout
     kept = int(re.search(r"cells: (\d+) reused", other)[1])
     assert f"cells: {cells - kept} computed because: corners_draws 10 -> 5" in other
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_certificate_runs_and_agrees_with_the_project_s_own(python) -> None:
+    """Of one affine function, both are exact."""
+    asked = ("--certificates", "dual_norm,interval", "--defence", "none")
+    said = python("-m", "gauntlet", *ATTACK, *asked).stdout
+    ((one, both),) = re.findall(r"none +│ (dual_norm, interval) +│ 0.2 +│ ([\d.]+) ", said)
+    assert one and 0 < float(both) < 1
+    other = python("-m", "gauntlet", *ATTACK, *asked[:1], "interval", *asked[2:]).stdout
+    assert re.findall(r"none +│ interval +│ 0.2 +│ ([\d.]+) ", other) == [both]
 
 
 @pytest.mark.slow
