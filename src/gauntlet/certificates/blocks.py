@@ -47,6 +47,11 @@ class Block:
         """Map inputs `(n, *shape)` to outputs `(n, ...)`."""
         return _through(self.layers, inputs)
 
+    @property
+    def is_one_layer(self) -> bool:
+        """Whether one layer at most has weights."""
+        return sum(type(layer) in WITH_WEIGHTS for layer in self.layers) <= 1
+
     def interval(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         """Return the least and the largest outputs of inputs between two tensors `(n, *shape)`."""
         centre, radius = (low + high) / 2, (high - low) / 2

@@ -73,7 +73,7 @@ class Relaxation:
         inner = box
         for i, block in enumerate(self.blocks[:-1]):
             bounds = block.interval(*inner)
-            if i:  # of one block alone, intervals are exact
+            if i or not block.is_one_layer:  # of one layer alone, intervals are exact
                 bounds = self._tightened(i, bounds, before, box)
             before.append(_lines(bounds))
             inner = relu(bounds)

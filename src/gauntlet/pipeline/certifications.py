@@ -102,7 +102,7 @@ def _run(
         parent=parent,
     )
     images = len(data.x_test)
-    with opened as run, progress(f"certifying {what.defence.name}", images) as advance:
+    with opened as run, progress(f"certifying by {what.certificate.name}", images) as advance:
         run.uses_data(data.name, data.test_sha256, images, "evaluation")
         run.uses_models(network.stored.model_id for network in used.values())
         defended = assembled(what, networks, data)
