@@ -12,15 +12,19 @@ from functools import cache
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from models import attack, train_classifier
 from numpy.typing import NDArray
 
+from gauntlet.arrays import Images
 from gauntlet.attacks.threat_models import logits_of
 from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.catalogue.classifiers import CLASSIFIERS
 from gauntlet.catalogue.units import BudgetNorm
 from gauntlet.cells.certify import certify
 from gauntlet.cells.plan import plan_certifications
+from gauntlet.certificates import margins
+from gauntlet.certificates.margins import Box
 from gauntlet.classifiers import published
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.training import ClassifierConfig
@@ -30,7 +34,7 @@ from gauntlet.defences.defended_model import DefendedModel
 from gauntlet.errors import GauntletError
 from gauntlet.training.keras_loops import predict
 
-EPSILON, CERTIFIED = 0.1, 1 - 0.058
+EPSILON = 0.1
 FEW = 64
 """Images that every attack is tried on."""
 
@@ -109,14 +113,18 @@ def test_attacks_fell_what_the_authors_fell(name, error) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_certified_accuracy_is_the_published_one() -> None:
-    """On the first 1000 images; all 10,000 take minutes.
+def test_certified_accuracy_is_the_published_one(monkeypatch) -> None:
+    """The authors' bound lets pixels leave [0, 1]; so do bounds here.
 
-    The authors' bound lets pixels leave [0, 1], so a bound that does not may prove a little more.
+    Of all 10,000 images, which take minutes, 9418 are proven then: the paper's error of 5.82 %. Of
+    the first 1000 of them it is 933, and no margin is nearer to zero than 0.001.
     """
-    proven = _proven(1000)
-    low, high = CERTIFIED - 0.02, CERTIFIED + 0.02  # a standard error is 0.0074
-    assert low < proven.mean() < high
+
+    def box(images: Images, epsilon: float) -> Box:
+        return tf.constant(images - np.float32(epsilon)), tf.constant(images + np.float32(epsilon))
+
+    monkeypatch.setattr(margins, "box_around", box)
+    assert _proven(1000).sum() == 933
 
 
 @pytest.mark.slow
