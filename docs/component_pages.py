@@ -129,6 +129,7 @@ INPUTS = {
     "raw": "images",
     "encoded": "the autoencoder's output",
     "features": "the encoder's features",
+    "noisy": "images with noise",
 }
 HAS = {
     "defended": "the whole defended model",

@@ -26,6 +26,7 @@ from gauntlet.defences import quantised
 from gauntlet.defences.defended_model import DefendedModel, Parts
 from gauntlet.defences.features import FeaturesModel
 from gauntlet.defences.magnet import MagNet
+from gauntlet.defences.smoothing import SmoothedModel
 from gauntlet.defences.stand_in import with_stand_in
 from gauntlet.training.keras_loops import EpochReport, predict
 
@@ -38,8 +39,11 @@ N = 12
 """Images that the tests attack: always as many, so that nothing is compiled twice."""
 
 DEFENDED = ("dense", "logistic_regression", "reformer")
-FURTHER = ("convolutional", "features", "magnet", "quantised")
+FURTHER = ("convolutional", "features", "magnet", "quantised", "smoothing", "denoised_smoothing")
 """Every further kind compiles every attack anew, so few tests have these too."""
+
+SIGMA = 0.1
+"""Noise of the smoothed defences."""
 
 TRAINING = {
     "preset": "smoke",
@@ -106,6 +110,18 @@ def magnet() -> MagNet:
 
 
 @cache
+def noisy_classifier() -> keras.Model:
+    """Return a classifier of `blobs` that learned with the noise of `smoothed`."""
+    config = ClassifierConfig(**TRAINING, train_on="noisy", smoothing_sigma=SIGMA)
+    return train_classifier(config, *blobs(60, seed=1), N_CLASSES)
+
+
+def smoothed(*parts: keras.Model) -> SmoothedModel:
+    """Return a smoothed classifier, behind an autoencoder if there is one."""
+    return SmoothedModel(*parts, sigma=SIGMA, samples=4, judge_draws=25, seed=5)
+
+
+@cache
 def defended(name: str) -> DefendedModel:
     """Return one of `DEFENDED` or `FURTHER`."""
     if name == "magnet":
@@ -118,6 +134,10 @@ def defended(name: str) -> DefendedModel:
         return replace(bare, autoencoder=with_stand_in(bare.autoencoder, "identity", parts))
     if name == "features":
         return FeaturesModel(head(), autoencoder())
+    if name == "smoothing":
+        return smoothed(noisy_classifier())
+    if name == "denoised_smoothing":
+        return smoothed(classifier("dense"), autoencoder())
     return DefendedModel(classifier(name))
 
 

@@ -21,7 +21,7 @@ import pytest
 from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.catalogue.autoencoders import AUTOENCODERS
 from gauntlet.catalogue.certificates import CERTIFICATES
-from gauntlet.catalogue.classifiers import CLASSIFIERS
+from gauntlet.catalogue.classifiers import BEHIND_AUTOENCODER, CLASSIFIERS
 from gauntlet.catalogue.defences import DEFENCES
 from gauntlet.cells.plan import plan_cells, plan_certifications
 from gauntlet.config.attack import AttackConfig
@@ -96,7 +96,8 @@ def _trainings(data: Dataset) -> Iterator[Step]:
     for name, entry in CLASSIFIERS.items():
         for inputs in entry.inputs:
             config = ClassifierConfig(classifier=entry.typed, train_on=inputs)
-            before = None if inputs == "raw" else networks[config["autoencoder"]]
+            behind = inputs in BEHIND_AUTOENCODER
+            before = networks[config["autoencoder"]] if behind else None
             trainings.ensure_classifier(config.training, inputs, data, before)
             yield Step("training", name, inputs)
 

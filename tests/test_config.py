@@ -197,7 +197,10 @@ ONLY = {
 SCHEDULED = {"classifier_epochs", "classifier_batch_size", "classifier_rate"}
 CLASSIFIER = {
     "dense": SCHEDULED | {"validation_size", "seed", "widths", "activation"},
+    "noisy_dense": SCHEDULED
+    | {"validation_size", "seed", "widths", "activation", "smoothing_sigma"},
     "convolutional": SCHEDULED | {"validation_size", "seed"},
+    "noisy_convolutional": SCHEDULED | {"validation_size", "seed", "smoothing_sigma"},
     "logistic_regression": {"validation_size", "epochs"},  # of lbfgs, which the entry fixes
     "head": SCHEDULED | {"validation_size", "seed", "head_units"},
     "wong2018": {"validation_size", "epochs"},  # none and 0, which the entry fixes
@@ -428,6 +431,7 @@ REFUSED = {
     "false_positive_rate": ("1", "less than 1"),
     "eot_samples": ("0", "greater than or equal to 1"),
     "judge_draws": ("0", "greater than or equal to 1"),
+    "smoothing_sigma": ("0", "greater than 0"),
     "pgd_loss": ("hinge", "Valid: cross_entropy, margin, dlr"),
     "apgd_steps": ("0", "greater than or equal to 2"),
     "target_classes": ("0", "greater than or equal to 1"),

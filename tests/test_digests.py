@@ -21,7 +21,7 @@ from servers import tracking_to
 from gauntlet.catalogue.attacks import ATTACKS, GREY_EPSILONS, Attack
 from gauntlet.catalogue.autoencoders import AUTOENCODERS, Autoencoder
 from gauntlet.catalogue.certificates import CERTIFICATES, Certificate
-from gauntlet.catalogue.classifiers import CLASSIFIERS, Classifier
+from gauntlet.catalogue.classifiers import BEHIND_AUTOENCODER, CLASSIFIERS, Classifier
 from gauntlet.catalogue.components import Component, chosen, module_of
 from gauntlet.catalogue.defences import AUTOENCODER, DEFENCES, Defence
 from gauntlet.catalogue.threat_models import THREAT_MODELS, ThreatModel
@@ -40,7 +40,7 @@ CERTIFICATIONS = {step for step in EVERY if step.kind == "certification"}
 TRAININGS = {step for step in EVERY if step.kind == "training"}
 EXAMINATIONS = {step for step in EVERY if step.kind == "examination"}
 OF_CLASSIFIERS = {step for step in EVERY if step.inputs}
-BEHIND = {step for step in OF_CLASSIFIERS if step.inputs != "raw"}
+BEHIND = {step for step in OF_CLASSIFIERS if step.inputs in BEHIND_AUTOENCODER}
 """Classifiers that learn from an autoencoder's output or features, and their examinations."""
 
 
@@ -124,7 +124,7 @@ SHARED: Mapping[str, set[Step]] = {
     "autoencoders.layers": _of(*FROM_LAYERS, "convolutional", "funn")
     | BEHIND
     | OF_AUTOENCODERS
-    | _on("encoded", "reformer", "features"),
+    | _on("encoded", "reformer", "features", "denoised_smoothing"),
     "autoencoders.training": _of("magnet_1", "magnet_2") | OF_AUTOENCODERS,
     "cells.assemble": CELLS | CERTIFICATIONS,
     "cells.certified": CERTIFICATIONS,

@@ -11,18 +11,18 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
-from models import blobs, train_autoencoder
+from models import N_CLASSES, blobs, train_autoencoder, train_classifier
 from servers import tracking_to, wait_until
 from stored import runs_of, stored_model
 
-from gauntlet.config.training import AutoencoderConfig
+from gauntlet.config.training import AutoencoderConfig, ClassifierConfig
 from gauntlet.entry_points import classifier
 from gauntlet.pipeline.training_run import TrainingRun
 from gauntlet.tracking.runs import resume_from
 from gauntlet.training import keras_loops
 from gauntlet.training.checkpoint import Checkpoint
 
-IMAGES = blobs(36)[0]
+IMAGES, LABELS = blobs(36)
 TINY = {
     "preset": "smoke",
     "widths": (6,),
@@ -43,9 +43,18 @@ def _train(
     return train_autoencoder(config, IMAGES, report, checkpoint=checkpoint).get_weights()
 
 
+def _train_with_noise(
+    report: keras_loops.EpochReport, checkpoint: Checkpoint | None
+) -> list[np.ndarray]:
+    config = ClassifierConfig(**TINY, train_on="noisy")
+    data = IMAGES, LABELS, N_CLASSES
+    return train_classifier(config, *data, report, checkpoint=checkpoint).get_weights()
+
+
 TRAININGS: dict[str, tuple[Train, list[int]]] = {
     # Noise and an order to go on with; a cut in each phase of the game.
     "fit": (partial(_train, autoencoder="denoising", noise=0.3, validation_size=6), [3]),
+    "noise": (_train_with_noise, [3]),
     "funn": (partial(_train, autoencoder="funn"), [2, 4]),
 }
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from gauntlet.catalogue.autoencoders import ACTIVATION, WIDTHS
 from gauntlet.catalogue.components import Catalogue
-from gauntlet.catalogue.parameters import AUTO, Parameter, Value, integer, or_auto
+from gauntlet.catalogue.parameters import AUTO, Parameter, Value, integer, or_auto, real
 from gauntlet.catalogue.trainings import (
     BATCH_SIZE_TYPE,
     EPOCHS_TYPE,
@@ -16,10 +16,12 @@ from gauntlet.catalogue.trainings import (
     Trainable,
 )
 
-Inputs = Literal["raw", "encoded", "features"]
-"""What a classifier learns from: images, an autoencoder's output, or its features of them."""
+Inputs = Literal["raw", "encoded", "features", "noisy"]
+"""What a classifier learns from: images, an autoencoder's output or its features of them, or images
+with fresh Gaussian noise in every epoch."""
 
 ON_IMAGES: tuple[Inputs, ...] = ("raw", "encoded")
+BEHIND_AUTOENCODER: tuple[Inputs, ...] = ("encoded", "features")
 
 
 class Schedule(NamedTuple):
@@ -66,6 +68,13 @@ CLASSIFIER_RATE = Parameter(
 HEAD_UNITS = Parameter(
     "head_units", integer(1, 65536), 64, "hidden units of a dense classifier on features"
 )
+SMOOTHING_SIGMA = Parameter(
+    "smoothing_sigma",
+    real(above=0, at_most=1),
+    0.25,
+    "smoothing, denoised_smoothing: standard deviation of the Gaussian noise on pixels in [0, 1]; "
+    "the classifier of smoothing learns with it",
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,6 +104,23 @@ _PLAIN: dict[str, Value] = {
     "validation_size": VALIDATION_SIZE,
 }
 
+_NOISY: dict[str, Value] = {
+    "inputs": ("noisy",),
+    "training": {**_PLAIN, "noise": SMOOTHING_SIGMA},
+}
+_DENSE: dict[str, Value] = {
+    "typed": "dense",
+    "code": "gauntlet.classifiers.dense:build",
+    "parameters": {"widths": WIDTHS, "activation": ACTIVATION},
+    "nonlinear": lambda values: (values[ACTIVATION.name],),
+}
+_CONVOLUTIONAL: dict[str, Value] = {
+    "typed": "convolutional",
+    "code": "gauntlet.classifiers.convolutional:build",
+    "nonlinear": lambda _: ("relu", "max pooling"),
+    "training_fixed": {"optimizer": "momentum"},
+    "published": Schedule(50, 128, 0.01),
+}
 _WONG: dict[str, Value] = {
     "source": "Wong and Kolter 2018",
     "code": "gauntlet.classifiers.published:wong2018",
@@ -112,24 +138,31 @@ CLASSIFIERS = Catalogue(
     (
         Classifier(
             name="dense",
-            typed="dense",
             sentence="the autoencoder's encoder, then the classes: 784-504-28-10",
             source="first paper, section 5.2.2",
-            code="gauntlet.classifiers.dense:build",
-            parameters={"widths": WIDTHS, "activation": ACTIVATION},
-            nonlinear=lambda values: (values[ACTIVATION.name],),
             training=_PLAIN,
+            **_DENSE,
+        ),
+        Classifier(
+            name="noisy_dense",
+            sentence="dense, which learns from images with Gaussian noise",
+            source="first paper, section 5.2.2; Cohen et al. 2019, section 3.3",
+            **_NOISY,
+            **_DENSE,
         ),
         Classifier(
             name="convolutional",
-            typed="convolutional",
             sentence="two convolutional blocks and two hidden layers",
             source="Carlini and Wagner 2017, tables I and II",
-            code="gauntlet.classifiers.convolutional:build",
-            nonlinear=lambda _: ("relu", "max pooling"),
             training=_PLAIN,
-            training_fixed={"optimizer": "momentum"},
-            published=Schedule(50, 128, 0.01),
+            **_CONVOLUTIONAL,
+        ),
+        Classifier(
+            name="noisy_convolutional",
+            sentence="convolutional, which learns from images with Gaussian noise",
+            source="Carlini and Wagner 2017, tables I and II; Cohen et al. 2019, section 3.3",
+            **_NOISY,
+            **_CONVOLUTIONAL,
         ),
         Classifier(
             name="logistic_regression",

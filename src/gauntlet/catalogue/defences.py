@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gauntlet.catalogue.classifiers import Inputs
+from gauntlet.catalogue.classifiers import BEHIND_AUTOENCODER, SMOOTHING_SIGMA, Inputs
 from gauntlet.catalogue.components import Catalogue, Component
 from gauntlet.catalogue.names import Name
 from gauntlet.catalogue.parameters import Parameter, Value, Values, integer, names, real
@@ -36,14 +36,14 @@ EOT_SAMPLES = Parameter(
     "eot_samples",
     integer(1, 10_000),
     20,
-    "stochastic: draws that each gradient averages (EOT)",
+    "stochastic, smoothing: draws that each gradient averages (EOT)",
     when=("stochastic", True),
 )
 JUDGE_DRAWS = Parameter(
     "judge_draws",
     integer(1, 10_000),
     50,
-    "stochastic: fresh draws that vote on each image",
+    "stochastic, smoothing: fresh draws that vote on each image",
     when=("stochastic", True),
 )
 
@@ -66,8 +66,8 @@ class Defence(Component):
         autoencoders: the autoencoders that it is made of: `AUTOENCODER`, or kinds of its own.
         inputs: what its one classifier learned from.
         before: what stands before that classifier: nothing; a `filter`, whose output the classifier
-            sees as an image; an `encoder`, without which it sees nothing; or `detectors`, which may
-            reject an image, and a filter.
+            sees as an image; an `encoder`, without which it sees nothing; `detectors`, which may
+            reject an image, and a filter; or `noise`, and perhaps a filter.
         unless: autoencoders that are left out where this says so, given the parameters' values.
         calibrated_by: the autoencoder whose held-out images it also needs.
         stand_in: what gradients go through in the place of its filter, which draws nothing (BPDA):
@@ -76,14 +76,14 @@ class Defence(Component):
 
     autoencoders: tuple[str, ...] = ()
     inputs: Inputs = "raw"
-    before: Literal["nothing", "filter", "encoder", "detectors"] = "filter"
+    before: Literal["nothing", "filter", "encoder", "detectors", "noise"] = "filter"
     unless: Mapping[str, Callable[[Values], bool]] = field(default_factory=dict)
     calibrated_by: str | None = None
     stand_in: Literal["identity", "autoencoder"] | None = None
 
     def __post_init__(self) -> None:
         """Check that the classifier's inputs and the stand-in go with the rest."""
-        if self.inputs != "raw" and AUTOENCODER not in self.autoencoders:
+        if self.inputs in BEHIND_AUTOENCODER and AUTOENCODER not in self.autoencoders:
             raise ValueError(
                 f"defence '{self.name}': inputs='{self.inputs}' are of the run's own autoencoder, "
                 "which is not among its autoencoders"
@@ -120,6 +120,16 @@ _BEFORE: dict[str, Value] = {
         "samples": EOT_SAMPLES,
         "judge_draws": JUDGE_DRAWS,
     },
+}
+
+_SMOOTHED: dict[str, Value] = {
+    "code": "gauntlet.defences.smoothing:build",
+    "parameters": {
+        "sigma": SMOOTHING_SIGMA,
+        "samples": EOT_SAMPLES,
+        "judge_draws": JUDGE_DRAWS,
+    },
+    "before": "noise",
 }
 
 DEFENCES = Catalogue(
@@ -182,6 +192,22 @@ DEFENCES = Catalogue(
                 Name("magnet/accuracy_reformer", "the same behind the reformer", SHARE),
                 Name("magnet/accuracy_both", "the same behind both", SHARE),
             ),
+        ),
+        Defence(
+            name="smoothing",
+            sentence="the majority vote, over Gaussian noise, of a classifier that learned with "
+            "the same noise",
+            source="Cohen et al. 2019",
+            inputs="noisy",
+            **_SMOOTHED,
+        ),
+        Defence(
+            name="denoised_smoothing",
+            sentence="the majority vote, over Gaussian noise, of a classifier that learned from "
+            "images, behind an autoencoder that removes the noise",
+            source="Salman et al. 2020",
+            autoencoders=(AUTOENCODER,),
+            **_SMOOTHED,
         ),
     ),
 )

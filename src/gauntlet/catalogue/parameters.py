@@ -69,8 +69,11 @@ class Parameter:
         return TypeAdapter(self.type)
 
     def is_read(self, values: Values) -> bool:
-        """Tell whether anything reads the parameter, given the values of all."""
-        return self.when is None or values[self.when[0]] == self.when[1]
+        """Tell whether a component reads the parameter, given the values of all that are its own.
+
+        One without that other parameter always reads it.
+        """
+        return self.when is None or values.get(self.when[0], self.when[1]) == self.when[1]
 
 
 def integer(low: int, high: int | None = None) -> Annotation:

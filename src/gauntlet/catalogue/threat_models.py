@@ -60,7 +60,8 @@ class ThreatModel(Component):
         """
         if not self.on_images:
             return defence.before == "filter"
-        return self.gradient_of != "classifier" or defence.before in ("filter", "detectors")
+        left_out = ("filter", "detectors", "noise")
+        return self.gradient_of != "classifier" or defence.before in left_out
 
     def allows(self, attack: Attack) -> bool:
         """Tell whether an attack may run under what is granted; see `GRANTS`."""
@@ -80,12 +81,12 @@ THREAT_MODELS = Catalogue(
         ),
         ThreatModel(
             name="gray_box",
-            sentence="the attacker follows the classifier's gradient, as if no autoencoder stood "
-            "before it",
+            sentence="the attacker follows the classifier's gradient, as if nothing stood before "
+            "it",
             source="first paper, section 1; Meng and Chen 2017",
             gradient_of="classifier",
-            why="The attacker knows the classifier but not of the autoencoder before it; the "
-            "defended model judges. The first paper's idea of a filter, and MagNet's own "
+            why="The attacker knows the classifier but not of the autoencoder or the noise before "
+            "it; the defended model judges. The first paper's idea of a filter, and MagNet's own "
             "evaluation.",
         ),
         ThreatModel(

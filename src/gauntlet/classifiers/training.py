@@ -26,6 +26,7 @@ def train(
     *,
     learning_rate: float,
     optimizer: str = "adam",
+    noise: float = 0.0,
     **schedule: Unpack[Schedule],
 ) -> Outcome:
     """Return a trained model from images `(n, h, w, c)` (or features) to logits `(n, classes)`.
@@ -40,6 +41,9 @@ def train(
         learning_rate: the optimizer's.
         optimizer: `adam`, or `momentum`: SGD with Nesterov momentum 0.9, as Carlini and Wagner
             train (2017, table II).
+        noise: standard deviation of the Gaussian noise that each image gets anew in every epoch
+            (Cohen et al. 2019, section 3.3); 0: none. Pixels are not clipped. The model that is
+            returned adds none, and `val/` is measured without.
         schedule: see `Schedule`.
 
     Raises:
@@ -48,14 +52,22 @@ def train(
     seed = child_seed(training.seed, "classifier")
     start_from(seed)
     model = training.create(images.shape[1:], n_classes, training.seed)
-    model.compile(
+    learner = _behind_noise(model, noise, training.seed) if noise else model
+    learner.compile(
         OPTIMIZERS[optimizer](learning_rate),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
     advice = training.advice
-    fit(model, images, labels, report, checkpoint, seed=seed, advice=advice, **schedule)
+    fit(learner, images, labels, report, checkpoint, seed=seed, advice=advice, **schedule)
     return Outcome(model)
+
+
+def _behind_noise(model: keras.Model, stddev: float, seed: int) -> keras.Model:
+    """Return the same layers behind Gaussian noise, which is drawn in training alone."""
+    noise = keras.layers.GaussianNoise(stddev, seed=child_seed(seed, "classifier", "noise"))
+    image = keras.Input(model.input_shape[1:])
+    return keras.Model(image, model(noise(image)))
 
 
 OPTIMIZERS = {

@@ -15,7 +15,7 @@ from gauntlet.catalogue.parameters import Parameter, names
 from gauntlet.catalogue.threat_models import THREAT_MODELS, ThreatModel, suiting
 from gauntlet.catalogue.trainings import Trainable, Training
 from gauntlet.config.data import TooMany
-from gauntlet.config.networks import NetworksConfig, check_classifier
+from gauntlet.config.networks import NetworksConfig, check_classifier, classifier_parameters
 
 ALL = "all"
 
@@ -48,14 +48,15 @@ class Certifying(NamedTuple):
 
 
 def defence_parameters() -> tuple[Parameter, ...]:
-    """Return which defences, and what they read."""
+    """Return which defences, and what they read beside their networks."""
     defence = Parameter(
         "defence",
         names("defence", DEFENCES),
         ("none", "encoded", "reformer"),
         f"list of {', '.join(DEFENCES)}",
     )
-    return defence, *DEFENCES.parameters
+    shared = classifier_parameters()
+    return defence, *(p for p in DEFENCES.parameters if p not in shared)
 
 
 def attack_parameters() -> tuple[Parameter, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from gauntlet.catalogue.classifiers import Classifier, Inputs
+from gauntlet.catalogue.classifiers import BEHIND_AUTOENCODER, Classifier, Inputs
 from gauntlet.catalogue.parameters import Parameter, one_of
 from gauntlet.catalogue.trainings import Training
 from gauntlet.config.data import data_parameters
@@ -18,7 +18,8 @@ TRAIN_ON = Parameter(
     "train_on",
     one_of(get_args(Inputs)),
     "raw",
-    "the images, the autoencoder's output (defence `encoded`) or its features (defence `features`)",
+    "the images, the autoencoder's output (defence `encoded`), its features (defence `features`), "
+    "or images with noise (defence `smoothing`)",
 )
 
 
@@ -57,7 +58,7 @@ class ClassifierConfig(NetworksConfig):
     @property
     def trains_autoencoder(self) -> bool:
         """Whether anything reads the autoencoder's parameters."""
-        return self.inputs != "raw"
+        return self.inputs in BEHIND_AUTOENCODER
 
     @property
     def training(self) -> Training[Classifier]:

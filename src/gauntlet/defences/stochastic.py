@@ -19,24 +19,24 @@ from gauntlet.training.keras_loops import predict
 
 
 class MeanOfDraws(keras.layers.Layer):
-    """The logits of a classifier behind an autoencoder that draws, averaged over draws per image.
+    """The logits of a classifier behind a model that draws, averaged over draws per image.
 
     The gradient of the mean is the mean gradient: expectation over transformation (Athalye et al.
     2018), with the same draws in the forward and the backward pass.
     """
 
-    def __init__(self, classifier: keras.Model, autoencoder: keras.Model, draws: int) -> None:
+    def __init__(self, classifier: keras.Model, drawing: keras.Model, draws: int) -> None:
         super().__init__()
         self.classifier = classifier
-        self.autoencoder = autoencoder
+        self.drawing = drawing
         self.draws = draws
 
     def call(self, images: Tensor) -> Tensor:
         """Map images `(n, height, width, channels)` to mean logits `(n, classes)`."""
         # Image i becomes the rows i * draws to (i + 1) * draws - 1, each with a draw of its own.
         copies = ops.repeat(images, self.draws, axis=0)
-        # The autoencoder's layers draw only if they are told that this is training.
-        drawn = self.autoencoder(copies, training=True)
+        # Keras's layers draw only if they are told that this is training.
+        drawn = self.drawing(copies, training=True)
         logits = self.classifier(drawn, training=False)
         return ops.mean(ops.reshape(logits, (-1, self.draws, logits.shape[-1])), axis=1)
 
@@ -44,6 +44,9 @@ class MeanOfDraws(keras.layers.Layer):
 @dataclass(frozen=True, kw_only=True)
 class StochasticModel(DefendedModel):
     """A classifier behind an autoencoder that draws its latent or its noise for each image.
+
+    What draws, and what sees the draw, may be other models: a subclass overrides `drawing` and
+    `behind`.
 
     Attributes:
         samples: draws that `graph` averages, for attackers.
@@ -54,6 +57,16 @@ class StochasticModel(DefendedModel):
     samples: int
     judge_draws: int
     seed: int
+
+    @cached_property
+    def drawing(self) -> keras.Model:
+        """From image to what one draw makes of it; it draws where it is told to train."""
+        return self.autoencoder
+
+    @cached_property
+    def behind(self) -> keras.Model:
+        """From a draw to logits; it draws nothing."""
+        return self.classifier
 
     @property
     def draws(self) -> int:
@@ -77,7 +90,7 @@ class StochasticModel(DefendedModel):
 
     def restart(self, seed: int) -> None:
         """Start the draws again, from a seed in [0, 2**31)."""
-        for layer in self.autoencoder.layers if self.autoencoder else ():
+        for layer in self.drawing.layers:
             if hasattr(layer, "seed_generator"):
                 layer.seed_generator.state.assign([seed, 0])
 
@@ -86,9 +99,8 @@ class StochasticModel(DefendedModel):
         return self._mean_of(1)
 
     def _mean_of(self, draws: int) -> keras.Model:
-        autoencoder: keras.Model = self.autoencoder
-        image = keras.Input(autoencoder.input_shape[1:])
-        return keras.Model(image, MeanOfDraws(self.classifier, autoencoder, draws)(image))
+        image = keras.Input(self.drawing.input_shape[1:])
+        return keras.Model(image, MeanOfDraws(self.behind, self.drawing, draws)(image))
 
 
 def majority(votes: Votes) -> Predictions:

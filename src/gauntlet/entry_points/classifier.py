@@ -16,7 +16,7 @@ def run(config: ClassifierConfig) -> TrainedNetwork:
     """Train the classifier of a config, and the autoencoder before it if it wants one, or reuse."""
     with session("classifier") as where:
         data, before = load_data(config), None
-        if config.inputs != "raw":
+        if config.trains_autoencoder:
             before = ensure_autoencoder(config.autoencoder(), data)
         network = ensure_classifier(config.training, config.inputs, data, before, entry=True)
         _warn(network)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gauntlet.catalogue.classifiers import BEHIND_AUTOENCODER
 from gauntlet.catalogue.defences import AUTOENCODER
 from gauntlet.cells.plan import SURROGATE, parts_of
 from gauntlet.config.attack import AttackConfig
@@ -27,7 +28,7 @@ def ensure_networks(config: AttackConfig, data: Dataset) -> dict[str, TrainedNet
     for defence in config.defences:
         inputs = defence.inputs
         if inputs in wanted and inputs not in found:
-            before = None if inputs == "raw" else found[AUTOENCODER]
+            before = found[AUTOENCODER] if inputs in BEHIND_AUTOENCODER else None
             found[inputs] = ensure_classifier(config.classifier(inputs), inputs, data, before)
     if SURROGATE in wanted:
         training = config.classifier("raw", SURROGATE)

@@ -105,7 +105,8 @@ def ensure_classifier(
         training: the classifier and how it is trained.
         inputs: what it learns from.
         data: training images, and the test images on which it is measured.
-        before: the autoencoder whose output or features it learns from; none for `raw`.
+        before: the autoencoder whose output or features it learns from; none: it learns from
+            images.
         entry: take over the run that `mlflow run` opened.
     """
     typed = training.entry.typed
