@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gauntlet.catalogue.attacks import EPSILONS
+from gauntlet.catalogue.attacks import EPSILONS, L2_EPSILONS
 from gauntlet.catalogue.components import Catalogue, Chosen, Component
-from gauntlet.catalogue.defences import STOCHASTIC, Defence
-from gauntlet.catalogue.parameters import Parameter, Value
+from gauntlet.catalogue.defences import ONCE, SHARE, STOCHASTIC, Defence
+from gauntlet.catalogue.names import Name
+from gauntlet.catalogue.parameters import Parameter, Value, Values, integer, real
 from gauntlet.catalogue.trainings import Trainable, Training
 from gauntlet.catalogue.units import Budgets
+
+SMOOTHING_N0 = Parameter(
+    "smoothing_n0", integer(1, 10_000_000), 100, "smoothing: draws per image that choose a class"
+)
+SMOOTHING_N = Parameter(
+    "smoothing_n",
+    integer(1, 10_000_000),
+    100_000,
+    "smoothing: further draws per image, which bound how probable that class is",
+)
+SMOOTHING_ALPHA = Parameter(
+    "smoothing_alpha",
+    real(above=0, below=1),
+    0.001,
+    "smoothing: how probably the radius of an image is too large",
+)
 
 
 class Certifiable(NamedTuple):
@@ -59,8 +77,8 @@ AFFINE_AND_RELU = "networks of dense, convolutional, flatten and reshape layers 
 
 def beside_relu(model: Certifiable) -> str:
     """Return what of a defended model is neither affine nor ReLU; empty: nothing that is known."""
-    if model.defence.entry.before == "detectors":
-        return "detectors"
+    if (before := model.defence.entry.before) in ("detectors", "noise"):
+        return before
     if model.defence.values.get(STOCHASTIC.name):
         return f"random draws (--{STOCHASTIC.name} true)"
     for network in model.networks.values():
@@ -68,6 +86,28 @@ def beside_relu(model: Certifiable) -> str:
             if what not in ("relu", "linear"):
                 return f"{what} in {network.name}"
     return ""
+
+
+def not_smoothed(model: Certifiable) -> str:
+    """Return what of a defended model is no smoothing; empty: it is smoothed."""
+    return "" if model.defence.entry.before == "noise" else "no noise"
+
+
+def enough_draws(values: Values) -> None:
+    """Check that there are draws enough for a certificate where all of them agree.
+
+    Their bound is alpha^(1/n) then, and a certificate needs more than 1/2.
+
+    Raises:
+        ValueError: there are too few.
+    """
+    n, alpha = values[SMOOTHING_N.name], values[SMOOTHING_ALPHA.name]
+    least = math.floor(-math.log2(alpha)) + 1
+    if n < least:
+        raise ValueError(
+            f"--{SMOOTHING_N.name}: expected at least {least} draws, for with fewer no image can "
+            f"be certified at {SMOOTHING_ALPHA.name}={alpha:g}; received {n}"
+        )
 
 
 _PIECEWISE_LINEAR: dict[str, Value] = {"needs": AFFINE_AND_RELU, "obstacle": beside_relu}
@@ -90,6 +130,20 @@ CERTIFICATES = Catalogue(
             source="Wong and Kolter 2018; Weng et al. 2018; Zhang et al. 2018",
             code="gauntlet.certificates.relaxation:certify",
             **_PIECEWISE_LINEAR,
+        ),
+        Certificate(
+            name="smoothing",
+            sentence="the radius within which the most probable class under Gaussian noise stays "
+            "the same, right with probability 1 - smoothing_alpha per image",
+            source="Cohen et al. 2019, theorem 1 and section 3.2.2",
+            code="gauntlet.certificates.smoothing:certify",
+            needs="Gaussian noise before the classifier (defence smoothing or denoised_smoothing)",
+            obstacle=not_smoothed,
+            budgets=L2_EPSILONS,
+            random=True,
+            rule=enough_draws,
+            parameters={"n0": SMOOTHING_N0, "n": SMOOTHING_N, "alpha": SMOOTHING_ALPHA},
+            metrics=(Name("certified/abstained", "images without a certified class", SHARE, ONCE),),
         ),
     ),
 )

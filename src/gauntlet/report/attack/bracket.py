@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gauntlet.arrays import Flags
+from gauntlet.catalogue.certificates import CERTIFICATES
 from gauntlet.catalogue.threat_models import on_images
 from gauntlet.catalogue.units import BudgetNorm
 from gauntlet.cells.certified import Certified
@@ -77,8 +78,15 @@ class Bracket:
             if count := self.contradictions(index):
                 yield (
                     f"{self.defence} at epsilon {self.budget(index)}: {count} images are proven "
-                    f"({self.certificates}) and felled: a certificate or an attack is wrong"
+                    f"({self.certificates}) and felled: {self._culprits}"
                 )
+
+    @property
+    def _culprits(self) -> str:
+        """What a contradiction may come from."""
+        if any(CERTIFICATES[one.certificate].random for one in self.certified):
+            return "a certificate or an attack is wrong, or too few draws judge (--judge_draws)"
+        return "a certificate or an attack is wrong"
 
 
 def _standing(rows: Sequence[Row], epsilon: float) -> Iterator[Flags]:
