@@ -42,7 +42,7 @@ DEFENDED = ("dense", "logistic_regression", "reformer")
 FURTHER = ("convolutional", "features", "magnet", "quantised", "smoothing", "denoised_smoothing")
 """Every further kind compiles every attack anew, so few tests have these too."""
 
-SIGMA = 0.1
+SIGMA = 0.2
 """Noise of the smoothed defences."""
 
 TRAINING = {

@@ -1,10 +1,12 @@
-"""The attacks against foolbox 3.3.4, ART 1.20.1 and, by golden numbers, foolbox 1.8."""
+"""Attacks and smoothing against foolbox 3.3.4, ART 1.20.1 and, by golden numbers, foolbox 1.8."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import golden_foolbox1
@@ -14,11 +16,13 @@ import pytest
 import tensorflow as tf
 from models import DEFENDED, N_CLASSES, SHAPE, N, attack, blobs, defended, logits, plain, run
 from numpy.typing import NDArray
+from scipy.stats import binomtest, norm
 
 from gauntlet.attacks.gradients import LOSSES
 from gauntlet.attacks.iterative import _projected_ascent
 from gauntlet.attacks.norms import L2
 from gauntlet.attacks.threat_models import logits_of
+from gauntlet.certificates.smoothing import certified_radius
 
 pytestmark = pytest.mark.slow
 
@@ -320,6 +324,44 @@ def test_hop_skip_jump_is_as_near_as_foolbox(norm: str, numpy_1) -> None:
         for some in (ours, theirs)
     )
     assert 0 < our_norm <= 1.05 * their_norm
+
+
+@pytest.fixture
+def exact_intervals(monkeypatch) -> None:
+    """Stand in for the one function of statsmodels, a package that is not here, that ART calls."""
+
+    def bounds(hits: float, n: int, alpha: float, method: str) -> tuple[float, float]:
+        interval = binomtest(int(hits), n).proportion_ci(1 - alpha, "exact")
+        return interval.low, interval.high
+
+    for name in ("statsmodels", "statsmodels.stats", "statsmodels.stats.proportion"):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(proportion_confint=bounds))
+
+
+@pytest.mark.parametrize("model", ["smoothing", "denoised_smoothing"])
+def test_certified_radii_are_those_of_art(model: str, art, exact_intervals) -> None:
+    """Draws differ, so the bounds may by five standard errors of a difference of two shares."""
+    import art.estimators.certification.randomized_smoothing as smoothing
+
+    smoothed, n = defended(model), 5000
+    peer = smoothing.TensorFlowV2RandomizedSmoothing(
+        smoothed.behind,
+        nb_classes=N_CLASSES,
+        input_shape=SHAPE,
+        sample_size=100,
+        scale=smoothed.sigma,
+        alpha=0.001,
+    )
+    np.random.seed(0)
+    classes, theirs = peer.certify(IMAGES, n=n, batch_size=n)
+    draws = {"n0": 100, "n": n, "alpha": 0.001}
+    found = [certified_radius(smoothed, x[None], i, **draws) for i, x in enumerate(IMAGES)]
+    ours = np.array([radius for _, radius in found])
+    assert (theirs > 0).sum() > N / 2
+    assert all(c == k or not r for c, (k, r) in zip(classes, found, strict=True))
+    one, other = (norm.cdf(radii / smoothed.sigma) for radii in (ours, theirs))
+    error = 5 * np.sqrt(2 * other * (1 - other) / n)
+    assert (np.abs(one - other) <= error).all()
 
 
 @pytest.fixture(scope="module")
