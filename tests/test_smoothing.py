@@ -11,6 +11,7 @@ from models import SHAPE, N, affine, autoencoder, blobs, classifier, ignore, tra
 from servers import tracking_to
 from stored import load_arrays
 from test_stochastic import noisy
+from vocabulary import unnamed
 
 from gauntlet.attacks.threat_models import Scenario
 from gauntlet.catalogue.classifiers import CLASSIFIERS
@@ -200,25 +201,45 @@ def test_who_does_not_know_of_the_noise_follows_the_classifier(threat_model: str
 # --- end to end ---
 
 
+GIVEN = {
+    "defence": "smoothing,denoised_smoothing",
+    "threat_models": "white_box,gray_box",
+    "attacks": "pgd_l2",
+    "l2_epsilons": "0,0.2,2",
+    "steps": "3",
+    "restarts": "1",
+    "eot_samples": "3",
+    "judge_draws": "7",
+    "certificates": "smoothing",
+    "smoothing_n": "150",
+}
+
+
 @pytest.mark.slow
 def test_run_from_end_to_end(new_store, tiny, tmp_path) -> None:
-    given = {
-        "defence": "smoothing,denoised_smoothing",
-        "attacks": "pgd_l2",
-        "l2_epsilons": "0,2",
-        "steps": "3",
-        "eot_samples": "3",
-        "judge_draws": "7",
-    }
     with tracking_to(new_store(), tmp_path) as client:
-        for row in attack_step.run(tiny("attack", **given)).rows:
+        summary = attack_step.run(tiny("attack", **GIVEN))
+        for row in summary.rows:
             (cell,) = row.cells
             run = client.get_run(cell.run_id)
             calls = run.data.metrics["attack/gradient_calls"]
             assert calls == (9 if row.threat_model == "white_box" else 3), row
             kind = "noisy" if row.defence == "smoothing" else "raw"
             trained = client.get_run(run.data.tags[f"gauntlet.input.{kind}"])
-            assert trained.data.params["train_on"] == kind
-            assert ("smoothing_sigma" in trained.data.params) == (kind == "noisy")
+            assert trained.data.params["config/train_on"] == kind
+            assert ("config/smoothing_sigma" in trained.data.params) == (kind == "noisy")
             stored = load_arrays(cell.run_id, "examples.npz")
             assert np.array_equal(stored["attacked"][0], stored["clean"])
+        for bracket in summary.brackets:
+            (found,) = bracket.certified
+            radius, abstained = found.findings["radius"], found.findings["abstained"]
+            assert np.array_equal(found.proven[1], found.proven[0] & (radius >= 0.2))
+            assert not found.proven[2].any()  # no radius of 150 draws is that large
+            logged = client.get_run(found.run_id).data.metrics
+            assert logged["certified/abstained"] == abstained.mean()
+        assert [bracket.defence for bracket in summary.brackets] == GIVEN["defence"].split(",")
+        again = attack_step.run(tiny("attack", **GIVEN))
+        assert [b.certified[0].run_id for b in again.brackets] == [
+            b.certified[0].run_id for b in summary.brackets
+        ]
+        assert unnamed(client)[1] == []
