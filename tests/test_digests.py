@@ -138,7 +138,8 @@ SHARED: Mapping[str, set[Step]] = {
     "certificates.proof": CERTIFICATIONS,
     "defences.defended_model": CELLS | CERTIFICATIONS,
     "defences.stand_in": CELLS | CERTIFICATIONS,
-    "defences.stochastic": CELLS | _on("none", "encoded", "reformer"),
+    "defences.stochastic": CELLS
+    | _on("none", "encoded", "reformer", "smoothing", "denoised_smoothing"),
     **{module: set() for module in DRAWING},
     **{f"evaluation.{name}": CELLS | (EXAMINATIONS & OF_CLASSIFIERS) for name in SCORING},
     "evaluation.distances": CELLS,
