@@ -32,6 +32,7 @@ SMALL = {
     "epsilons": "0,0.1",
     "eot_samples": "2",
     "judge_draws": "2",
+    "smoothing_n": "100",
 }
 """What makes a training or an attack one of seconds."""
 

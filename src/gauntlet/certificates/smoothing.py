@@ -7,7 +7,7 @@ probability alpha at most, for each image (section 3.2.2). What is certified is 
 classifier itself, for which elsewhere the vote of fewer draws stands.
 
 **Floating point.** The theorem is about real numbers. Images and noise are rounded to float32, and
-an attacker who knows how could gain from it (Voracek and Hein, ICLR 2023). Nothing here rules that
+an attacker who knows how could gain from it (Voráček and Hein, ICLR 2023). Nothing here rules that
 out.
 """
 
