@@ -17,6 +17,9 @@ used"; without any it would be the vanilla one."""
 THROUGHOUT = ("relu", "sigmoid", "tanh", "softsign", "softplus", "elu")
 """Figure 5: one activation in every layer."""
 
+WEAK = ("fgsm", "t_fgsm", "bim")
+"""The paper's own attacks on a network; autoattack joins them for the headline."""
+
 _LR = "lr_non_targeted,lr_natural,lr_non_natural,lr_one_target"
 
 
@@ -29,6 +32,7 @@ def networks(config: ReproduceConfig) -> Iterator[Network]:
         control = attack_config(
             config,
             seed=seed,
+            attacks=WEAK,
             loss="mean_squared_error",
             defence="encoded",
             threat_models="white_box,gray_box,encoded",
@@ -45,7 +49,7 @@ def _attacks(config: ReproduceConfig, kind: str, seed: int) -> Iterator[Part]:
         "noise": CORRUPTION if kind == "denoising" else "auto",
     }
     linear = own | {"classifier": "logistic_regression", "defence": "none,encoded"}
-    yield Part("dense", attack_config(config, **own))
+    yield Part("dense", attack_config(config, attacks=WEAK, **own))
     # For the headline.
     strong = {"attacks": "autoattack", "epsilons": (0.1,), "threat_models": "white_box"}
     yield Part("autoattack", attack_config(config, **strong, **own), config["autoattack_images"])
@@ -54,7 +58,7 @@ def _attacks(config: ReproduceConfig, kind: str, seed: int) -> Iterator[Part]:
     sign = {"attacks": _LR, "lr_variant": "sign", "threat_models": "white_box,encoded"}
     yield Part("logistic regression, sign", attack_config(config, **sign, **linear))
     relative = {"relative_budget": True, "defence": "encoded", "threat_models": "encoded"}
-    yield Part("dense, relative", attack_config(config, **own | relative))
+    yield Part("dense, relative", attack_config(config, attacks=WEAK, **own | relative))
     yield Part(
         "logistic regression, relative", attack_config(config, attacks=_LR, **linear | relative)
     )

@@ -11,7 +11,7 @@ from gauntlet.evaluation.quantities import ROBUST_ACCURACY
 from gauntlet.papers.evidence import Evidence
 from gauntlet.papers.sivaslioglu2020 import figures
 from gauntlet.papers.sivaslioglu2020.figures import EPSILON, GREY, PARTS
-from gauntlet.papers.sivaslioglu2020.plan import KINDS
+from gauntlet.papers.sivaslioglu2020.plan import KINDS, WEAK
 from gauntlet.report.claims.page import ranking_table
 from gauntlet.report.claims.ranking import (
     Survivors,
@@ -23,9 +23,6 @@ from gauntlet.report.claims.ranking import (
 )
 from gauntlet.report.claims.results import Key, Results, measured
 from gauntlet.report.document.model import Number, Section, Table, Text, slug
-
-WEAK = ("fgsm", "t_fgsm", "bim")
-"""The paper's own attacks on a network; autoattack joins them for the headline."""
 
 WORST_CASE = (
     f"Robust accuracy under `white_box` at epsilon {EPSILON:g}, worst case over "
