@@ -11,7 +11,7 @@ from rich.table import Table
 
 from gauntlet.errors import unknown_name
 
-NAMES = ("attacks", "peers", "limits", "memory", "training", "studies", "tracking")
+NAMES = ("attacks", "honesty", "peers", "limits", "memory", "training", "studies", "tracking")
 
 
 def main() -> int:

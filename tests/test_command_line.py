@@ -61,7 +61,7 @@ MISTAKES: list[tuple[Sequence[str], Sequence[str]]] = [
     (["compare", "--runs", " "], ["--runs", "expected at least two run ids", "' '"]),
     (["compare", "--runs", "a" * 32], ["--runs", "at least two", "a" * 32]),
     (["compare", "--runs", ",".join(["a" * 32] * 2)], ["--runs", "at least two"]),
-    (["compare", "--runs", "x = 1", "--epsilon", "2"], ["--epsilon", "less than or equal", "'2'"]),
+    (["compare", "--runs", "x = 1", "--epsilon", "1001"], ["--epsilon", "less than or equal"]),
     (["compare", "--runs", "x = 1", "--epsilon", "far"], ["--epsilon", "number", "'far'"]),
     (["compare", "--runs", "x = 1", "--output", ""], ["--output", "''"]),
     (["compare", "--runs", "x = 1", "--seed", "0"], ["'--seed'"]),

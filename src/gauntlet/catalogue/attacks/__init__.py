@@ -59,7 +59,7 @@ ATTACKS = Catalogue(
 )
 
 ENSEMBLES: Mapping[str, tuple[str, ...]] = {
-    "strong": ("pgd", "apgd_ce", "apgd_dlr", "square"),
-    "strong_l2": ("pgd_l2", "apgd_ce_l2", "apgd_dlr_l2", "square_l2"),
+    "strong": ("apgd_ce", "apgd_t", "multi_targeted", "square"),
+    "strong_l2": ("pgd_l2", "apgd_ce_l2", "apgd_t_l2", "square_l2"),
 }
 """Names for several attacks at once; their worst case per image is the ensemble's verdict."""
