@@ -94,7 +94,7 @@ def test_bounds_hold_and_relaxation_is_never_looser(network, seed, epsilon) -> N
     model, (images, labels) = _drawn(network, seed), _images(3, seed)
     by_intervals = _margins(model, Intervals, images, labels, epsilon)
     relaxed = _margins(model, Relaxation, images, labels, epsilon)
-    assert (relaxed >= by_intervals).all()
+    assert (relaxed >= by_intervals - ROUNDING).all()
     for corner in (True, False):
         change = np.random.default_rng(seed).uniform(-epsilon, epsilon, (60, *images.shape))
         change = np.sign(change) * epsilon if corner else change

@@ -486,7 +486,7 @@ UNREAD = {
     # entry point, values -> what is refused as soon as it is read
     "target": ("attack", {"attacks": "pgd", "target": "12"}, {"attacks": "t_fgsm"}),
     "lr_target": ("attack", {"lr_target": "10"}, {"attacks": "lr_one_target"}),
-    "target_classes": ("attack", {"target_classes": "10"}, {"attacks": "apgd_t"}),
+    "target_classes": ("attack", {"attacks": "bim", "target_classes": "10"}, {"attacks": "apgd_t"}),
     "steps": ("attack", {"attacks": "fgsm,apgd_ce", **NEVER_REACHES}, {"attacks": "mim"}),
     "phases": ("classifier", {"autoencoder": "funn", "epochs": "3"}, {"train_on": "encoded"}),
     "own phases": (

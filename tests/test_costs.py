@@ -42,7 +42,7 @@ def test_cells_of_before_costs_were_kept_are_left_out() -> None:
     assert "Robust accuracy against cost" not in [
         s.title for s in as_document(old, "", []).sections
     ]
-    assert points(old.rows, BudgetNorm.LINF) == {"none": {}}
+    assert points(old.rows, BudgetNorm.LINF) == {}
 
 
 def test_page_has_the_table() -> None:

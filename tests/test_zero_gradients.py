@@ -148,7 +148,7 @@ def test_a_gradient_that_is_zero_on_most_images_is_said(stuck: int, warned: bool
     assert len(lines) == warned
     for line in lines:
         assert line.startswith("fgsm on reformer under gray_box: ") and f"{stuck} of 9" in line
-        assert "--attacks apgd_dlr" in line and "--pgd_loss margin" in line
+        assert "--attacks apgd_t" in line and "--pgd_loss margin" in line
         assert f"\nWarning: {line}.\n" in as_markdown(as_document(summary, "It", []))
 
 

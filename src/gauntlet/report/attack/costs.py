@@ -34,14 +34,20 @@ def cost_table(rows: Sequence[Row]) -> list[list[str]]:
 
 def points(rows: Sequence[Row], norm: BudgetNorm) -> Points:
     """Return what attacks with budgets of one norm take and leave, under `white_box`."""
-    return {
-        row.defence: {
-            cell.attack: (calls, row.left_by(cell).value)
-            for cell in row.cells
-            if (calls := sum(_calls(row, cell))) > 0
-        }
+    known = {
+        row.defence: _points(row)
         for row in rows
         if row.threat_model == "white_box" and row.norm == norm
+    }
+    return {defence: attacks for defence, attacks in known.items() if attacks}
+
+
+def _points(row: Row) -> dict[str, tuple[float, float]]:
+    calls = {cell.attack: sum(_calls(row, cell)) for cell in row.cells}
+    return {
+        cell.attack: (calls[cell.attack], row.left_by(cell).value)
+        for cell in row.cells
+        if calls[cell.attack] > 0
     }
 
 
