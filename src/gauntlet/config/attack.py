@@ -71,7 +71,7 @@ def attack_parameters() -> tuple[Parameter, ...]:
     attacks = Parameter(
         "attacks",
         names("attack", ATTACKS, shorthands=ENSEMBLES),
-        ("fgsm", "t_fgsm", "bim", "apgd_t"),
+        ("fgsm", "t_fgsm", "bim"),
         f"list of {', '.join(ATTACKS)}, or {ensembles}",
     )
     return threat_models, attacks, RELATIVE_BUDGET, *ATTACKS.parameters
