@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from made_cells import made_cell
-from servers import tracking_to
 
 from gauntlet.catalogue.units import L2_NORM, BudgetNorm
 from gauntlet.cells.result import CellResult, Cost
@@ -70,17 +69,3 @@ def test_figure_names_each_attack_and_each_defence() -> None:
     assert axes.get_xscale() == "log"
     first, _ = axes.collections
     assert np.allclose(first.get_offsets(), [(1.0, 0.7), (20.0, 0.6)])
-
-
-def test_run_keeps_what_its_attacks_took(attacked, tmp_path) -> None:
-    cells = [cell for row in attacked.summary.rows for cell in row.cells]
-    with tracking_to(attacked.uri, tmp_path) as client:
-        for cell in cells:
-            assert cell.cost is not None and cell.cost.seconds > 0
-            for name, values in zip(("gradient_calls", "queries"), cell.cost, strict=False):
-                logged = client.get_metric_history(cell.run_id, f"attack/{name}")
-                by_step = sorted((metric.step, metric.value) for metric in logged)
-                assert [value for _, value in by_step] == list(values)
-    by_attack = {cell.attack: cell.cost for cell in cells}
-    assert by_attack["fgsm"].gradient_calls == (0.0, 1.0, 1.0)
-    assert by_attack["noise"].gradient_calls == (0.0, 0.0, 0.0)

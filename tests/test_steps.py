@@ -201,6 +201,19 @@ def test_summary_shows_the_examples_accuracies(attacked, client, parent):
     assert f"- network `autoencoder`: vanilla, {epochs}" in text
 
 
+def test_run_keeps_what_its_attacks_took(attacked, client):
+    cells = [cell for row in attacked.summary.rows for cell in row.cells]
+    for cell in cells:
+        assert cell.cost.seconds > 0
+        for name, values in zip(("gradient_calls", "queries"), cell.cost, strict=False):
+            logged = client.get_metric_history(cell.run_id, f"attack/{name}")
+            by_step = sorted((metric.step, metric.value) for metric in logged)
+            assert [value for _, value in by_step] == list(values)
+    by_attack = {cell.attack: cell.cost for cell in cells}
+    assert by_attack["fgsm"].gradient_calls == (0, 1, 1)
+    assert by_attack["noise"].gradient_calls == (0, 0, 0)
+
+
 def test_console_shows_the_headlines(attacked):
     headlines = list(attacked.summary.headlines())
     assert len(headlines) == 3 and set(headlines) <= set(attacked.said.splitlines())

@@ -248,7 +248,7 @@ def test_who_is_granted_more_may_ask_for_decisions(threat_model: str) -> None:
         (
             "black_box",
             "strong,spsa",
-            dict.fromkeys(("pgd", "apgd_ce", "apgd_dlr"), "gradients"),
+            dict.fromkeys(("apgd_ce", "apgd_t", "multi_targeted"), "gradients"),
             "scores",
         ),
         (
