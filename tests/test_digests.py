@@ -412,6 +412,16 @@ SHORT = {
     "hop_skip_jump_steps": "2",
     "sigma_zero_steps": "9",
     "local_search_rounds": "2",
+    "fmn_steps": "2",
+    "ddn_steps": "2",
+    "fab_steps": "2",
+    "eot_samples": "1",
+    "judge_draws": "2",
+    "smoothing_n0": "2",
+    "smoothing_n": "10",
+    # Large: everything falls at once, so that attacks whose length is published end early.
+    "epsilons": "1",
+    "l2_epsilons": "100",
 }
 ATTACKED: Mapping[str, Mapping[str, str]] = {
     "every attack": {"attacks": ",".join(ATTACKS), "defence": "none", "threat_models": "white_box"},
@@ -421,14 +431,13 @@ ATTACKED: Mapping[str, Mapping[str, str]] = {
         "defence": "reformer",
         "stochastic": "true",
         "eot_samples": "2",
-        "judge_draws": "2",
         "attacks": "pgd",
         "threat_models": "white_box",
     },
     "convolutional": {"classifier": "convolutional", "defence": "none", "attacks": "fgsm"},
     "certificates": {
         "certificates": ",".join(CERTIFICATES),
-        "defence": "none,features",
+        "defence": "none,features,smoothing",
         "pre_output_activation": "relu",
         "attacks": "fgsm",
         "threat_models": "white_box",

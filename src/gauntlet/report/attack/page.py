@@ -116,7 +116,7 @@ def as_document(summary: Summary, title: str, notes: Sequence[str]) -> Document:
             *(f"**{line}**" for line in summary.headlines()),
             *(f"Warning: {line}." for line in summary.warnings()),
         ],
-        [*_sections(summary), Section("Notes", [Items([*notes, *summary.remarks()])])],
+        [*_sections(summary), Section("Notes", [Items(notes)])],
     )
 
 

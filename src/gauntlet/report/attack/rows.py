@@ -71,13 +71,6 @@ class Row:
         """Return robust accuracy under one attack at the reference budget of this row."""
         return wilson(cell.correct[self.reference])
 
-    def goes_below(self, cell: CellResult) -> bool:
-        """Tell whether other attacks of this row leave less than one does, beyond noise.
-
-        The worst case does not rest on such an attack, even where its own number is wrong.
-        """
-        return self.worst_at_reference.high < self.left_by(cell).low
-
     def strongest_at(self, index: int) -> CellResult:
         """Return the attack with the least robust accuracy at one budget."""
         return min(self.judged, key=lambda cell: wilson(cell.correct[index]))

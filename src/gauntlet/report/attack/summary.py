@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.catalogue.threat_models import on_images
@@ -16,13 +15,6 @@ from gauntlet.report import chance
 from gauntlet.report.attack import curves
 from gauntlet.report.attack.bracket import Bracket, brackets
 from gauntlet.report.attack.rows import Row, least
-
-
-class _Doubt(NamedTuple):
-    """What speaks against the number of one attack; `settled`: other attacks go below it."""
-
-    line: str
-    settled: bool
 
 
 @dataclass(frozen=True)
@@ -56,20 +48,10 @@ class Summary:
             yield from headline.metrics
 
     def warnings(self) -> Iterator[str]:
-        """Yield why a worst case may mislead: nothing learned, masked gradients, weak attacks."""
+        """Yield why a number may mislead: nothing learned, masked gradients, weak attacks."""
         for bracket in self.brackets:
             yield from bracket.warnings
         yield from chance.warnings(_judged_models(self.rows))
-        yield from (doubt.line for doubt in self._doubts() if not doubt.settled)
-        for side_by_side in curves.curves_of(self.rows):
-            yield from curves.warnings(side_by_side)
-
-    def remarks(self) -> Iterator[str]:
-        """Yield which attacks' own numbers mislead, while the worst case rests on others."""
-        yield from (doubt.line for doubt in self._doubts() if doubt.settled)
-
-    def _doubts(self) -> Iterator[_Doubt]:
-        """Yield what speaks against the number of one attack."""
         for row in self.rows:
             yield from _without_gradient(row)
         white = {(r.defence, r.norm): r for r in self.rows if r.threat_model == "white_box"}
@@ -81,6 +63,8 @@ class Summary:
             known = white.get((row.defence, row.norm))
             if known is not None and row.threat_model in comparable:
                 yield from _masked(known, row)
+        for side_by_side in curves.curves_of(self.rows):
+            yield from curves.warnings(side_by_side)
 
 
 def _judged_models(rows: Sequence[Row]) -> Iterator[chance.Judged]:
@@ -91,47 +75,43 @@ def _judged_models(rows: Sequence[Row]) -> Iterator[chance.Judged]:
     return (chance.Judged(who, cell.labels, cell.clean) for who, cell in first.items())
 
 
-def _without_gradient(row: Row) -> Iterator[_Doubt]:
+def _without_gradient(row: Row) -> Iterator[str]:
     """Name attacks whose gradient is zero on at least half of the images they could change."""
     for cell in row.cells:
         stuck, right = cell.stuck
         if stuck and 2 * stuck >= right:
-            line = (
+            yield (
                 f"{cell.attack} on {row.defence} under {row.threat_model}: its gradient is exactly "
                 f"zero at {stuck} of {right} correctly classified images, so its number overstates "
                 "robustness: add attacks that do not saturate (--attacks apgd_t, or pgd with "
                 "--pgd_loss margin) or need no gradient (square)"
             )
-            yield _Doubt(line, row.goes_below(cell))
 
 
-def _masked(white: Row, weaker: Row) -> Iterator[_Doubt]:
+def _masked(white: Row, weaker: Row) -> Iterator[str]:
     """Name attacks that do better without knowing all of the defence."""
     for blind in weaker.cells:
         known = white.cell(blind.attack)
         if known is not None and blind.at_reference.high < known.at_reference.low:
-            line = (
+            yield (
                 f"{known.attack} on {white.defence}: {weaker.threat_model} leaves "
                 f"{blind.at_reference.value:.4f}, white_box {known.at_reference.value:.4f}: the "
                 "white-box gradient is masked, so its number overstates robustness"
             )
-            yield _Doubt(line, white.goes_below(known))
 
 
-def _beaten_by_queries(white: Row) -> Iterator[_Doubt]:
+def _beaten_by_queries(white: Row) -> Iterator[str]:
     """Compare the best gradient attack with each query attack (Athalye et al. 2018)."""
     gradient = [c for c in white.judged if not _by_queries(c.attack)]
     best = min(gradient, key=white.left_by, default=None)
     for cell in white.judged:
         asks = _by_queries(cell.attack)
         if best is not None and asks and white.left_by(cell).high < white.left_by(best).low:
-            line = (
+            yield (
                 f"{cell.attack} on {white.defence}, queries alone: leaves "
                 f"{white.left_by(cell).value:.4f}, the best gradient attack ({best.attack}) "
                 f"{white.left_by(best).value:.4f}: the white-box gradient is masked"
             )
-            # Never settled: where queries know more than gradients, both may miss more.
-            yield _Doubt(line, settled=False)
 
 
 def summarise(cells: Sequence[CellResult], certified: Sequence[Certified] = ()) -> Summary:
