@@ -486,6 +486,7 @@ def test_whatever_trains_and_examines_an_autoencoder_is_in_its_digest(ran, tiny,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("values", ATTACKED.values(), ids=ATTACKED)
 def test_whatever_runs_for_an_attack_is_in_the_digest_of_its_step(ran, tiny, values) -> None:
     attack.run(tiny("attack", **SHORT | dict(values)))
