@@ -13,7 +13,7 @@ from markdown import code, escaped, table
 from gauntlet.catalogue.autoencoders import AUTOENCODERS, from_preset
 from gauntlet.catalogue.entry_points import ENTRY_POINTS
 from gauntlet.catalogue.parameters import Parameter, to_string
-from gauntlet.config.attack import (
+from gauntlet.config.attack_parameters import (
     attack_parameters,
     certificate_parameters,
     defence_parameters,

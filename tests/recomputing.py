@@ -27,7 +27,7 @@ from gauntlet.cells.plan import plan_cells, plan_certifications
 from gauntlet.config.attack import AttackConfig
 from gauntlet.config.training import AutoencoderConfig, ClassifierConfig
 from gauntlet.data.dataset import Dataset
-from gauntlet.pipeline import cells, certifications, trainings
+from gauntlet.pipeline import cells, trainings
 from gauntlet.pipeline.networks import ensure_networks
 from gauntlet.pipeline.reuse import Reuse
 from gauntlet.tracking import provenance, step_cache
@@ -106,9 +106,9 @@ def _cells(data: Dataset) -> dict[Step, Fingerprint]:
     config = AttackConfig(
         attacks=tuple(ATTACKS), defence=tuple(DEFENCES), threat_models="all", validation_size=1
     )
-    runner = cells._Runner(config, data, ensure_networks(config, data))
+    networks, of = ensure_networks(config, data), cells.fingerprint_of
     return {
-        Step("cell", c.attack.name, "", c.defence.name, c.threat_model.name): runner.fingerprint(c)
+        Step("cell", c.attack.name, "", c.defence.name, c.threat_model.name): of(c, data, networks)
         for c in plan_cells(config)
     }
 
@@ -119,7 +119,7 @@ def _certifications(data: Dataset) -> dict[Step, Fingerprint]:
     config = AttackConfig(
         certificates=tuple(CERTIFICATES), defence=tuple(DEFENCES), validation_size=1, **linear
     )
-    networks, of = ensure_networks(config, data), certifications.fingerprint_of
+    networks, of = ensure_networks(config, data), cells.fingerprint_of
     return {
         Step("certification", c.certificate.name, "", c.defence.name): of(c, data, networks)
         for c in plan_certifications(config)

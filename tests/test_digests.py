@@ -61,7 +61,9 @@ def _on(*defences: str) -> set[Step]:
     return {step for step in CELLS | CERTIFICATIONS if step.defence in defences}
 
 
-DRAWING = ("evaluation.figures", "evaluation.latent_figures", "evaluation.pictures")
+DRAWING = tuple(
+    f"evaluation.{name}" for name in ("figures", "latent_figures", "matrix_figures", "pictures")
+)
 """Modules of a computing room that draw what was computed."""
 
 SCORING = ("metrics", "outcomes", "quantities", "quantity")

@@ -15,10 +15,9 @@ from gauntlet.evaluation.figures import (
     draw_grid,
     draw_learning_curve,
     draw_losses,
-    draw_matrices,
-    draw_matrix_differences,
 )
 from gauntlet.evaluation.latent_figures import draw_manifold, draw_scatter
+from gauntlet.evaluation.matrix_figures import draw_matrices, draw_matrix_differences
 from gauntlet.evaluation.pictures import as_png
 
 MATRIX = {

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from gauntlet.catalogue.attacks import ATTACKS
 from gauntlet.catalogue.autoencoders import AUTOENCODERS
 from gauntlet.catalogue.parameters import AUTO, PRESET, Parameter, Value, to_string
-from gauntlet.config.attack import AttackConfig, certificate_parameters
+from gauntlet.config.attack import AttackConfig
+from gauntlet.config.attack_parameters import certificate_parameters
 from gauntlet.config.config import explained
 from gauntlet.config.training import AutoencoderConfig
 from tuning.spaces import Choice, Dimension, Space

@@ -115,6 +115,6 @@ def _moved(
     if rounds:
         place = tf.round((at - low) / (high - low) * intervals)
         at = low + place / intervals * (high - low)
-    # Without a gradient a point stays; what rounding changed is no direction to lengthen.
+    # A point that has no gradient stays; what rounding changed is no direction to lengthen.
     moves = tf.reduce_any(step != 0, PIXELS, keepdims=True)
     return tf.where(moves, tf.clip_by_value(at, low, high), search.at), radius, nearest

@@ -66,6 +66,18 @@ class Certificate(Component):
         return (self.budgets, *self.parameters.values())
 
 
+class Certifying(NamedTuple):
+    """A certificate on a defence, and what of the defence it cannot take; empty: nothing."""
+
+    certificate: Certificate
+    defence: Defence
+    obstacle: str
+
+    def __str__(self) -> str:
+        needs = f"{self.certificate.name} needs {self.certificate.needs}"
+        return f"{needs}; received {self.obstacle} of defence {self.defence.name}"
+
+
 def budgets_of(certificate: Chosen[Certificate]) -> tuple[float, ...]:
     """Return a certificate's budgets, of pixels in [0, 1], ascending."""
     budgets = certificate.entry.budgets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gauntlet.catalogue.attacks import Attack, epsilons_of
 from gauntlet.catalogue.certificates import Certificate, budgets_of
@@ -37,6 +38,8 @@ class Cell:
     calibration_size: int = 0
     relative_budget: bool = False
 
+    step: ClassVar[str] = "cell"
+
     def __hash__(self) -> int:
         return hash((self.attack.name, self.defence.name, self.threat_model.name, self.seed))
 
@@ -47,6 +50,11 @@ class Cell:
             f"{self.attack.name}, defence {self.defence.name}, "
             f"threat model {self.threat_model.name}"
         )
+
+    @property
+    def subject(self) -> str:
+        """As lines about the cache call it."""
+        return f"{self.attack.name} on {self.defence.name} {self.threat_model.name}"
 
     @property
     def epsilons(self) -> tuple[float, ...]:
@@ -119,10 +127,17 @@ class Certification:
     seed: int
     calibration_size: int = 0
 
+    step: ClassVar[str] = "certification"
+
     @property
     def name(self) -> str:
         """As the UI shows it."""
         return f"certificate {self.certificate.name}, defence {self.defence.name}"
+
+    @property
+    def subject(self) -> str:
+        """As lines about the cache call it."""
+        return f"{self.certificate.name} on {self.defence.name}"
 
     @property
     def epsilons(self) -> tuple[float, ...]:

@@ -38,7 +38,7 @@ BLOCKS = 20
 def certify(question: Question, *, n0: int, n: int, alpha: float) -> Iterator[Proof]:
     """Yield a proof per image, with `radius` (L2), `predicted` class and whether it `abstained`.
 
-    Within a budget an image is proven whose predicted class is right and whose radius is at least
+    An image is proven within a budget if its predicted class is right and its radius is at least
     the budget (section 4).
 
     Args:

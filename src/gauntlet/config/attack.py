@@ -5,27 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from gauntlet.catalogue.attacks import ATTACKS, ENSEMBLES, Attack, Ratio, ratio_of
+from gauntlet.catalogue.attacks import ATTACKS, Attack, Ratio, ratio_of
 from gauntlet.catalogue.autoencoders import AUTOENCODERS, from_preset
-from gauntlet.catalogue.certificates import CERTIFICATES, Certifiable, Certificate
+from gauntlet.catalogue.certificates import CERTIFICATES, Certifiable, Certificate, Certifying
 from gauntlet.catalogue.components import Chosen, chosen
 from gauntlet.catalogue.datasets import find_dataset
 from gauntlet.catalogue.defences import AUTOENCODER, DEFENCES, STOCHASTIC, Defence
-from gauntlet.catalogue.parameters import Parameter, names
+from gauntlet.catalogue.parameters import Parameter
 from gauntlet.catalogue.threat_models import THREAT_MODELS, ThreatModel, suiting
 from gauntlet.catalogue.trainings import Trainable, Training
-from gauntlet.config.data import TooMany
-from gauntlet.config.networks import NetworksConfig, check_classifier, classifier_parameters
-
-ALL = "all"
-
-RELATIVE_BUDGET = Parameter(
-    "relative_budget",
-    bool,
-    False,
-    "threat model encoded: multiply budgets by mean output / mean image, so that they mean the "
-    "same on outputs of any scale",
+from gauntlet.config.attack_parameters import (
+    ALL,
+    attack_parameters,
+    certificate_parameters,
+    defence_parameters,
 )
+from gauntlet.config.data import TooMany
+from gauntlet.config.networks import NetworksConfig, check_classifier
 
 
 class Combination(NamedTuple):
@@ -33,60 +29,6 @@ class Combination(NamedTuple):
 
     defence: Defence
     threat_model: ThreatModel
-
-
-class Certifying(NamedTuple):
-    """A certificate on a defence, and what of the defence it cannot take; empty: nothing."""
-
-    certificate: Certificate
-    defence: Defence
-    obstacle: str
-
-    def __str__(self) -> str:
-        needs = f"{self.certificate.name} needs {self.certificate.needs}"
-        return f"{needs}; received {self.obstacle} of defence {self.defence.name}"
-
-
-def defence_parameters() -> tuple[Parameter, ...]:
-    """Return which defences, and what they read beside their networks."""
-    defence = Parameter(
-        "defence",
-        names("defence", DEFENCES),
-        ("none", "encoded", "reformer"),
-        f"list of {', '.join(DEFENCES)}",
-    )
-    shared = classifier_parameters()
-    return defence, *(p for p in DEFENCES.parameters if p not in shared)
-
-
-def attack_parameters() -> tuple[Parameter, ...]:
-    """Return which attacks under which threat models, and what they read."""
-    threat_models = Parameter(
-        "threat_models",
-        names("threat model", (ALL, *THREAT_MODELS)),
-        (ALL,),
-        f"all that apply, or a list of {', '.join(THREAT_MODELS)}",
-    )
-    ensembles = "; ".join(f"{name}: {', '.join(some)}" for name, some in ENSEMBLES.items())
-    attacks = Parameter(
-        "attacks",
-        names("attack", ATTACKS, shorthands=ENSEMBLES),
-        ("fgsm", "t_fgsm", "bim"),
-        f"list of {', '.join(ATTACKS)}, or {ensembles}",
-    )
-    return threat_models, attacks, RELATIVE_BUDGET, *ATTACKS.parameters
-
-
-def certificate_parameters() -> tuple[Parameter, ...]:
-    """Return which certificates, and what they read beside the budgets of attacks."""
-    certificates = Parameter(
-        "certificates",
-        names("certificate", CERTIFICATES, least=0),
-        (),
-        f"list of {', '.join(CERTIFICATES)}: prove which images keep their class within a budget",
-    )
-    shared = ATTACKS.parameters
-    return certificates, *(p for p in CERTIFICATES.parameters if p not in shared)
 
 
 class AttackConfig(NetworksConfig):
@@ -160,7 +102,7 @@ class AttackConfig(NetworksConfig):
 
     def networks_of(self, entry: Defence) -> dict[str, Training[Trainable]]:
         """Return how each part of a defence is trained: its autoencoders, then its classifier."""
-        *before, last = entry.parts(chosen(entry, self.values).values)
+        *before, last = entry.parts(self.defence(entry).values)
         found: dict[str, Training[Trainable]] = {
             part: self.autoencoder(None if part == AUTOENCODER else part) for part in before
         }

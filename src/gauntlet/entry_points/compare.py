@@ -10,7 +10,8 @@ from gauntlet.catalogue.entry_points import ENTRY_POINTS
 from gauntlet.catalogue.units import metric_step
 from gauntlet.config.compare import CompareConfig
 from gauntlet.errors import UsageError
-from gauntlet.evaluation.figures import draw_curves, draw_matrices, draw_matrix_differences
+from gauntlet.evaluation.figures import draw_curves
+from gauntlet.evaluation.matrix_figures import draw_matrices, draw_matrix_differences
 from gauntlet.evaluation.outcomes import CountMatrix
 from gauntlet.evaluation.pictures import as_png
 from gauntlet.pipeline.compared_runs import comparands_of, complete, runs_asked_for

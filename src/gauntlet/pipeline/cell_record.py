@@ -105,7 +105,8 @@ def _cost(about: Json) -> Cost | None:
 
 
 def _draw(run: TrackedRun, cell: Cell, found: Measurement, data: Dataset) -> None:
-    from gauntlet.evaluation.figures import draw_curves, draw_matrices
+    from gauntlet.evaluation.figures import draw_curves
+    from gauntlet.evaluation.matrix_figures import draw_matrices
     from gauntlet.evaluation.metrics import matrices, report_by_class
 
     result = found.result

@@ -51,7 +51,7 @@ def run_cells(
         # Cells of one view have the same adversarial images: side by side, they craft them once.
         for cell in sorted(cells, key=lambda c: c.view):
             try:
-                fingerprint = runner.fingerprint(cell)
+                fingerprint = fingerprint_of(cell, data, networks)
                 compute = partial(runner.run, cell, fingerprint, parent)
                 results[cell] = read_cell(reuse.reuse_or_compute(fingerprint, compute))
             except Exception as error:
@@ -70,17 +70,6 @@ class _Runner:
         self._config, self._data, self._networks = config, data, networks
         self._last: tuple[tuple[str, ...], Crafting] | None = None
         self._defended: dict[str, DefendedModel] = {}
-
-    def fingerprint(self, cell: Cell) -> Fingerprint:
-        """Return all that decides a cell's result."""
-        used = self._used_by(cell)
-        weights = {part: network.stored.weights_sha256 for part, network in used.items()}
-        read = {"test data": self._data.test_sha256, **weights}
-        if cell.calibration_size:
-            read["training data"] = self._data.train_sha256
-        layers = (module for network in used.values() for module in network.layers)
-        subject = f"{cell.attack.name} on {cell.defence.name} {cell.threat_model.name}"
-        return Fingerprint("cell", subject, cell.settings, read, (*cell.modules, *layers))
 
     def run(self, cell: Cell, fingerprint: Fingerprint, parent: TrackedRun) -> None:
         """Measure a cell in a run of its own, a child of the attack run."""
@@ -136,6 +125,17 @@ class _Runner:
         if defence not in self._defended:
             self._defended[defence] = assembled(cell, self._networks, self._data)
         return self._defended[defence]
+
+
+def fingerprint_of(cell: Cell | Certification, data: Dataset, networks: Networks) -> Fingerprint:
+    """Return all that decides what is measured of a defence: of a cell or a certification."""
+    used = {part: networks[part] for part in cell.parts}
+    weights = {part: network.stored.weights_sha256 for part, network in used.items()}
+    read = {"test data": data.test_sha256, **weights}
+    if cell.calibration_size:
+        read["training data"] = data.train_sha256
+    layers = (module for network in used.values() for module in network.layers)
+    return Fingerprint(cell.step, cell.subject, cell.settings, read, (*cell.modules, *layers))
 
 
 def assembled(cell: Cell | Certification, networks: Networks, data: Dataset) -> DefendedModel:

@@ -6,12 +6,11 @@ from functools import partial
 
 import numpy as np
 
-from gauntlet.catalogue.entry_points import ENTRY_POINTS
 from gauntlet.cells.certified import Certified
 from gauntlet.cells.plan import Certification, plan_certifications
 from gauntlet.config.attack import AttackConfig
 from gauntlet.data.dataset import Dataset
-from gauntlet.pipeline.cells import assembled
+from gauntlet.pipeline.cells import EXPERIMENT, assembled, fingerprint_of
 from gauntlet.pipeline.console import progress
 from gauntlet.pipeline.networks import Networks, input_tags
 from gauntlet.pipeline.reuse import Reuse
@@ -20,8 +19,6 @@ from gauntlet.tracking.finished import SealedRun
 from gauntlet.tracking.recording import TrackedRun
 from gauntlet.tracking.runs import tracked_run
 from gauntlet.tracking.step_cache import Fingerprint
-
-EXPERIMENT = ENTRY_POINTS["attack"].experiment
 
 PROOFS, FINDING = "proofs.npz", "finding/"
 
@@ -43,18 +40,6 @@ def run_certifications(
         compute = partial(_run, config, what, data, networks, fingerprint, parent)
         found.append(read_certified(reuse.reuse_or_compute(fingerprint, compute), what))
     return found
-
-
-def fingerprint_of(what: Certification, data: Dataset, networks: Networks) -> Fingerprint:
-    """Return all that decides a certification's result."""
-    used = {part: networks[part] for part in what.parts}
-    weights = {part: network.stored.weights_sha256 for part, network in used.items()}
-    read = {"test data": data.test_sha256, **weights}
-    if what.calibration_size:
-        read["training data"] = data.train_sha256
-    layers = (module for network in used.values() for module in network.layers)
-    subject = f"{what.certificate.name} on {what.defence.name}"
-    return Fingerprint("certification", subject, what.settings, read, (*what.modules, *layers))
 
 
 def read_certified(run: SealedRun, what: Certification) -> Certified:

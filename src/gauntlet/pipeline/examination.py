@@ -111,7 +111,8 @@ def _models_of(stored: StoredModel, layers: tuple[str, ...]) -> dict[str, keras.
 
 
 def _draw(run: TrackedRun, title: str, found: Examination, test: Dataset) -> None:
-    from gauntlet.evaluation.figures import draw_grid, draw_matrices
+    from gauntlet.evaluation.figures import draw_grid
+    from gauntlet.evaluation.matrix_figures import draw_matrices
     from gauntlet.evaluation.metrics import count_matrix, report_by_class
 
     if found.rows:

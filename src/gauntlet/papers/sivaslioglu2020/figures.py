@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from gauntlet.arrays import Labels, Predictions
 from gauntlet.cells.result import CellResult
-from gauntlet.evaluation.figures import Curve, draw_curves, draw_losses, draw_matrices
+from gauntlet.evaluation.figures import Curve, draw_curves, draw_losses
+from gauntlet.evaluation.matrix_figures import draw_matrices
 from gauntlet.evaluation.metrics import count_matrix
 from gauntlet.evaluation.outcomes import CountMatrix
 from gauntlet.evaluation.pictures import as_png, smaller
