@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from markdown import code, escaped, table
 
-from gauntlet.catalogue.attacks import ATTACKS, ENSEMBLES, Attack
+from gauntlet.catalogue.attacks import ATTACKS, DEFAULT, ENSEMBLES, Attack, default_attacks
 from gauntlet.catalogue.autoencoders import AUTOENCODERS
 from gauntlet.catalogue.certificates import CERTIFICATES
 from gauntlet.catalogue.classifiers import CLASSIFIERS, Classifier
@@ -40,12 +40,17 @@ def attacks() -> str:
         "image that is misclassified without attack is *left* as it is or *attacked too*; neither "
         "is a success.\n"
     )
+    *everywhere, strongest = map(code, default_attacks(knows_all=True))
+    default = (
+        f"{code(DEFAULT)}, which runs where no attack is named, stands for "
+        f"{', '.join(everywhere)}, under `white_box` {strongest} too.\n"
+    )
     ensembles = (
         f"`{name}` stands for {', '.join(map(code, some))}; an image falls if any of them "
         "fells it.\n"
         for name, some in ENSEMBLES.items()
     )
-    return _page("Attacks", "attacks", [said, *ensembles], ATTACKS.values(), columns)
+    return _page("Attacks", "attacks", [said, default, *ensembles], ATTACKS.values(), columns)
 
 
 def defences() -> str:

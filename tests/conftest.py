@@ -16,11 +16,14 @@ from typing import Any, NamedTuple
 
 import mlflow
 import pytest
+from matplotlib.figure import Figure
 from servers import postgresql, tracking_to
 
 from gauntlet.config.command_line import parse
 from gauntlet.config.data import RunConfig
+from gauntlet.evaluation import pictures
 from gauntlet.report.attack.summary import Summary
+from gauntlet.training import keras_loops
 
 TINY = {
     "preset": "smoke",
@@ -51,6 +54,10 @@ LONGEST = (
 )
 """Files that take minutes: they come first, so that no worker ends with one of them alone."""
 
+# Tests attack many small models in turn: each is compiled once, not once per eight others.
+# What caches compiled functions reads this when it is imported, after this file.
+keras_loops.KEPT_MODELS = 200
+
 # Tests that are started in the background, and all processes of theirs, would ignore SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -65,6 +72,8 @@ class Attacked(NamedTuple):
 
 
 LOGGER = logging.getLogger("gauntlet")
+RENDERED = pictures.rendered
+BLANK = RENDERED(Figure(figsize=(0.1, 0.1)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -78,6 +87,20 @@ def own_log() -> None:
     """Take back what `show_log` did to the project's logger, in a test or a shared fixture."""
     LOGGER.setLevel(logging.NOTSET)
     LOGGER.handlers.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def undrawn() -> Iterator[None]:
+    """Draw no figure of a run in this process: that takes half of a small run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "rendered", lambda _: BLANK)
+        yield
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> None:
+    """Draw figures after all."""
+    monkeypatch.setattr(pictures, "rendered", RENDERED)
 
 
 @pytest.fixture(scope="session")

@@ -304,6 +304,36 @@ def test_masking_is_found_attack_by_attack() -> None:
     assert line.startswith("fgsm on reformer: transfer leaves 0.1000")
 
 
+def _following(attack: str, left: int, stuck: int = 0) -> CellResult:
+    """Return a cell of an attack whose gradient is zero at some of 1000 images."""
+    cell = replace(_masked("white_box", left), attack=attack)
+    return replace(cell, no_gradient=np.arange(1000) < stuck)
+
+
+ANSWERS = {
+    "it leaves fewer than both": (_following("apgd_t", 20), True),
+    "it leaves more than the blind attack": (_following("apgd_t", 200), False),
+    "it has no gradient itself": (_following("apgd_t", 20, stuck=800), False),
+    "it follows none": (replace(_masked("white_box", 20), attack="deepfool_l2"), False),
+}
+
+
+@pytest.mark.parametrize(("other", "answered"), ANSWERS.values(), ids=ANSWERS)
+def test_doubt_is_a_note_where_an_attack_with_a_gradient_leaves_less(other, answered) -> None:
+    masked = [_following("fgsm", 400, stuck=700), _masked("transfer", 100)]
+    summary = summarise([*masked, other])
+    assert list(summarise(masked).notes()) == []
+    said = [line[:28] for line in summary.warnings() if line.startswith("fgsm")]
+    if answered:
+        (note,) = summary.notes()
+        assert said == [] and note == (
+            "fgsm on reformer under white_box: the gradient is masked, so robustness is "
+            "overstated there; apgd_t, whose gradient is not, leaves 0.0200"
+        )
+    else:
+        assert "fgsm on reformer: transfer l" in said
+
+
 def test_defences_are_not_compared_with_each_other() -> None:
     cells = [_masked("white_box", 400), _masked("transfer", 100, defence="none")]
     assert list(summarise(cells).warnings()) == []

@@ -326,6 +326,25 @@ def test_a_study_mixes_no_norms() -> None:
         parse("tune", {"objective": "robust_accuracy", "attacks": "apgd_ce,apgd_ce_l2"})
 
 
+def _attacks_by_threat_model(**given: str) -> dict[str, list[str]]:
+    config = parse("attack", {"defence": "reformer", **given})
+    return {t.name: [a.name for a in config.attacks_under(t)] for _, t in config.combinations()}
+
+
+def test_default_adds_what_does_not_saturate_where_the_attacker_knows_all() -> None:
+    papers = ["fgsm", "t_fgsm", "bim"]
+    others = dict.fromkeys(("gray_box", "transfer", "encoded"), papers)
+    assert _attacks_by_threat_model() == {"white_box": [*papers, "apgd_t"], **others}
+    more = _attacks_by_threat_model(attacks="pgd,default,bim", threat_models="white_box,transfer")
+    assert more == {"white_box": ["pgd", *papers, "apgd_t"], "transfer": ["pgd", *papers]}
+    assert parse("attack", {"attacks": "default"}).values == parse("attack", {}).values
+
+
+def test_default_is_idle_nowhere() -> None:
+    some = {"defence": "reformer", "threat_models": "gray_box"}
+    assert parse("attack", some).idle_attacks() == []
+
+
 def test_strong_stands_for_the_ensemble() -> None:
     strong = ENSEMBLES["strong"]
     assert AttackConfig(attacks=("strong",))["attacks"] == strong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -19,6 +20,7 @@ from gauntlet.config.compare import CompareConfig
 from gauntlet.config.data import RunConfig
 from gauntlet.entry_points import attack, compare
 from gauntlet.errors import UsageError
+from gauntlet.pipeline.reuse import Reuse
 from gauntlet.tracking.finished import read_sealed
 
 
@@ -164,8 +166,23 @@ DAMAGES = {
 }
 
 
+class MissedError(Exception):
+    """A step would be computed."""
+
+
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_damaged_record_is_a_miss_with_its_reason(measured, attacked, damage, capsys) -> None:
+def test_damaged_record_is_a_miss_with_its_reason(measured, damage, monkeypatch) -> None:
+    def missed(reuse, fingerprint, compute, reason):
+        raise MissedError(reason)
+
+    reason = damage(measured)
+    monkeypatch.setattr(Reuse, "_compute", missed)
+    with pytest.raises(MissedError, match=re.escape(reason)):
+        attack.run(measured.config)
+
+
+@pytest.mark.parametrize("damage", [_pretend_robust, _delete_model])
+def test_what_was_damaged_is_computed_again_once(measured, attacked, damage, capsys) -> None:
     reason = damage(measured)
     (row,) = attack.run(measured.config).rows
     assert f"computed because: {reason}" in capsys.readouterr().out
@@ -184,10 +201,12 @@ def test_metric_that_was_edited_in_the_database_is_not_believed(measured) -> Non
 
 
 @pytest.mark.parametrize("damage", [_pretend_robust, _delete_picture])
-def test_comparison_of_a_damaged_run_is_refused_in_one_line(measured, tmp_path, damage) -> None:
-    other = attack.run(measured.config.replace(seed=1))
+def test_comparison_of_a_damaged_run_is_refused_in_one_line(
+    measured, attacked, tmp_path, damage
+) -> None:
+    other = next(row for row in attacked.summary.rows if row.defence == "reformer").cells[0]
     damage(measured)
-    runs = f"{measured.cell},{other.rows[0].cells[0].run_id}"
+    runs = f"{measured.cell},{other.run_id}"
     config = CompareConfig(runs=runs, output=str(tmp_path / "out"))
     with pytest.raises(UsageError, match=r"--runs: .*run [0-9a-f]{32}.*: attack again") as refused:
         compare.run(config)

@@ -51,7 +51,7 @@ def _texts(axes) -> list[str]:
 
 
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
-def test_figure_is_drawn(draw) -> None:
+def test_figure_is_drawn(draw, drawn) -> None:
     figure = draw()
     assert isinstance(figure, Figure)
     stream = io.BytesIO()

@@ -47,6 +47,11 @@ class ThreatModel(Component):
         return self.perturbs == "input"
 
     @property
+    def knows_all(self) -> bool:
+        """Whether the attacker perturbs the image along the gradient of the whole defence."""
+        return self.on_images and (self.gradient_of, self.grants) == ("defended", "gradients")
+
+    @property
     def settings(self) -> Json:
         """What decides a result, as JSON."""
         return {name: getattr(self, name) for name in ("perturbs", "gradient_of", "judged_by")}

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from gauntlet.catalogue.attacks import ATTACKS, Attack, Ratio, ratio_of
+from gauntlet.catalogue.attacks import (
+    ATTACKS,
+    DEFAULT,
+    Attack,
+    Ratio,
+    default_attacks,
+    ratio_of,
+)
 from gauntlet.catalogue.autoencoders import AUTOENCODERS, from_preset
 from gauntlet.catalogue.certificates import CERTIFICATES, Certifiable, Certificate, Certifying
 from gauntlet.catalogue.components import Chosen, chosen
@@ -64,8 +71,8 @@ class AttackConfig(NetworksConfig):
 
     @property
     def attacks(self) -> tuple[Attack, ...]:
-        """The attacks that were asked for."""
-        return tuple(ATTACKS[name] for name in self["attacks"])
+        """The attacks that were asked for, whoever attacks."""
+        return self._attacks(knows_all=True)
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:
@@ -114,7 +121,8 @@ class AttackConfig(NetworksConfig):
 
     def attacks_under(self, threat_model: ThreatModel) -> tuple[Attack, ...]:
         """Return the attacks of this run that a threat model allows."""
-        return tuple(attack for attack in self.attacks if threat_model.allows(attack))
+        asked = self._attacks(threat_model.knows_all)
+        return tuple(attack for attack in asked if threat_model.allows(attack))
 
     def combinations(self) -> list[Combination]:
         """Return what is attacked under which threat model, in the order of the tables."""
@@ -144,10 +152,10 @@ class AttackConfig(NetworksConfig):
 
     def idle_attacks(self) -> list[Attack]:
         """Return the attacks that were named but that no threat model of this run allows."""
-        used = {
-            a for _, threat_model in self.combinations() for a in self.attacks_under(threat_model)
-        }
-        return [attack for attack in self.attacks if attack not in used]
+        threat_models = {threat_model for _, threat_model in self.combinations()}
+        used = {attack for each in threat_models for attack in self.attacks_under(each)}
+        asked = self._attacks(any(each.knows_all for each in threat_models))
+        return [attack for attack in asked if attack not in used]
 
     @property
     def held_out_sizes(self) -> tuple[int, ...]:
@@ -172,6 +180,11 @@ class AttackConfig(NetworksConfig):
                 yield TooMany(name, f"a class from 0 to {classes - 1}", self[name])
             if parameter.counts_classes and name in self.given and self[name] >= classes:
                 yield TooMany(name, f"at most the {classes - 1} wrong classes", self[name])
+
+    def _attacks(self, knows_all: bool) -> tuple[Attack, ...]:
+        default = default_attacks(knows_all)
+        names = (n for name in self["attacks"] for n in (default if name == DEFAULT else (name,)))
+        return tuple(ATTACKS[name] for name in dict.fromkeys(names))
 
     def _wanted(self, among: Iterable[str]) -> list[ThreatModel]:
         asked = self["threat_models"]

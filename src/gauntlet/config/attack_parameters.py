@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gauntlet.catalogue.attacks import ATTACKS, ENSEMBLES
+from gauntlet.catalogue.attacks import ATTACKS, DEFAULT, ENSEMBLES, default_attacks
 from gauntlet.catalogue.certificates import CERTIFICATES
 from gauntlet.catalogue.defences import DEFENCES
 from gauntlet.catalogue.parameters import Parameter, names
@@ -41,11 +41,13 @@ def attack_parameters() -> tuple[Parameter, ...]:
         f"all that apply, or a list of {', '.join(THREAT_MODELS)}",
     )
     ensembles = "; ".join(f"{name}: {', '.join(some)}" for name, some in ENSEMBLES.items())
+    *everywhere, strongest = default_attacks(knows_all=True)
     attacks = Parameter(
         "attacks",
-        names("attack", ATTACKS, shorthands=ENSEMBLES),
-        ("fgsm", "t_fgsm", "bim"),
-        f"list of {', '.join(ATTACKS)}, or {ensembles}",
+        names("attack", (DEFAULT, *ATTACKS), shorthands=ENSEMBLES),
+        (DEFAULT,),
+        f"{DEFAULT}: {', '.join(everywhere)}, under white_box {strongest} too; or a list of "
+        f"{', '.join(ATTACKS)}; {ensembles}",
     )
     return threat_models, attacks, RELATIVE_BUDGET, *ATTACKS.parameters
 

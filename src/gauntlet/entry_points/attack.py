@@ -186,6 +186,8 @@ def _show(config: AttackConfig, summary: Summary, where: str) -> None:
         show_table("Minimum-norm attacks, success / all attacked", NORM_HEADER, norms)
     for line in summary.headlines():
         say(line)
+    for line in summary.notes():
+        say(f"note: {line}")
     for line in summary.warnings():
         say(f"warning: {line}")
     say(f"figures, matrices and every example: {where}")

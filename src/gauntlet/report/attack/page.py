@@ -114,6 +114,7 @@ def as_document(summary: Summary, title: str, notes: Sequence[str]) -> Document:
         title,
         [
             *(f"**{line}**" for line in summary.headlines()),
+            *(f"Note: {line}." for line in summary.notes()),
             *(f"Warning: {line}." for line in summary.warnings()),
         ],
         [*_sections(summary), Section("Notes", [Items(notes)])],

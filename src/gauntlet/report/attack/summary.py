@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gauntlet.catalogue.attacks import ATTACKS
-from gauntlet.catalogue.threat_models import on_images
 from gauntlet.catalogue.units import BudgetNorm
 from gauntlet.cells.certified import Certified
 from gauntlet.cells.result import CellResult
 from gauntlet.report import chance
-from gauntlet.report.attack import curves
+from gauntlet.report.attack import curves, doubts
 from gauntlet.report.attack.bracket import Bracket, brackets
 from gauntlet.report.attack.rows import Row, least
 
@@ -47,22 +46,19 @@ class Summary:
         for headline in found:
             yield from headline.metrics
 
+    def notes(self) -> Iterator[str]:
+        """Yield which numbers mislead, though no worst case hangs on them."""
+        return doubts.notes(self.rows)
+
     def warnings(self) -> Iterator[str]:
         """Yield why a number may mislead: nothing learned, masked gradients, weak attacks."""
         for bracket in self.brackets:
             yield from bracket.warnings
         yield from chance.warnings(_judged_models(self.rows))
+        yield from doubts.warnings(self.rows)
         for row in self.rows:
-            yield from _without_gradient(row)
-        white = {(r.defence, r.norm): r for r in self.rows if r.threat_model == "white_box"}
-        for row in white.values():
-            yield from _beaten_by_queries(row)
-        # What perturbs another space than the image has budgets that do not compare.
-        comparable = set(on_images()) - {"white_box"}
-        for row in self.rows:
-            known = white.get((row.defence, row.norm))
-            if known is not None and row.threat_model in comparable:
-                yield from _masked(known, row)
+            if row.threat_model == "white_box":
+                yield from _beaten_by_queries(row)
         for side_by_side in curves.curves_of(self.rows):
             yield from curves.warnings(side_by_side)
 
@@ -73,31 +69,6 @@ def _judged_models(rows: Sequence[Row]) -> Iterator[chance.Judged]:
     for row in rows:
         first.setdefault(row.defence, row.cells[0])
     return (chance.Judged(who, cell.labels, cell.clean) for who, cell in first.items())
-
-
-def _without_gradient(row: Row) -> Iterator[str]:
-    """Name attacks whose gradient is zero on at least half of the images they could change."""
-    for cell in row.cells:
-        stuck, right = cell.stuck
-        if stuck and 2 * stuck >= right:
-            yield (
-                f"{cell.attack} on {row.defence} under {row.threat_model}: its gradient is exactly "
-                f"zero at {stuck} of {right} correctly classified images, so its number overstates "
-                "robustness: add attacks that do not saturate (--attacks apgd_t, or pgd with "
-                "--pgd_loss margin) or need no gradient (square)"
-            )
-
-
-def _masked(white: Row, weaker: Row) -> Iterator[str]:
-    """Name attacks that do better without knowing all of the defence."""
-    for blind in weaker.cells:
-        known = white.cell(blind.attack)
-        if known is not None and blind.at_reference.high < known.at_reference.low:
-            yield (
-                f"{known.attack} on {white.defence}: {weaker.threat_model} leaves "
-                f"{blind.at_reference.value:.4f}, white_box {known.at_reference.value:.4f}: the "
-                "white-box gradient is masked, so its number overstates robustness"
-            )
 
 
 def _beaten_by_queries(white: Row) -> Iterator[str]:
