@@ -100,6 +100,28 @@ def by_art(name: str, **options: Any) -> Peer:
     return run
 
 
+def by_art_in_turn(**options: Any) -> Peer:
+    """Return ART's APGD towards each wrong class in turn, on the images that are left."""
+
+    def run(target: Target) -> float:
+        attack = art().attacks.evasion.AutoProjectedGradientDescent(
+            target.for_art, verbose=False, targeted=True, **options
+        )
+
+        def in_turn() -> None:
+            left, labels = target.images, target.labels
+            for ahead in range(1, CLASSES):
+                found = attack.generate(left, (labels + ahead) % CLASSES)
+                stands = np.argmax(target.for_art.predict(found), axis=1) == labels
+                left, labels = left[stands], labels[stands]
+                if not len(left):
+                    break
+
+        return seconds(in_turn)
+
+    return run
+
+
 def by_foolbox1(name: str, **options: Any) -> Peer:
     """Return an attack of foolbox 1.8, which takes one image at a time."""
 
@@ -142,6 +164,14 @@ ART_ITERATED = {
     "max_iter": STEPS,
     "batch_size": IMAGES,
 }
+ART_AUTO = {
+    "eps": EPSILON,
+    "eps_step": 2 * EPSILON,
+    "max_iter": STEPS,
+    "nb_random_init": 1,
+    "batch_size": IMAGES,
+    "loss_type": "cross_entropy",
+}
 FOOLBOX3 = {"deepfool_variant": "foolbox3", "deepfool_steps": 50}
 
 DUELS = (
@@ -167,6 +197,14 @@ DUELS = (
         ">= 1.15",
         ITERATED | {"restarts": 1},
     ),
+    Duel(
+        "apgd_ce",
+        "ART",
+        by_art("AutoProjectedGradientDescent", **ART_AUTO),
+        ">= 1.15",
+        {"apgd_steps": STEPS},
+    ),
+    Duel("apgd_t", "ART", by_art_in_turn(**ART_AUTO), ">= 1.15", {"apgd_steps": STEPS}),
     Duel("deepfool_l2", "foolbox 3", by_foolbox("L2DeepFoolAttack", steps=50), ">= 5", FOOLBOX3),
     Duel(
         "deepfool_linf", "foolbox 3", by_foolbox("LinfDeepFoolAttack", steps=50), ">= 5", FOOLBOX3

@@ -14,7 +14,6 @@ from keras import layers
 from numpy.typing import NDArray
 
 from gauntlet.arrays import Images, Labels
-from gauntlet.attacks.auto_attack import AutoAttack, RandomisedAutoAttack
 from gauntlet.attacks.base import Attack
 from gauntlet.attacks.logistic_regression import LogisticRegressionAttack
 from gauntlet.attacks.threat_models import logits_of
@@ -225,9 +224,8 @@ def attack(name: str, **changes: Any) -> Attack:
         "sigma_zero_steps": 20,
     }
     made = AttackConfig(**(small | changes)).attack(ATTACKS[name]).create()
-    if isinstance(made, AutoAttack):  # it has no parameters
-        return replace(made, steps=6, queries=40)
-    return replace(made, steps=6) if isinstance(made, RandomisedAutoAttack) else made
+    fixed = {"steps": 6, "queries": 40}
+    return replace(made, **{k: n for k, n in fixed.items() if k in ATTACKS[name].fixed})
 
 
 def run(

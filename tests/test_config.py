@@ -334,9 +334,9 @@ def _attacks_by_threat_model(**given: str) -> dict[str, list[str]]:
 def test_default_adds_what_does_not_saturate_where_the_attacker_knows_all() -> None:
     papers = ["fgsm", "t_fgsm", "bim"]
     others = dict.fromkeys(("gray_box", "transfer", "encoded"), papers)
-    assert _attacks_by_threat_model() == {"white_box": [*papers, "apgd_t"], **others}
+    assert _attacks_by_threat_model() == {"white_box": [*papers, "apgd_t_quick"], **others}
     more = _attacks_by_threat_model(attacks="pgd,default,bim", threat_models="white_box,transfer")
-    assert more == {"white_box": ["pgd", *papers, "apgd_t"], "transfer": ["pgd", *papers]}
+    assert more == {"white_box": ["pgd", *papers, "apgd_t_quick"], "transfer": ["pgd", *papers]}
     assert parse("attack", {"attacks": "default"}).values == parse("attack", {}).values
 
 

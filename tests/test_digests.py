@@ -79,10 +79,11 @@ BY_DECISIONS = ("hop_skip_jump_l2", "hop_skip_jump_linf")
 
 BY_BOUNDS = _proven("interval", "relaxation")
 
-APGD = ("apgd_ce", "apgd_dlr", "apgd_t", "apgd_ce_l2", "apgd_dlr_l2", "apgd_t_l2")
+APGD_T = ("apgd_t", "apgd_t_quick", "apgd_t_l2")
+APGD = ("apgd_ce", "apgd_dlr", "apgd_ce_l2", "apgd_dlr_l2", *APGD_T)
 AUTO = ("autoattack", "autoattack_l2", "autoattack_rand")
 CLIMBING = _by(*APGD, "multi_targeted", *AUTO)
-WITH_TARGETS = _by("apgd_t", "apgd_t_l2", "multi_targeted", *AUTO)
+WITH_TARGETS = _by(*APGD_T, "multi_targeted", *AUTO)
 
 SHARED: Mapping[str, set[Step]] = {
     "arrays": EVERY,

@@ -31,6 +31,8 @@ ATTACK = (
     "softmax",
     "--defence",
     "none,blur,snapped,reformer",
+    "--threat_models",
+    "white_box,gray_box,behind_transfer",
     "--attacks",
     "fgsm,corners",
     "--epsilons",

@@ -77,4 +77,4 @@ def default_attacks(knows_all: bool) -> tuple[str, ...]:
     Elsewhere it would take longer than all else, and it stops as soon as the attacker's model errs,
     which carries over to another model least.
     """
-    return ("fgsm", "t_fgsm", "bim", *(("apgd_t",) if knows_all else ()))
+    return ("fgsm", "t_fgsm", "bim", *(("apgd_t_quick",) if knows_all else ()))

@@ -21,13 +21,16 @@ _AUTO_PGD: dict[str, Value] = {
     "skips_misclassified": True,
     "random": True,
 }
-_TARGETED: dict[str, Value] = {
+_TOWARDS: dict[str, Value] = {
     "source": "Croce and Hein 2020, algorithm 1, targeted DLR",
     "code": "gauntlet.attacks.targeted:TargetedAutoPGD",
-    "parameters": {"targets": TARGET_CLASSES, "steps": APGD_STEPS, "restarts": APGD_RESTARTS},
     "skips_misclassified": True,
     "random": True,
     "ratio": TARGETED_DLR,
+}
+_TARGETED: dict[str, Value] = {
+    "parameters": {"targets": TARGET_CLASSES, "steps": APGD_STEPS, "restarts": APGD_RESTARTS},
+    **_TOWARDS,
 }
 
 AUTO_PGD_ATTACKS = (
@@ -48,6 +51,13 @@ AUTO_PGD_ATTACKS = (
         sentence="PGD that chooses its own step sizes, towards one wrong class after the other",
         fixed={"norm": "linf"},
         **_TARGETED,
+    ),
+    Attack(
+        name="apgd_t_quick",
+        sentence="apgd_t of 50 steps towards the four likeliest wrong classes: nearly as strong, a "
+        "quarter of the gradients",
+        fixed={"norm": "linf", "targets": 4, "steps": 50, "restarts": 1},
+        **_TOWARDS,
     ),
     Attack(
         name="apgd_ce_l2",
