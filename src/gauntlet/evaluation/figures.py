@@ -109,6 +109,7 @@ def draw_costs(points: Mapping[str, Mapping[str, tuple[float, float]]], title: s
         for attack, at in attacks.items():
             axes.annotate(attack, at, (4, 3), textcoords="offset points", fontsize=7)
     axes.set(title=title, xlabel="gradients and queries per image", xscale="log")
+    axes.margins(x=0.15)  # names stand to the right of their points
     axes.set(ylabel="robust accuracy", ylim=(-0.02, 1.02))
     _explain(axes)
     return figure
