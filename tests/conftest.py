@@ -97,10 +97,12 @@ def undrawn() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def drawn(monkeypatch) -> None:
+@pytest.fixture(scope="module")
+def drawn() -> Iterator[None]:
     """Draw figures after all."""
-    monkeypatch.setattr(pictures, "rendered", RENDERED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "rendered", RENDERED)
+        yield
 
 
 @pytest.fixture(scope="session")

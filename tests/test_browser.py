@@ -48,7 +48,7 @@ class Served(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def served(new_store, tmp_path_factory) -> Iterator[Served]:
+def served(drawn, new_store, tmp_path_factory) -> Iterator[Served]:
     folder, uri = tmp_path_factory.mktemp("served"), new_store()
     with tracking_to(uri, folder) as client, pytest.MonkeyPatch.context() as patch:
         config = small_paper(folder, patch)

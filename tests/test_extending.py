@@ -185,7 +185,8 @@ def test_components_run_and_are_cached_under_their_own_parameters(python) -> Non
 @pytest.mark.timeout(900)
 def test_certificate_runs_and_agrees_with_the_project_s_own(python) -> None:
     """Of one affine function, both are exact."""
-    asked = ("--defence", "none", "--epsilons", "0,0.02,0.05", "--certificates")
+    bare = ("--defence", "none", "--threat_models", "white_box")
+    asked = (*bare, "--epsilons", "0,0.02,0.05", "--certificates")
     found = []
     for certificates in ("dual_norm", "interval"):
         said = python("-m", "gauntlet", *ATTACK, *asked, certificates).stdout
