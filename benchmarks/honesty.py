@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from benchmarks.timing import Comparison
-from gauntlet.catalogue.attacks import DEFAULT, ENSEMBLES, default_attacks
+from gauntlet.catalogue.attacks import ENSEMBLES
+from gauntlet.catalogue.default_attacks import DEFAULT, EVERYWHERE, KNOWING_ALL
 from gauntlet.config.attack import AttackConfig
 from gauntlet.entry_points import attack
 from gauntlet.evaluation.statistics import worst_case
@@ -18,7 +19,7 @@ from gauntlet.papers.sivaslioglu2020.plan import CORRUPTION, KINDS
 from gauntlet.report.attack.rows import Row
 
 IMAGES, EPSILON = "1000", "0.1"
-DEFAULTS = default_attacks(knows_all=True)
+DEFAULTS = (*EVERYWHERE, KNOWING_ALL)
 STRONG, JUDGE = ENSEMBLES["strong"], "autoattack"
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from markdown import code, escaped, table
 
-from gauntlet.catalogue.attacks import ATTACKS, DEFAULT, ENSEMBLES, Attack, default_attacks
+from gauntlet.catalogue.attacks import ATTACKS, ENSEMBLES, Attack
 from gauntlet.catalogue.autoencoders import AUTOENCODERS
 from gauntlet.catalogue.certificates import CERTIFICATES
 from gauntlet.catalogue.classifiers import CLASSIFIERS, Classifier
 from gauntlet.catalogue.components import Component
 from gauntlet.catalogue.datasets import DATASETS
+from gauntlet.catalogue.default_attacks import DEFAULT, described
 from gauntlet.catalogue.defences import DEFENCES
 from gauntlet.catalogue.threat_models import THREAT_MODELS, suiting
 
@@ -40,10 +41,8 @@ def attacks() -> str:
         "image that is misclassified without attack is *left* as it is or *attacked too*; neither "
         "is a success.\n"
     )
-    *everywhere, strongest = map(code, default_attacks(knows_all=True))
     default = (
-        f"{code(DEFAULT)}, which runs where no attack is named, stands for "
-        f"{', '.join(everywhere)}, under `white_box` {strongest} too.\n"
+        f"{code(DEFAULT)}, which runs where no attack is named, stands for {described(code)}.\n"
     )
     ensembles = (
         f"`{name}` stands for {', '.join(map(code, some))}; an image falls if any of them "

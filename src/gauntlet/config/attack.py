@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from gauntlet.catalogue.attacks import (
-    ATTACKS,
-    DEFAULT,
-    Attack,
-    Ratio,
-    default_attacks,
-    ratio_of,
-)
+from gauntlet.catalogue.attacks import ATTACKS, Attack, Ratio, ratio_of
 from gauntlet.catalogue.autoencoders import AUTOENCODERS, from_preset
 from gauntlet.catalogue.certificates import CERTIFICATES, Certifiable, Certificate, Certifying
 from gauntlet.catalogue.components import Chosen, chosen
 from gauntlet.catalogue.datasets import find_dataset
+from gauntlet.catalogue.default_attacks import written_out
 from gauntlet.catalogue.defences import AUTOENCODER, DEFENCES, STOCHASTIC, Defence
 from gauntlet.catalogue.parameters import Parameter
 from gauntlet.catalogue.threat_models import THREAT_MODELS, ThreatModel, suiting
@@ -72,7 +66,7 @@ class AttackConfig(NetworksConfig):
     @property
     def attacks(self) -> tuple[Attack, ...]:
         """The attacks that were asked for, whoever attacks."""
-        return self._attacks(knows_all=True)
+        return written_out(self["attacks"], knows_all=True)
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:
@@ -121,7 +115,7 @@ class AttackConfig(NetworksConfig):
 
     def attacks_under(self, threat_model: ThreatModel) -> tuple[Attack, ...]:
         """Return the attacks of this run that a threat model allows."""
-        asked = self._attacks(threat_model.knows_all)
+        asked = written_out(self["attacks"], threat_model.knows_all)
         return tuple(attack for attack in asked if threat_model.allows(attack))
 
     def combinations(self) -> list[Combination]:
@@ -154,7 +148,7 @@ class AttackConfig(NetworksConfig):
         """Return the attacks that were named but that no threat model of this run allows."""
         threat_models = {threat_model for _, threat_model in self.combinations()}
         used = {attack for each in threat_models for attack in self.attacks_under(each)}
-        asked = self._attacks(any(each.knows_all for each in threat_models))
+        asked = written_out(self["attacks"], any(each.knows_all for each in threat_models))
         return [attack for attack in asked if attack not in used]
 
     @property
@@ -180,11 +174,6 @@ class AttackConfig(NetworksConfig):
                 yield TooMany(name, f"a class from 0 to {classes - 1}", self[name])
             if parameter.counts_classes and name in self.given and self[name] >= classes:
                 yield TooMany(name, f"at most the {classes - 1} wrong classes", self[name])
-
-    def _attacks(self, knows_all: bool) -> tuple[Attack, ...]:
-        default = default_attacks(knows_all)
-        names = (n for name in self["attacks"] for n in (default if name == DEFAULT else (name,)))
-        return tuple(ATTACKS[name] for name in dict.fromkeys(names))
 
     def _wanted(self, among: Iterable[str]) -> list[ThreatModel]:
         asked = self["threat_models"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gauntlet.catalogue.attacks import ATTACKS, DEFAULT, ENSEMBLES, default_attacks
+from gauntlet.catalogue.attacks import ATTACKS, ENSEMBLES
 from gauntlet.catalogue.certificates import CERTIFICATES
+from gauntlet.catalogue.default_attacks import DEFAULT, described
 from gauntlet.catalogue.defences import DEFENCES
 from gauntlet.catalogue.parameters import Parameter, names
 from gauntlet.catalogue.threat_models import THREAT_MODELS
@@ -41,13 +42,11 @@ def attack_parameters() -> tuple[Parameter, ...]:
         f"all that apply, or a list of {', '.join(THREAT_MODELS)}",
     )
     ensembles = "; ".join(f"{name}: {', '.join(some)}" for name, some in ENSEMBLES.items())
-    *everywhere, strongest = default_attacks(knows_all=True)
     attacks = Parameter(
         "attacks",
         names("attack", (DEFAULT, *ATTACKS), shorthands=ENSEMBLES),
         (DEFAULT,),
-        f"{DEFAULT}: {', '.join(everywhere)}, under white_box {strongest} too; or a list of "
-        f"{', '.join(ATTACKS)}; {ensembles}",
+        f"{DEFAULT}: {described()}; or a list of {', '.join(ATTACKS)}; {ensembles}",
     )
     return threat_models, attacks, RELATIVE_BUDGET, *ATTACKS.parameters
 

@@ -29,7 +29,6 @@ from gauntlet.catalogue.components import Catalogue
 
 __all__ = [
     "ATTACKS",
-    "DEFAULT",
     "DLR_CLASSES",
     "ENSEMBLES",
     "EPSILONS",
@@ -39,7 +38,6 @@ __all__ = [
     "Attack",
     "Need",
     "Ratio",
-    "default_attacks",
     "epsilons_of",
     "ratio_of",
     "target_of",
@@ -65,16 +63,3 @@ ENSEMBLES: Mapping[str, tuple[str, ...]] = {
     "strong_l2": ("pgd_l2", "apgd_ce_l2", "apgd_t_l2", "square_l2"),
 }
 """Names for several attacks at once; their worst case per image is the ensemble's verdict."""
-
-DEFAULT = "default"
-"""What runs without a flag; see `default_attacks`."""
-
-
-def default_attacks(knows_all: bool) -> tuple[str, ...]:
-    """Return what `default` stands for: the first paper's attacks, and one that does not saturate.
-
-    That one is for an attacker who knows all and perturbs the image, where headlines are taken.
-    Elsewhere it would take longer than all else, and it stops as soon as the attacker's model errs,
-    which carries over to another model least.
-    """
-    return ("fgsm", "t_fgsm", "bim", *(("apgd_t_quick",) if knows_all else ()))

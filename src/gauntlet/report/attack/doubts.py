@@ -65,13 +65,13 @@ def warnings(rows: Sequence[Row]) -> Iterator[str]:
 
 def notes(rows: Sequence[Row]) -> Iterator[str]:
     """Yield a sentence per row with answered doubts: who overstates, and who does not."""
-    answered: dict[tuple[str, str, str], list[str]] = {}
+    answered: dict[tuple[str, str, str], dict[str, None]] = {}
     for doubt in doubts(rows):
         if (answer := doubt.answer) is not None:
             row, left = doubt.row, doubt.row.left_by(answer)
             said = f"{answer.attack}, whose gradient is not, leaves {left.value:.4f}"
-            there = answered.setdefault((row.defence, row.threat_model, said), [])
-            there += [doubt.attack] if doubt.attack not in there else []
+            where = (row.defence, row.threat_model, said)
+            answered.setdefault(where, {})[doubt.attack] = None
     for (defence, threat_model, said), attacks in answered.items():
         yield (
             f"{', '.join(attacks)} on {defence} under {threat_model}: the gradient is masked, so "
