@@ -334,6 +334,16 @@ def test_doubt_is_a_note_where_an_attack_with_a_gradient_leaves_less(other, answ
         assert "fgsm on reformer: transfer l" in said
 
 
+def test_doubt_of_an_attack_with_fewer_budgets_than_the_row() -> None:
+    grey = replace(
+        _cell(attack="lr_natural", epsilons=(0.1,), fallen=(range(5),), bounded=False, n=1000),
+        keeps_budget=False,
+        no_gradient=np.ones(1000, bool),
+    )
+    (line,) = summarise([_masked("white_box", 400, "none"), grey]).warnings()
+    assert line.startswith("lr_natural on none under white_box: its gradient is exactly zero")
+
+
 def test_defences_are_not_compared_with_each_other() -> None:
     cells = [_masked("white_box", 400), _masked("transfer", 100, defence="none")]
     assert list(summarise(cells).warnings()) == []

@@ -98,7 +98,7 @@ def _without_gradient(row: Row) -> Iterator[Doubt]:
                 ": add attacks that do not saturate (--attacks apgd_t, or pgd with "
                 "--pgd_loss margin) or need no gradient (square)"
             )
-            yield Doubt(row, cell.attack, row.left_by(cell), sign, advice)
+            yield Doubt(row, cell.attack, cell.at_reference, sign, advice)
 
 
 def _masked(white: Row, weaker: Row) -> Iterator[Doubt]:
