@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 import mlflow
 import pytest
+from filelock import FileLock
 from matplotlib.figure import Figure
 from servers import postgresql, tracking_to
 
@@ -142,17 +144,31 @@ def store(new_store, tmp_path) -> Iterator[mlflow.MlflowClient]:
 
 
 @pytest.fixture(scope="session")
-def attacked(new_store, tiny, tmp_path_factory) -> Attacked:
-    """One small attack run; look at it through `tracking_to(attacked.uri, folder)`."""
+def attacked(new_store, tiny, tmp_path_factory, worker_id) -> Attacked:
+    """One small attack run, in a store of this process that all read and few write to.
+
+    Look at it through `tracking_to(attacked.uri, folder)`. Whichever process of a test run comes
+    first computes it; each has a copy of the store.
+    """
+    alone, own = worker_id == "master", tmp_path_factory.getbasetemp()
+    kept, mine = (own if alone else own.parent) / "kept", own / "attacked"
+    with FileLock(f"{kept}.lock"):
+        if not kept.exists():
+            _attack(new_store(), tiny("attack"), kept, tmp_path_factory.mktemp("first"))
+    shutil.copytree(kept, mine)
+    summary, said = pickle.loads((kept / "found").read_bytes())  # noqa: S301 -- written above
+    return Attacked(f"sqlite:///{mine}/mlflow.db", tiny("attack"), summary, said)
+
+
+def _attack(uri: str, config: RunConfig, kept: Path, folder: Path) -> None:
+    """Run an attack; keep its store, and what was found and said."""
     from gauntlet.entry_points import attack
 
-    uri, config = new_store(), tiny("attack")
     said = io.StringIO()
-    with (
-        tracking_to(uri, tmp_path_factory.mktemp("attacked")),
-        contextlib.redirect_stdout(said),
-    ):
-        return Attacked(uri, config, attack.run(config), said.getvalue())
+    with tracking_to(uri, folder), contextlib.redirect_stdout(said):
+        summary = attack.run(config)
+    shutil.copytree(Path(uri.removeprefix("sqlite:///")).parent, kept)
+    (kept / "found").write_bytes(pickle.dumps((summary, said.getvalue())))
 
 
 @pytest.fixture(scope="module")

@@ -146,13 +146,15 @@ class Package:
         self._before = self._digests()
 
     def _digests(self) -> dict[Step, str]:
-        """Return the digest that each step has now."""
+        """Return the digest of one of the steps of the same modules, for each step, as of now."""
+        ones = {fingerprint.computed_by: fingerprint for fingerprint in steps().values()}
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(provenance, "PACKAGE", self.folder)
             patch.setattr(provenance, "_source_file", self._file)  # no file comes or goes
             read = functools.cache(provenance.source_digests.__wrapped__)
             patch.setattr(step_cache, "source_digests", lambda *names: read(*dict.fromkeys(names)))
-            return {step: dataclasses.replace(f).digest for step, f in steps().items()}
+            digests = {modules: dataclasses.replace(f).digest for modules, f in ones.items()}
+        return {step: digests[fingerprint.computed_by] for step, fingerprint in steps().items()}
 
     @contextmanager
     def edited(self, module: str) -> Iterator[None]:

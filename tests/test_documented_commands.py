@@ -26,7 +26,7 @@ SMALL = {
     "preset": "smoke",
     "train_size": "300",
     "test_size": "20",
-    "epochs": "2",
+    "epochs": "1",
     "steps": "3",
     "restarts": "1",
     "epsilons": "0,0.1",

@@ -79,6 +79,12 @@ def python(installed, new_store, tmp_path_factory) -> Command:
     return run
 
 
+@pytest.fixture(scope="module")
+def first(python) -> str:
+    """What the first attack run says."""
+    return python("-m", "gauntlet", *ATTACK).stdout
+
+
 def test_flags_and_names_stand_in_help(python) -> None:
     shown = python("-m", "gauntlet", "attack", "--help").stdout
     for flag in ("corners_draws", "blur_size", "linear_units"):
@@ -163,8 +169,7 @@ def test_broken_entry_point_leaves_the_others(installed, python, tmp_path) -> No
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_components_run_and_are_cached_under_their_own_parameters(python) -> None:
-    first = python("-m", "gauntlet", *ATTACK).stdout
+def test_components_run_and_are_cached_under_their_own_parameters(python, first) -> None:
     for defence, threat_model in (
         ("none", "white_box"),
         ("blur", "gray_box"),
@@ -186,19 +191,19 @@ def test_components_run_and_are_cached_under_their_own_parameters(python) -> Non
 def test_certificate_runs_and_agrees_with_the_project_s_own(python) -> None:
     """Of one affine function, both are exact."""
     bare = ("--defence", "none", "--threat_models", "white_box")
-    asked = (*bare, "--epsilons", "0,0.02,0.05", "--certificates")
-    found = []
-    for certificates in ("dual_norm", "interval"):
-        said = python("-m", "gauntlet", *ATTACK, *asked, certificates).stdout
-        found.append(re.findall(rf"none +│ {certificates} +│ ([\d.]+) +│ ([\d.]+) ", said))
+    asked = ("--epsilons", "0,0.02,0.05", "--certificates", "dual_norm,interval")
+    said = python("-m", "gauntlet", *ATTACK, *bare, *asked).stdout
+    found = [
+        re.findall(rf"none +│ {certificate} +│ ([\d.]+) +│ ([\d.]+) ", said)
+        for certificate in ("dual_norm", "interval")
+    ]
     assert found[0] == found[1] and [budget for budget, _ in found[0]] == ["0", "0.02", "0.05"]
     assert 0 < float(found[0][1][1]) < 1
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_edit_of_its_code_recomputes_its_cells_alone(python, installed) -> None:
-    python("-m", "gauntlet", *ATTACK)
+def test_edit_of_its_code_recomputes_its_cells_alone(python, installed, first) -> None:
     code = installed / "gauntlet_examples" / "corners.py"
     text = code.read_text()
     code.write_text(text + "# edited\n")
@@ -232,23 +237,22 @@ def test_entry_point_and_paper_run(python) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("suite", "name"), [("test_attacks.py", "corners"), ("test_autoencoders.py", "linear")]
-)
-def test_contract_suite_takes_it_up(python, suite, name) -> None:
+def test_contract_suites_take_them_up(python) -> None:
     done = python(
         "-m",
         "pytest",
-        str(ROOT / "tests" / suite),
+        *(str(ROOT / "tests" / name) for name in ("test_attacks.py", "test_autoencoders.py")),
         "-k",
-        name,
+        "corners or linear",
         "-n",
         "0",
-        "-q",
+        "-v",
         "-m",
         "slow or not slow",
         "-p",
         "no:cacheprovider",
         f"--rootdir={ROOT}",
     )
-    assert re.search(r"\d+ passed", done.stdout)
+    passed = re.findall(r"^\S*(test_\w+)\.py::(\S+) PASSED", done.stdout, re.MULTILINE)
+    for suite, component in (("test_attacks", "corners"), ("test_autoencoders", "linear")):
+        assert sum(file == suite and component in test for file, test in passed) > 2

@@ -40,6 +40,13 @@ def mlflow_run(folder: Path, *arguments: str, **more: str) -> subprocess.Complet
     )
 
 
+@pytest.fixture
+def folder(migrated: Path, tmp_path: Path) -> Path:
+    """A folder with an empty store, whose tables are there already."""
+    shutil.copy(migrated, tmp_path / "mlflow.db")
+    return tmp_path
+
+
 def parameters(values: tuple[str, ...]) -> list[str]:
     return [word for value in values for word in ("-P", value)]
 
@@ -83,43 +90,43 @@ def test_the_same_command_again_reuses_every_cell(attacked: tuple[Path, str]) ->
     assert table and table == [line for line in again.stdout.splitlines() if "│" in line]
 
 
-@pytest.mark.parametrize("entry_point", ["autoencoder", "classifier", "main"])
-def test_every_entry_point_with_env_manager_local(entry_point: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("entry_point", ["classifier", "main"])
+def test_further_entry_points_with_env_manager_local(entry_point: str, folder: Path) -> None:
     quick = QUICK if entry_point == "main" else TINY
     arguments = ("--env-manager", "local", *parameters(quick))
-    done = mlflow_run(tmp_path, "-e", entry_point, *arguments)
+    done = mlflow_run(folder, "-e", entry_point, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "conda not found" not in done.stdout + done.stderr
-    assert {run.info.status for run in runs(tmp_path)} == {"FINISHED"}
+    assert {run.info.status for run in runs(folder)} == {"FINISHED"}
 
 
-def test_study_that_is_made_longer(tmp_path: Path) -> None:
+def test_study_that_is_made_longer(folder: Path) -> None:
     study = "preset=smoke", "train_size=400", "test_size=60", "space=epochs=2..3 widths=504,28"
-    for trials in (2, 3):
-        done = mlflow_run(tmp_path, "-e", "tune", *parameters((*study, f"trials={trials}")))
+    for trials in (1, 2):
+        done = mlflow_run(folder, "-e", "tune", *parameters((*study, f"trials={trials}")))
         assert done.returncode == 0, done.stdout + done.stderr
         assert "the winner again: mlflow run . -e autoencoder" in done.stdout
-    found = runs(tmp_path)
+    found = runs(folder)
     assert {run.info.status for run in found} == {"FINISHED"}
     (parent,) = [r for r in found if r.data.tags.get("gauntlet.step") == "tune"]
     assert parent.data.tags["mlflow.project.entryPoint"] == "tune"
     trials = [r for r in found if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
-    assert sorted(r.data.tags["gauntlet.trial"] for r in trials) == ["0", "1", "2"]
+    assert sorted(r.data.tags["gauntlet.trial"] for r in trials) == ["0", "1"]
 
 
-def test_env_manager_uv_builds_its_own_environment(tmp_path: Path) -> None:
+def test_env_manager_uv_builds_its_own_environment(folder: Path) -> None:
     done = mlflow_run(
-        tmp_path,
+        folder,
         "-e",
         "autoencoder",
         "--env-manager",
         "uv",
         *parameters(TINY),
-        MLFLOW_ENV_ROOT=str(tmp_path / "envs"),
+        MLFLOW_ENV_ROOT=str(folder / "envs"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert list((tmp_path / "envs").rglob("site-packages/tensorflow"))
-    (run,) = [r for r in runs(tmp_path) if r.data.tags.get("gauntlet.step") == "autoencoder"]
+    assert list((folder / "envs").rglob("site-packages/tensorflow"))
+    (run,) = [r for r in runs(folder) if r.data.tags.get("gauntlet.step") == "autoencoder"]
     assert run.info.status == "FINISHED"
 
 

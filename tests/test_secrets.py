@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.server
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -29,10 +30,10 @@ TINY = {"preset": "smoke", "train_size": "400", "test_size": "60"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[tuple[str, Path]]:
+def server(migrated, tmp_path_factory) -> Iterator[tuple[str, Path]]:
     """The address of a server with user and password in it, which it ignores, and its folder."""
     folder = tmp_path_factory.mktemp("server")
-    with mlflow_server(f"sqlite:///{folder}/server.db", folder) as uri:
+    with mlflow_server(f"sqlite:///{shutil.copy(migrated, folder)}", folder) as uri:
         yield _with_password(uri), folder
 
 
@@ -113,12 +114,12 @@ def test_study_over_a_server_and_postgresql_tells_no_secret(server, storage, sta
     assert _told([str(table)]) == []
 
 
-def test_lost_server_tells_no_secret(start, tmp_path):
+def test_lost_server_tells_no_secret(migrated, start, tmp_path):
     """The run goes on or gives up, as it likes; afterwards the server is there again."""
     folder = tmp_path / "server"
     folder.mkdir()
     words = ["-m", "gauntlet", "autoencoder", "--preset", "smoke", "--epochs", "60"]
-    with mlflow_server(f"sqlite:///{folder}/server.db", folder) as uri:
+    with mlflow_server(f"sqlite:///{shutil.copy(migrated, folder)}", folder) as uri:
         process = start(
             "python",
             *words,

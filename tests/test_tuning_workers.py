@@ -14,7 +14,7 @@ import mlflow
 import psutil
 import pytest
 from optuna.trial import TrialState
-from servers import postgresql, tracking_to, wait_until
+from servers import tracking_to, wait_until
 from studies import study_command, study_config, study_runs
 
 from tuning import tune
@@ -31,24 +31,17 @@ def begin(start) -> Callable[..., subprocess.Popen[str]]:
     return lambda **values: start(*study_command(**values), uri=mlflow.get_tracking_uri())
 
 
-@pytest.mark.parametrize("storage", ["sqlite", "postgresql"])
-def test_three_workers_share_a_study(store, tmp_path, storage: str) -> None:
-    def study(url: str) -> None:
-        config = study_config(trials="6", workers="3", space="epochs=2..4", storage=url)
-        tune.run(config)
-        children = study_runs(store)[1]
-        trials = open_study(config)[0].trials
-        assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 6
-        numbers = sorted(int(run.data.tags["gauntlet.trial"]) for run in children)
-        seeds = {run.data.tags["gauntlet.seed"] for run in children}
-        assert numbers == list(range(6)) and len(seeds) == 6
-        assert {run.info.status for run in children} == {"FINISHED"}
-
-    if storage == "sqlite":
-        study(f"sqlite:///{tmp_path}/studies.db")
-        return
-    with postgresql() as url:
-        study(url)
+def test_workers_share_a_study(store, cluster) -> None:
+    """On PostgreSQL; below, two processes share one on SQLite."""
+    config = study_config(trials="4", workers="2", space="epochs=2..4", storage=cluster)
+    tune.run(config)
+    children = study_runs(store)[1]
+    trials = open_study(config)[0].trials
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 4
+    numbers = sorted(int(run.data.tags["gauntlet.trial"]) for run in children)
+    seeds = {run.data.tags["gauntlet.seed"] for run in children}
+    assert numbers == list(range(4)) and len(seeds) == 4
+    assert {run.info.status for run in children} == {"FINISHED"}
 
 
 TWO = {"trials": "2", "space": "epochs=20..30 widths=504,28"}
@@ -70,10 +63,7 @@ def whole(new_store, tmp_path_factory) -> list[tuple[Any, ...]]:
         return _results(values)
 
 
-@pytest.mark.parametrize("moment", ["early", "late"])
-def test_killed_worker_and_the_same_command_again(
-    store, begin, whole, tmp_path, moment: str
-) -> None:
+def test_killed_worker_and_the_same_command_again(store, begin, whole, tmp_path) -> None:
     cut = TWO | {"storage": f"sqlite:///{tmp_path}/cut.db", "study_name": "cut"}
     process, study = begin(**cut), None
 
@@ -83,8 +73,7 @@ def test_killed_worker_and_the_same_command_again(
             return False
         study = study or open_study(study_config(**cut))[0]
         found = study.get_trials(states=(TrialState.RUNNING,))
-        late = any(len(trial.intermediate_values) > 5 for trial in found)
-        return late if moment == "late" else bool(found)
+        return any(len(trial.intermediate_values) > 5 for trial in found)
 
     wait_until(begun, process, 120)
     for worker in psutil.Process(process.pid).children():
@@ -102,7 +91,7 @@ def test_killed_worker_and_the_same_command_again(
 
 def test_second_process_helps_and_leaves_the_report_to_the_first(store, begin, tmp_path) -> None:
     values = {
-        "trials": "4",
+        "trials": "3",
         "space": "epochs=60..80",
         "storage": f"sqlite:///{tmp_path}/studies.db",
     }
@@ -120,7 +109,7 @@ def test_second_process_helps_and_leaves_the_report_to_the_first(store, begin, t
     ends = ["".join(process.communicate(timeout=200)) for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], ends
     assert "another process leads" in ends[1] and "the winner again" not in ends[1]
-    assert "the winner again" in ends[0] and len(study_runs(store)[1]) == 4
+    assert "the winner again" in ends[0] and len(study_runs(store)[1]) == 3
 
 
 def test_death_of_the_command_takes_its_workers_along(store, begin, tmp_path) -> None:
