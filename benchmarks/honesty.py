@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 
 from benchmarks.timing import Comparison
 from gauntlet.catalogue.attacks import ENSEMBLES
-from gauntlet.catalogue.default_attacks import DEFAULT, EVERYWHERE, KNOWING_ALL
+from gauntlet.catalogue.default_attacks import DEFAULT, written_out
 from gauntlet.config.attack import AttackConfig
 from gauntlet.entry_points import attack
 from gauntlet.evaluation.statistics import worst_case
@@ -19,7 +19,7 @@ from gauntlet.papers.sivaslioglu2020.plan import CORRUPTION, KINDS
 from gauntlet.report.attack.rows import Row
 
 IMAGES, EPSILON = "1000", "0.1"
-DEFAULTS = (*EVERYWHERE, KNOWING_ALL)
+DEFAULTS = tuple(entry.name for entry in written_out((DEFAULT,), knows_all=True))
 STRONG, JUDGE = ENSEMBLES["strong"], "autoattack"
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import keras
 import numpy as np
-import pytest
 from keras import layers
 from numpy.typing import NDArray
 
@@ -41,13 +40,6 @@ N = 12
 DEFENDED = ("dense", "logistic_regression", "reformer")
 FURTHER = ("convolutional", "features", "magnet", "quantised", "smoothing", "denoised_smoothing")
 """Every further kind compiles every attack anew, so few tests have these too."""
-
-TWO_MODELS = [
-    (name, model)
-    for i, name in enumerate(ATTACKS)
-    for model in (DEFENDED[0], DEFENDED[1 + i % (len(DEFENDED) - 1)])
-]
-"""Each attack on the plain network and on one other model: every pair is compiled anew."""
 
 SIGMA = 0.2
 """Noise of the smoothed defences."""
@@ -244,8 +236,3 @@ def run(
     keeps = not isinstance(attack, LogisticRegressionAttack)
     (result,) = attack(logits, images, labels, epsilons=[epsilon], keeps_budget=keeps, **options)
     return result.adversarial
-
-
-def on_two_models(names: Collection[str]) -> pytest.MarkDecorator:
-    """Parametrise by `name` and `model`."""
-    return pytest.mark.parametrize(("name", "model"), [p for p in TWO_MODELS if p[0] in names])

@@ -201,7 +201,7 @@ sys.exit(__main__.main(sys.argv[1:]))
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", FLAGS)
 def test_kill_9_and_resume_gives_the_same_bits(
-    kind, new_store, start, tmp_path, monkeypatch
+    kind, new_store, start, tmp_path, monkeypatch, capsys
 ) -> None:
     command = ["python", "-c", IMPATIENT, "autoencoder", "--preset=smoke", *FLAGS[kind]]
     uris = {name: new_store() for name in ("cut", "whole")}
@@ -210,10 +210,12 @@ def test_kill_9_and_resume_gives_the_same_bits(
     wait_until(lambda: any(tmp_path.glob("cache/checkpoints/*.npz")), process, 120)
     os.kill(process.pid, signal.SIGKILL)
     process.wait(10)
-    out, err = start(*command, uri=uris["cut"]).communicate(timeout=200)
-    assert "resumed after epoch " in out, err
+    process = start(*command, uri=uris["cut"])
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0 and "resumed after epoch " in out, err
     with tracking_to(uris["whole"], tmp_path):  # this process trains it too
         assert main(["autoencoder", "--preset=smoke", *FLAGS[kind]]) == 0
+    assert "resumed after epoch " not in capsys.readouterr().out
     digests = []
     for uri in uris.values():
         with tracking_to(uri, tmp_path) as client:

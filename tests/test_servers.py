@@ -54,9 +54,10 @@ def direct(new_store, tiny, tmp_path_factory) -> Attacked:
 def served(request, direct, migrated, tmp_path_factory) -> Iterator[Finished]:
     """The same attack run on a server over each database."""
     folder = tmp_path_factory.mktemp(request.param)
-    backend = f"sqlite:///{shutil.copy(migrated, folder)}"
     if request.param == "postgresql":
         backend = request.getfixturevalue("cluster")
+    else:
+        backend = f"sqlite:///{shutil.copy(migrated, folder)}"
     with mlflow_server(backend, folder) as uri:
         said = [_attack(direct.config, uri, folder) for _ in range(2)]
         yield Finished(uri, *said)

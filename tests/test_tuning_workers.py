@@ -63,7 +63,10 @@ def whole(new_store, tmp_path_factory) -> list[tuple[Any, ...]]:
         return _results(values)
 
 
-def test_killed_worker_and_the_same_command_again(store, begin, whole, tmp_path) -> None:
+@pytest.mark.parametrize("moment", ["early", "late"])
+def test_killed_worker_and_the_same_command_again(
+    store, begin, whole, tmp_path, moment: str
+) -> None:
     cut = TWO | {"storage": f"sqlite:///{tmp_path}/cut.db", "study_name": "cut"}
     process, study = begin(**cut), None
 
@@ -73,7 +76,8 @@ def test_killed_worker_and_the_same_command_again(store, begin, whole, tmp_path)
             return False
         study = study or open_study(study_config(**cut))[0]
         found = study.get_trials(states=(TrialState.RUNNING,))
-        return any(len(trial.intermediate_values) > 5 for trial in found)
+        late = any(len(trial.intermediate_values) > 5 for trial in found)
+        return late if moment == "late" else bool(found)
 
     wait_until(begun, process, 120)
     for worker in psutil.Process(process.pid).children():

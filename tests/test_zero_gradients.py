@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from made_cells import made_cell
-from models import N_CLASSES, SHAPE, N, attack, blobs, defended, logits, on_two_models
+from models import DEFENDED, N_CLASSES, SHAPE, N, attack, blobs, defended, logits
 from servers import tracking_to
 
 from gauntlet.attacks.gradients import LOSSES, loss_gradient
@@ -58,7 +58,8 @@ def _half_bright() -> tuple[np.ndarray, np.ndarray]:
     return bright, labels
 
 
-@on_two_models(ATTACKS)
+@pytest.mark.parametrize("model", DEFENDED)
+@pytest.mark.parametrize("name", ATTACKS)
 def test_every_gradient_attack_tells_and_others_do_not(name: str, model: str) -> None:
     found = attack(name).without_gradient(logits(model), *blobs(N))
     assert (found is None) == (name not in FOLLOWING)
