@@ -500,13 +500,25 @@ def test_whatever_runs_for_an_attack_is_in_the_digest_of_its_step(ran, tiny, val
     _check(ran)
 
 
-def test_environment_that_changes_arithmetic_is_in_the_fingerprint(monkeypatch) -> None:
-    def digest() -> str:
-        return Fingerprint("cell", "any", {}, {}, ()).digest
-
-    before = digest()
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    assert digest() != before
-    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
-    assert digest() == before
+@pytest.mark.parametrize(
+    ("variable", "changes"),
+    [
+        ("TF_ENABLE_ONEDNN_OPTS", True),
+        ("TF_XLA_FLAGS", True),
+        ("OMP_NUM_THREADS", True),
+        ("NVIDIA_TF32_OVERRIDE", True),
+        ("TF_CPP_MIN_LOG_LEVEL", False),
+        ("TF_FORCE_GPU_ALLOW_GROWTH", False),
+        ("TF_CLI_CONFIG_FILE", False),  # Terraform's
+        ("TF_TOKEN_app_terraform_io", False),
+        ("TF_VAR_db_password", False),
+    ],
+)
+def test_environment_is_in_the_fingerprint_where_it_changes_arithmetic(
+    monkeypatch, variable, changes
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    before = Fingerprint("cell", "any", {}, {}, ()).parts
+    monkeypatch.setenv(variable, "0")
+    added = Fingerprint("cell", "any", {}, {}, ()).parts.items() - before.items()
+    assert added == ({(f"environment {variable}", "0")} if changes else set())

@@ -37,7 +37,23 @@ COMPUTING = (
 stand in every fingerprint themselves."""
 
 _ARITHMETIC = (
-    "TF_",
+    "TF_AUTO",
+    "TF_CONV",
+    "TF_CUBLAS_",
+    "TF_CUDNN_",
+    "TF_CUFFT_",
+    "TF_DETERMINISTIC_",
+    "TF_DISABLE_",
+    "TF_ENABLE_",
+    "TF_FP16_",
+    "TF_MATMUL_",
+    "TF_MKL_",
+    "TF_NUM_",
+    "TF_ONEDNN_",
+    "TF_OVERRIDE_",
+    "TF_SET_ONEDNN_",
+    "TF_USE_",
+    "TF_XLA_",
     "XLA_",
     "ONEDNN_",
     "DNNL_",
@@ -48,8 +64,8 @@ _ARITHMETIC = (
     "CUDNN_",
     "NVIDIA_TF32_",
 )
-_NO_ARITHMETIC = ("TF_CPP_", "TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR")
-"""Beginnings of environment variables that may change the bits of a result, and exceptions."""
+"""Beginnings of environment variables that may change the bits of a result. Not all of `TF_`:
+Terraform's variables begin so too, change nothing here, and may hold secrets."""
 
 
 @functools.cache
@@ -62,9 +78,7 @@ def package_versions() -> dict[str, str]:
 def arithmetic_settings() -> dict[str, str]:
     """Return the environment variables that may change the bits of a result: usually none."""
     return {
-        name: value
-        for name, value in sorted(variables().items())
-        if name.startswith(_ARITHMETIC) and not name.startswith(_NO_ARITHMETIC)
+        name: value for name, value in sorted(variables().items()) if name.startswith(_ARITHMETIC)
     }
 
 

@@ -11,7 +11,7 @@ from gauntlet.evaluation.pictures import as_png
 from gauntlet.evaluation.quantities import NOISE_LEVEL, SUCCESS_RATE
 from gauntlet.evaluation.statistics import Interval
 from gauntlet.papers.evidence import Evidence
-from gauntlet.papers.vigouroux2018.plan import STEPS, STRONG_EPSILON
+from gauntlet.papers.vigouroux2018.plan import STEPS, STRONG_EPSILON, STRONGEST
 from gauntlet.report.claims.page import ranking_table
 from gauntlet.report.claims.published import Published, published_numbers
 from gauntlet.report.claims.ranking import Survivors, mean_rate, n_images, ranking, survivors
@@ -19,10 +19,6 @@ from gauntlet.report.claims.results import Key, Results, first, measured
 from gauntlet.report.document.model import Figure, Number, Section, Table, Text
 
 NETWORKS = ("classic", "funn")
-
-STRONGEST = {"autoattack": "autoattack", "cw_l2": "cw", "fgsm": "sweep", "bim": "sweep"}
-"""Attacks of the headline's worst case, and the part of the plan that has each. An image counts as
-lost to cw_l2 only where its change stays within the Linf budget."""
 
 
 class Line(NamedTuple):
@@ -140,10 +136,8 @@ def _survivors(results: Results) -> dict[str, Survivors]:
     """Return, per network, which images withstand every strong attack."""
     found: dict[str, Survivors] = {}
     for network in NETWORKS:
-        parts = [
-            results.cells.get(_key(network, part, attack), {}) for attack, part in STRONGEST.items()
-        ]
-        if left := survivors(parts, STRONG_EPSILON):
+        cells = [results.cells.get(_key(network, "autoattack", a), {}) for a in STRONGEST]
+        if left := survivors(cells, STRONG_EPSILON):
             found[network] = left
     return found
 
