@@ -1,4 +1,4 @@
-"""A paper of three claims on two small networks: reproduced in seconds."""
+"""A paper of three claims on three small networks: reproduced in seconds."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def networks(config: ReproduceConfig) -> list[Network]:
     }
     tanh = AutoencoderConfig(**shared(config), epochs=2, widths=(16, 4), activation="tanh")
     vanilla = network("vanilla", Part("dense", attack_config(config, **own), 50))
-    return [vanilla, Network("tanh throughout", tanh, ())]
+    plane = AutoencoderConfig(**shared(config), autoencoder="variational", epochs=1)
+    return [vanilla, Network("tanh throughout", tanh, ()), Network("variational", plane, ())]
 
 
 class SmallPaper(Paper):

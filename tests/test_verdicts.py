@@ -145,7 +145,7 @@ def test_measured_is_what_holds_first_and_of_many_numbers_their_range() -> None:
     noiseless = _outcome(_results(0), (_measure(quantity="noise_level"), {"at_least": 0}))
     assert noiseless.measured == "undefined"
     trainings = {
-        TrainedKey(str(i), "autoencoder"): {0: TrainedRun(str(i), {"activation": f"a{i}"}, {})}
+        TrainedKey(str(i), "autoencoder"): {0: TrainedRun(str(i), "", {"activation": f"a{i}"}, {})}
         for i in range(5)
     }
     texts = {"network": [str(i) for i in range(5)], "model": "autoencoder", "config": "activation"}
@@ -189,6 +189,7 @@ def _losses(**seeds: tuple[float | None, ...]) -> dict[str, Any]:
         TrainedKey(name, "autoencoder"): {
             seed: TrainedRun(
                 f"run {loss}",
+                f"examination of {loss}",
                 {"epochs": "40", "init_epochs": "9"},
                 {"train/loss": {1: 9.0, 2: loss}},
             )

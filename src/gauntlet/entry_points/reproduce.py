@@ -154,8 +154,9 @@ def read_results(matrix: Matrix, data: Mapping[str, float]) -> Results:
 
 def _training(run_id: str, runs: Mapping[str, SealedRun], matrix: Matrix) -> TrainedRun:
     """Return a training, and what was measured of it on test images."""
-    examined = runs[matrix.examinations[run_id]].curves
-    return TrainedRun(run_id, runs[run_id].run.config, {**runs[run_id].curves, **examined})
+    trained, examination = runs[run_id], matrix.examinations[run_id]
+    curves = {**trained.curves, **runs[examination].curves}
+    return TrainedRun(run_id, examination, trained.run.config, curves)
 
 
 def _minutes(matrix: Matrix, runs: Mapping[str, SealedRun]) -> dict[str, Spent]:

@@ -157,7 +157,7 @@ def pictures(results: Results, artifact: Artifact) -> Iterator[Figure]:
 
 
 def latent(results: Results, artifact: Artifact) -> Iterator[Figure]:
-    """Yield the variational autoencoder's latent space and manifold, from its run."""
+    """Yield the variational autoencoder's latent space and manifold, as it was examined."""
     trainings = results.trainings.get(TrainedKey("variational", "autoencoder"), {})
     for training in [*trainings.values()][:1]:
         for name, caption in (
@@ -166,8 +166,8 @@ def latent(results: Results, artifact: Artifact) -> Iterator[Figure]:
         ):
             yield Figure(
                 name,
-                smaller(artifact(training.run_id, f"{name}.png")),
-                f"{caption}. Run `{training.run_id}`.",
+                smaller(artifact(training.examination, f"{name}.png")),
+                f"{caption}. Run `{training.examination}`.",
             )
 
 

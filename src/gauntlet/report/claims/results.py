@@ -53,11 +53,13 @@ class TrainedRun:
 
     Attributes:
         run_id: of the run.
+        examination: id of the run that measured and drew it on test images.
         config: parameter -> value, as the command line writes it.
-        metrics: name -> step -> value.
+        metrics: name -> step -> value, of both runs.
     """
 
     run_id: str
+    examination: str
     config: Mapping[str, str]
     metrics: Mapping[str, Mapping[int, float]]
 
