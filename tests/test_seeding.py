@@ -65,6 +65,7 @@ def test_everything_follows_the_seed(seed: int) -> None:
     assert np.array_equal(drawn[0], drawn[1]) and not np.isin(drawn[0], drawn[2]).any()
 
 
-def test_tensorflow_is_deterministic_and_names_its_device() -> None:
+def test_tensorflow_is_deterministic_in_whole_float32_and_names_its_device() -> None:
     assert configure_tensorflow() == configure_tensorflow() != ""
     assert is_op_determinism_enabled()
+    assert not tf.config.experimental.tensor_float_32_execution_enabled()

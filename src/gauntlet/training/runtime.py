@@ -1,4 +1,4 @@
-"""TensorFlow as this project runs it: deterministic, memory growth on, one seed at a time.
+"""TensorFlow as this project runs it: deterministic, in whole float32, one seed at a time.
 
 The user's Keras settings (`keras.json`, `KERAS_...`) are ignored, because they change numbers.
 """
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 @functools.cache
 def configure_tensorflow() -> str:
-    """Switch on determinism and memory growth, once; return the name of the device in use.
+    """Switch on determinism, whole float32 and memory growth; return the name of the device in use.
 
     Raises:
         GauntletError: this process has loaded Keras with another backend.
@@ -35,6 +35,9 @@ def configure_tensorflow() -> str:
     # Without this, TensorFlow warns of retracing because the project compiles several models.
     tf.get_logger().setLevel("ERROR")
     tf.config.experimental.enable_op_determinism()
+    # GPUs round products to TensorFloat-32 otherwise, and differently by the number of rows: an
+    # image that a search took just over the boundary is back behind it in another batch.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
