@@ -46,11 +46,13 @@ def compile_stage(step: Callable[..., State]) -> Stage:
     must leave a finished image as it is.
     """
 
+    traced = tf.autograph.experimental.do_not_convert(step)  # its own loops are TensorFlow's
+
     def stage(
         state: State, k: Tensor, last: Tensor, enough: Tensor, *shared: object
     ) -> tuple[State, Tensor]:
         while k < last and tf.math.count_nonzero(~state.finished, dtype=tf.int32) > enough:
-            state = step(state, k, *shared)
+            state = traced(state, k, *shared)
             k += 1
         return state, k
 

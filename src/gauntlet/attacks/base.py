@@ -195,7 +195,7 @@ def one_pass(update: Callable[P, R]) -> Callable[P, R]:
     XLA fuses a product with the sum that follows. Where a factor is a sign the product is exact, so
     steps along signs give the same bits as cleverhans.
     """
-    compiled: Callable[P, R] = tf.function(update, jit_compile=True)
+    compiled: Callable[P, R] = tf.function(update, jit_compile=True, autograph=False)
     return compiled
 
 

@@ -42,12 +42,16 @@ def boundary_of(decide: Decisions, shape: tuple[int, ...], norm: str, box: Box) 
     """Compile what can be asked of a model."""
     images, labels = tf.TensorSpec((None, *shape), tf.float32), tf.TensorSpec((None,), tf.int64)
     reaches, bisections = tf.TensorSpec((None,), tf.float32), halvings(math.prod(shape), norm)
-    asked = tf.function(decide, input_signature=[images, labels])
+    asked = tf.function(decide, input_signature=[images, labels], autograph=False)
+    unconverted = tf.autograph.experimental.do_not_convert(decide)
     searched = tf.function(
-        partial(nearest, decide, norm, box, bisections), input_signature=[images, labels, images]
+        partial(nearest, unconverted, norm, box, bisections),
+        input_signature=[images, labels, images],
     )
     probed = tf.function(
-        partial(estimate, decide, norm, box), input_signature=[images, labels, reaches, images]
+        partial(estimate, decide, norm, box),
+        input_signature=[images, labels, reaches, images],
+        autograph=False,
     )
 
     def faces(points: Images, labels: Labels, reaches: Floats, probes: Images) -> Images:

@@ -60,7 +60,7 @@ def _scale(norm: Norm, adversarial: Tensor, epsilon: float, low: Tensor) -> floa
     return max(1.0, largest, 0.0 if norm is LINF else epsilon)
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _kept(adversarial: Tensor, images: Tensor, reach: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Tell for each pixel whether it is within reach of the image and inside the box: 1 or 0."""
     inside = (adversarial >= low) & (adversarial <= high)

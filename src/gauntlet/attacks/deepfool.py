@@ -138,7 +138,7 @@ def _step(
     rows = tf.TensorSpec((None,), tf.int64)
     classes = tf.TensorSpec((None, n_candidates), tf.int64)
     compiled: Callable[..., tuple[Tensor, Tensor]] = tf.function(
-        run, input_signature=[images, rows, classes]
+        run, input_signature=[images, rows, classes], autograph=False
     )
     return compiled
 

@@ -121,7 +121,9 @@ def score(logits: Logits, loss: Loss, images: Tensor, labels: Tensor) -> Tensor:
 @lru_cache(maxsize=KEPT_MODELS)
 def compiled_score(logits: Logits, loss: Loss) -> Callable[[Tensor, Tensor], Tensor]:
     """Compile `score` of a model and a loss: `(images, labels) -> (n,)`."""
-    compiled: Callable[[Tensor, Tensor], Tensor] = tf.function(partial(score, logits, loss))
+    compiled: Callable[[Tensor, Tensor], Tensor] = tf.function(
+        partial(score, logits, loss), autograph=False
+    )
     return compiled
 
 
@@ -134,7 +136,7 @@ def compiled_gradient(
     `aims` are the classes that the loss is of; `labels` are the true ones, which logits may need.
     """
     compiled: Callable[[Tensor, Tensor, Tensor], Tensor] = tf.function(
-        partial(_gradient, logits, loss, targeted)
+        partial(_gradient, logits, loss, targeted), autograph=False
     )
     return compiled
 

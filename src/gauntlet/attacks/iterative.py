@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import tensorflow as tf
@@ -128,13 +128,14 @@ def _projected_ascent(logits: Logits, loss: Loss, norm: Norm, box: Box) -> Calla
     """Compile `(images, labels, start, epsilon, rel_step, steps) -> adversarial images`."""
     low, high = bounds(box)
     step_on = _ascended if norm is LINF else _ascended_in_l2
+    ascent = tf.autograph.experimental.do_not_convert(partial(loss_gradient, logits, loss))
 
     def run(
         x: Tensor, labels: Tensor, start: Tensor, epsilon: Tensor, rel_step: Tensor, steps: Tensor
     ) -> Tensor:
         adversarial = start
         for _ in tf.range(tf.cast(steps, tf.int32)):
-            gradient = loss_gradient(logits, loss, adversarial, labels)
+            gradient = ascent(adversarial, labels)
             step = epsilon * rel_step
             adversarial = step_on(x, adversarial, gradient, step, epsilon, low, high)
         return adversarial
@@ -146,13 +147,15 @@ def _projected_ascent(logits: Logits, loss: Loss, norm: Norm, box: Box) -> Calla
 def _momentum_ascent(logits: Logits, box: Box) -> Callable[..., Tensor]:
     """Compile `(images, labels, epsilon, rel_step, steps, decay) -> adversarial images`."""
     low, high = bounds(box)
+    loss_ascent = partial(loss_gradient, logits, cross_entropy)
+    ascent = tf.autograph.experimental.do_not_convert(loss_ascent)
 
     def run(
         x: Tensor, labels: Tensor, epsilon: Tensor, rel_step: Tensor, steps: Tensor, decay: Tensor
     ) -> Tensor:
         adversarial, momentum = x, tf.zeros_like(x)
         for _ in tf.range(tf.cast(steps, tf.int32)):
-            gradient = finite(loss_gradient(logits, cross_entropy, adversarial, labels))
+            gradient = finite(ascent(adversarial, labels))
             # The mean stands for the paper's L1 norm: a constant factor does not change a sign.
             size = tf.reduce_mean(tf.abs(gradient), axis=[1, 2, 3], keepdims=True)
             momentum = decay * momentum + gradient / tf.maximum(1e-12, size)

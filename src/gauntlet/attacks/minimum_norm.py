@@ -44,6 +44,6 @@ def compiled_logits(logits: Logits, shape: tuple[int, ...]) -> Callable[[Tensor,
     """Compile `(images, labels) -> logits` for any number of images of this shape."""
     rows = [tf.TensorSpec((None, *shape), tf.float32), tf.TensorSpec((None,), tf.int64)]
     compiled: Callable[[Tensor, Tensor], Tensor] = tf.function(
-        lambda images, labels: logits(images, labels), input_signature=rows
+        lambda images, labels: logits(images, labels), input_signature=rows, autograph=False
     )
     return compiled

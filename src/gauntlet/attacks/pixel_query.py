@@ -100,7 +100,7 @@ def _rebuilt(logits: Logits, shape: tuple[int, ...]) -> Prepare:
         changed = tf.tensor_scatter_nd_update(copies, where, values)
         return logits(tf.reshape(changed, (-1, *shape)), labels)
 
-    compiled = tf.function(run, input_signature=[_images(shape), *_rows(shape)])
+    compiled = tf.function(run, input_signature=[_images(shape), *_rows(shape)], autograph=False)
     return lambda images: partial(compiled, images)
 
 
@@ -114,7 +114,9 @@ def _updated(start: DenseStart, shape: tuple[int, ...]) -> Prepare:
         return start.logits(start.moved(tf.gather(sums, owners), pixels, changes))
 
     sums = tf.TensorSpec((None, start.dense.units), tf.float32)
-    compiled = tf.function(run, input_signature=[_images(shape), sums, *_rows(shape)])
+    compiled = tf.function(
+        run, input_signature=[_images(shape), sums, *_rows(shape)], autograph=False
+    )
     return lambda images: partial(compiled, images, start.sums(images))
 
 

@@ -122,7 +122,8 @@ def _slope(logits: Logits, at: Tensor, labels: Tensor, probes: Tensor) -> Tensor
     # One forward pass: for each image the rows x + delta v for all v, then x - delta v.
     both = DELTA * tf.concat([probes, -probes], axis=0)
     rows = tf.reshape(at[:, None] + both, (-1, *at.shape[1:]))
-    repeated = tf.repeat(labels, len(both))
-    losses = tf.reshape(margin(repeated, logits(rows, repeated)), (-1, 2, len(probes)))
-    differences = (losses[:, 0] - losses[:, 1]) / (2 * DELTA * len(probes))
+    samples = probes.shape[0]
+    repeated = tf.repeat(labels, 2 * samples)
+    losses = tf.reshape(margin(repeated, logits(rows, repeated)), (-1, 2, samples))
+    differences = (losses[:, 0] - losses[:, 1]) / (2 * DELTA * samples)
     return finite(tf.tensordot(differences, probes, 1))

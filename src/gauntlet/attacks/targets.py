@@ -72,5 +72,5 @@ def compiled_targets(
         value = partial(loss, targets[:, 0])(labels=labels, logits=z)
         return targets, tf.where(misclassified(labels, z), np.float32(np.inf), value)
 
-    compiled: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = tf.function(look)
+    compiled: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = tf.function(look, autograph=False)
     return compiled

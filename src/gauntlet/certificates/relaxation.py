@@ -121,7 +121,9 @@ class Relaxation:
     def _compiled(self) -> list[Callable[..., Box]]:
         """Return `carried_back` of the first 0, 1, 2, ... blocks."""
         return [
-            tf.function(partial(carried_back, self.blocks[:i]), reduce_retracing=True)
+            tf.function(
+                partial(carried_back, self.blocks[:i]), reduce_retracing=True, autograph=False
+            )
             for i in range(len(self.blocks))
         ]
 

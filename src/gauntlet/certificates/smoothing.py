@@ -121,5 +121,7 @@ def _classify(behind: keras.Model, sigma: float) -> Callable[..., Tensor]:
 
     specs = [((1, *shape), tf.float32), ((), tf.int32), ((None,), tf.int32)]
     signature = [tf.TensorSpec(*spec) for spec in specs]
-    compiled: Callable[..., Tensor] = tf.function(classify, input_signature=signature)
+    compiled: Callable[..., Tensor] = tf.function(
+        classify, input_signature=signature, autograph=False
+    )
     return compiled

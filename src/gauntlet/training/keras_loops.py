@@ -231,6 +231,6 @@ def _forward(model: keras.Model) -> Callable[[Tensor], Tensor]:
     """Compile a model for any number of rows; Keras's own `predict` costs more than the model."""
     rows = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
     compiled: Callable[[Tensor], Tensor] = tf.function(
-        lambda batch: model(batch, training=False), input_signature=[rows]
+        lambda batch: model(batch, training=False), input_signature=[rows], autograph=False
     )
     return compiled
