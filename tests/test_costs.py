@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from made_cells import made_cell
 
 from gauntlet.catalogue.units import L2_NORM, BudgetNorm
@@ -64,8 +63,18 @@ def test_figure_names_each_attack_and_each_defence() -> None:
         {"none": {"fgsm": (1.0, 0.7), "bim": (20.0, 0.6)}, "b": {"bim": (20, 0.1)}}, ""
     )
     (axes,) = figure.axes
-    assert [text.get_text() for text in axes.texts] == ["fgsm", "bim", "bim"]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["none", "b"]
+    named = {
+        text.get_text(): (handle.get_color(), handle.get_marker())
+        for text, handle in zip(
+            axes.get_legend().get_texts(), axes.get_legend().legend_handles, strict=True
+        )
+    }
+    assert list(named) == ["none", "b", "fgsm", "bim"]
     assert axes.get_xscale() == "log"
-    first, _ = axes.collections
-    assert np.allclose(first.get_offsets(), [(1.0, 0.7), (20.0, 0.6)])
+    drawn = {
+        (float(x), float(y)): (line.get_color(), line.get_marker())
+        for line in axes.lines
+        for x, y in line.get_xydata()
+    }
+    at = {("none", "fgsm"): (1.0, 0.7), ("none", "bim"): (20.0, 0.6), ("b", "bim"): (20.0, 0.1)}
+    assert drawn == {xy: (named[who][0], named[how][1]) for (who, how), xy in at.items()}

@@ -146,7 +146,10 @@ def _draw(run: TrackedRun, summary: Summary) -> None:
         figure = draw_curves(lines, "Worst case over attacks, example by example", norm.axis)
         run.figure(f"worst_case{norm.suffix}.png", figure)
         if costs := points(summary.rows, norm):
-            run.figure(f"costs{norm.suffix}.png", draw_costs(costs, "White box"))
+            seen = (row for row in summary.rows if row.norm == norm and row.defence in costs)
+            budgets = dict.fromkeys(row.cells[0].budget_at(row.reference) for row in seen)
+            title = f"White box, epsilon {', '.join(budgets)}"
+            run.figure(f"costs{norm.suffix}.png", draw_costs(costs, title))
 
 
 def notes(config: AttackConfig, run: TrackedRun, networks: Networks) -> list[str]:

@@ -18,6 +18,7 @@ from gauntlet.catalogue.units import PIXEL_RANGE
 
 COLOURS = 10
 STYLES = ("-", "--", "-.", ":")
+MARKERS = "ov^Dp*<>hXPdH8"
 
 Curve: TypeAlias = tuple[Sequence[float], Sequence[float]]
 """Epsilons and accuracies."""
@@ -98,19 +99,24 @@ def draw_rates(curves: Mapping[str, Curve], over: str, rate: str) -> Figure:
 
 
 def draw_costs(points: Mapping[str, Mapping[str, tuple[float, float]]], title: str) -> Figure:
-    """Draw robust accuracy against calls per image, each attack named: defence -> attack -> both.
+    """Draw robust accuracy against calls per image: defence -> attack -> both.
 
-    Calls are on a logarithmic axis, and must be above 0.
+    A defence has a colour, an attack a marker. Calls are on a logarithmic axis, and must be above
+    0.
     """
     figure, axes = _lines()
-    for i, (defence, attacks) in enumerate(points.items()):
-        calls, left = zip(*attacks.values(), strict=True)
-        axes.scatter(calls, left, s=14, color=f"C{i % COLOURS}", label=defence)
-        for attack, at in attacks.items():
-            axes.annotate(attack, at, (4, 3), textcoords="offset points", fontsize=7)
+    attacks = list(dict.fromkeys(attack for found in points.values() for attack in found))
+    markers = {attack: MARKERS[i % len(MARKERS)] for i, attack in enumerate(attacks)}
+    colours = {defence: f"C{i % COLOURS}" for i, defence in enumerate(points)}
+    for defence, found in points.items():
+        for attack, (calls, left) in found.items():
+            axes.plot(calls, left, marker=markers[attack], color=colours[defence], mec="w", mew=0.5)
     axes.set(title=title, xlabel="gradients and queries per image", xscale="log")
-    axes.margins(x=0.15)  # names stand to the right of their points
     axes.set(ylabel="robust accuracy", ylim=(-0.02, 1.02))
+    for defence, colour in colours.items():
+        axes.plot([], [], "s", color=colour, label=defence)
+    for attack, marker in markers.items():
+        axes.plot([], [], marker, color="0.4", label=attack)
     _explain(axes)
     return figure
 
