@@ -14,7 +14,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TextIO, cast
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
@@ -74,10 +74,20 @@ def mask_addresses(text: str) -> str:
 
 def mask(text: str) -> str:
     """Return a text without the secrets that this process knows, and with addresses masked."""
+    (masked,) = mask_values({"": text}).values()
+    return masked
+
+
+def mask_values(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return texts by name, each masked as `mask` does; this reads the environment once."""
     known, pattern = _replacements(frozenset(_relevant()), frozenset(_remembered))
-    if pattern and any(form in text for form in known):
-        text = pattern.sub(lambda found: known[found.group()], text)
-    return mask_addresses(text)
+
+    def masked(text: str) -> str:
+        if pattern and any(form in text for form in known):
+            text = pattern.sub(lambda found: known[found.group()], text)
+        return mask_addresses(text)
+
+    return {name: masked(text) for name, text in texts.items()}
 
 
 def mask_output() -> None:

@@ -50,7 +50,7 @@ def draw_curves(
         look = {"drawstyle": "steps-post"} if name in steps else {"marker": "o", "ms": 3}
         axes.plot(epsilons, accuracies, label=name, color=colour, ls=style, **look)
     axes.set(title=title, xlabel=budget, ylabel="robust accuracy", ylim=(-0.02, 1.02))
-    _explain(axes)
+    _explain(axes, legend=len(both) > 1)
     return figure
 
 
@@ -216,8 +216,11 @@ def _lines() -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _explain(axes: Axes) -> None:
+def _explain(axes: Axes, legend: bool = True) -> None:
     axes.grid(alpha=0.3, which="both")
+    if not legend:
+        axes.figure.subplots_adjust(right=0.97)
+        return
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
 
 

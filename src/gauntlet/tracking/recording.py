@@ -28,7 +28,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
 from gauntlet.arrays import Array
 from gauntlet.catalogue.parameters import Json
 from gauntlet.errors import DamagedRunError
-from gauntlet.masking import mask
+from gauntlet.masking import mask, mask_values
 from gauntlet.tracking import names
 from gauntlet.tracking.finished import SEAL_FILE, read_seal, sha256
 
@@ -89,9 +89,9 @@ class TrackedRun:
 
     def describe(self, tags: Mapping[str, str], params: Mapping[str, str]) -> None:
         """Set tags and log parameters in one call."""
-        log_params(self.id, tags, params)
-        self._given["tags"] |= {name: mask(value) for name, value in tags.items()}
-        self._given["params"] |= {name: mask(value) for name, value in params.items()}
+        logged_tags, logged_params = log_params(self.id, tags, params)
+        self._given["tags"] |= logged_tags
+        self._given["params"] |= logged_params
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Set tags."""
@@ -170,10 +170,12 @@ class TrackedRun:
 
 def log_params(
     run_id: str, tags: Mapping[str, str], params: Mapping[str, str] | None = None
-) -> None:
-    """Log tags and parameters in one call."""
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Log tags and parameters in one call; return both as they were logged, without secrets."""
+    tags, params = mask_values(tags), mask_values(params or {})
     mlflow.MlflowClient().log_batch(
         run_id,
-        params=[Param(k, mask(v)) for k, v in (params or {}).items()],
-        tags=[RunTag(k, mask(v)) for k, v in tags.items()],
+        params=[Param(name, value) for name, value in params.items()],
+        tags=[RunTag(name, value) for name, value in tags.items()],
     )
+    return tags, params
