@@ -139,10 +139,11 @@ def draw_bars(series: Mapping[str, Mapping[str, tuple[float, float, float]]], ti
             label=name,
             error_kw={"lw": 0.8},
         )
-    axes.set(title=title, yticks=range(len(labels)), yticklabels=labels, xlim=(0, 1))
-    axes.invert_yaxis()
+    figure.suptitle(title)
+    axes.set(yticks=range(len(labels)), yticklabels=labels, xlim=(0, 1))
+    axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(axis="x", alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
     return figure
 
 
