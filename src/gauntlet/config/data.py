@@ -24,7 +24,7 @@ PRESET_PARAMETER = Parameter(
     "preset",
     one_of(PRESETS),
     "paper",
-    "paper: full size as published; smoke: small data, under a minute",
+    "paper: full size as published; smoke: small data, about a minute",
 )
 TRAIN_SIZE = Parameter("train_size", _SIZE, PRESET, "use the first N training images, or all")
 TEST_SIZE = Parameter("test_size", _SIZE, PRESET, "use N test images, or all")
