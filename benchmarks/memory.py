@@ -18,6 +18,8 @@ IMAGES = 10_000
 
 HUNGRY: dict[str, dict[str, Any]] = {
     "pgd": {"steps": 3, "rel_step": 0.5},
+    "apgd_t": {"apgd_steps": 3, "target_classes": 2},
+    "multi_targeted": {"steps": 3, "rel_step": 0.5, "target_classes": 2},
     "deepfool_l2": {"deepfool_steps": 3},
     "cw_l2": {"cw_steps": 10, "cw_searches": 2},
     "fmn_l2": {"fmn_steps": 3},
