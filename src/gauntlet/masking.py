@@ -14,7 +14,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TextIO, cast
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
@@ -74,12 +74,17 @@ def mask_addresses(text: str) -> str:
 
 def mask(text: str) -> str:
     """Return a text without the secrets that this process knows, and with addresses masked."""
-    (masked,) = mask_values({"": text}).values()
-    return masked
+    return _masker()(text)
 
 
 def mask_values(texts: Mapping[str, str]) -> dict[str, str]:
     """Return texts by name, each masked as `mask` does; this reads the environment once."""
+    masked = _masker()
+    return {name: masked(text) for name, text in texts.items()}
+
+
+def _masker() -> Callable[[str], str]:
+    """Return what masks a text, with the secrets that this process knows now."""
     known, pattern = _replacements(frozenset(_relevant()), frozenset(_remembered))
 
     def masked(text: str) -> str:
@@ -87,7 +92,7 @@ def mask_values(texts: Mapping[str, str]) -> dict[str, str]:
             text = pattern.sub(lambda found: known[found.group()], text)
         return mask_addresses(text)
 
-    return {name: masked(text) for name, text in texts.items()}
+    return masked
 
 
 def mask_output() -> None:

@@ -43,7 +43,8 @@ def compile_stage(step: Callable[..., State]) -> Stage:
     """Compile `step(state, k, *shared) -> state` into a loop for any number of images.
 
     The loop ends before step `last`, or as soon as at most `enough` images are unfinished. A step
-    must leave a finished image as it is.
+    must leave a finished image as it is. It is traced as it stands: no `len`, condition or loop of
+    Python's over a tensor.
     """
 
     traced = tf.autograph.experimental.do_not_convert(step)  # its own loops are TensorFlow's

@@ -192,6 +192,8 @@ def bounds(box: Box) -> tuple[Tensor, Tensor]:
 def one_pass(update: Callable[P, R]) -> Callable[P, R]:
     """Compile an elementwise function into one pass over memory, not one per operation.
 
+    It is traced as it stands: no `len`, condition or loop of Python's over a tensor.
+
     XLA fuses a product with the sum that follows. Where a factor is a sign the product is exact, so
     steps along signs give the same bits as cleverhans.
     """

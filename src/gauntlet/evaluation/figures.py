@@ -33,8 +33,9 @@ def draw_curves(
     """Draw robust accuracy against epsilon.
 
     Args:
-        curves: by name. If the names are `attack, view`, each attack gets a colour and each view a
-            style of line, as far as there are enough of both.
+        curves: by name; one without a name stands in no legend. If the names are `attack, view`,
+            each attack gets a colour and each view a style of line, as far as there are enough of
+            both.
         title: of the figure.
         budget: label of the epsilons.
         steps: by name, more curves, each of which is known everywhere: an accuracy holds from its
@@ -50,7 +51,7 @@ def draw_curves(
         look = {"drawstyle": "steps-post"} if name in steps else {"marker": "o", "ms": 3}
         axes.plot(epsilons, accuracies, label=name, color=colour, ls=style, **look)
     axes.set(title=title, xlabel=budget, ylabel="robust accuracy", ylim=(-0.02, 1.02))
-    _explain(axes, legend=len(both) > 1)
+    _explain(axes)
     return figure
 
 
@@ -101,8 +102,8 @@ def draw_rates(curves: Mapping[str, Curve], over: str, rate: str) -> Figure:
 def draw_costs(points: Mapping[str, Mapping[str, tuple[float, float]]], title: str) -> Figure:
     """Draw robust accuracy against calls per image: defence -> attack -> both.
 
-    A defence has a colour, an attack a marker. Calls are on a logarithmic axis, and must be above
-    0.
+    There is one colour per defence and one marker per attack. Calls are on a logarithmic axis, and
+    must be above 0.
     """
     figure, axes = _lines()
     attacks = list(dict.fromkeys(attack for found in points.values() for attack in found))
@@ -217,9 +218,10 @@ def _lines() -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _explain(axes: Axes, legend: bool = True) -> None:
+def _explain(axes: Axes) -> None:
+    """Draw the grid, and a legend of the lines that have a name."""
     axes.grid(alpha=0.3, which="both")
-    if not legend:
+    if not axes.get_legend_handles_labels()[1]:
         axes.figure.subplots_adjust(right=0.97)
         return
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)

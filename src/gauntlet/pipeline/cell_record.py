@@ -122,7 +122,7 @@ def _draw(run: TrackedRun, cell: Cell, found: Measurement, data: Dataset) -> Non
     run.figure("confusion_matrices.png", draw_matrices(tables[shown], title))
     report = report_by_class(data.y_test, result.attacked[at])
     run.text("classification_report.txt", f"{title}\n\n{report}")
-    norm, name = result.unit.norm, cell.attack.name
+    norm, name = result.unit.norm, ""  # the title says it; a legend would render the figure twice
     listed, searched = {name: (result.epsilons, result.accuracies)}, {}
     if result.distances is not None:
         norm, listed, searched = result.distances.norm, {}, {name: result.distances.curve}
